@@ -1,0 +1,1 @@
+"""The command line of ffnp, installed as the package `ffnp_cli`."""

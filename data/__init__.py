@@ -1,0 +1,1 @@
+"""MNIST, embedded: gzipped IDX files read through `importlib.resources` (see mnist/NOTICE)."""

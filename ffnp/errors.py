@@ -1,0 +1,24 @@
+"""What can go wrong, in one line each: what, where, how to mend it.
+
+The command line prints the message alone and exits with `exit_status`.
+"""
+
+
+class FFNPError(Exception):
+    """Base of every error that ffnp raises on purpose: something failed (exit status 1)."""
+
+    exit_status = 1
+
+
+class InputError(FFNPError, ValueError):
+    """The input is wrong: a value, a name, a shape or a file's content (exit status 2)."""
+
+    exit_status = 2
+
+
+class StorageError(FFNPError, OSError):
+    """A file could not be read or written: the system's reason is in the message."""
+
+
+class TrainingError(FFNPError, RuntimeError):
+    """Training cannot go on: the numbers are no longer finite, or the network has died."""
