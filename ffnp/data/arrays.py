@@ -21,12 +21,20 @@ class Arrays(NamedTuple):
     y_test: NDArray[Any]
 
 
-def assemble(name: str, arrays: Arrays) -> Dataset:
+def assemble(name: str, arrays: Arrays, classes: int = 0) -> Dataset:
     """Flatten, convert and check.
 
     Images become (N, D), uint8 or float32, C-contiguous; labels stay uint8 or become int64.
-    K is one more than the largest label of both splits. Memory-mapped images are neither
-    copied nor read: their pixels are checked when they are used.
+    Memory-mapped images are neither copied nor read: a NaN among them is found when it is used.
+
+    Parameters
+    ----------
+    name : str
+        Named in messages.
+    arrays : Arrays
+        uint8 or float images, integer labels (N,) or (N, 1).
+    classes : int
+        K at least; it is one more than the largest label of both splits, if that is more.
 
     Raises
     ------
@@ -40,7 +48,7 @@ def assemble(name: str, arrays: Arrays) -> Dataset:
             f"{name}: training images are of shape {shape}, "
             f"test images of shape {arrays.x_test.shape[1:]}: they must agree"
         )
-    if arrays.x_train.dtype != arrays.x_test.dtype:
+    if arrays.x_train.dtype.kind != arrays.x_test.dtype.kind:
         raise InputError(
             f"{name}: training images are {arrays.x_train.dtype}, test images "
             f"{arrays.x_test.dtype}: save both as uint8 or both as float32"
@@ -50,7 +58,8 @@ def assemble(name: str, arrays: Arrays) -> Dataset:
     low, high = int(train.labels.min()), int(train.labels.max())
     if low == high:
         raise InputError(f"{name}: every training label is {low}: give at least two classes")
-    return Dataset(name, train, test, max(high, int(test.labels.max())) + 1, shape)
+    classes = max(classes, high + 1, int(test.labels.max()) + 1)
+    return Dataset(name, train, test, classes, shape)
 
 
 def _split(where: str, images: NDArray[Any], labels: NDArray[Any]) -> Split:

@@ -44,7 +44,7 @@ def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
         raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def read_exactly(stream: IO[bytes], count: int, path: Source) -> bytearray:
+def read_exactly(stream: IO[bytes], count: int, where: object) -> bytearray:
     """The remaining bytes of `stream`, which must be `count`.
 
     Memory grows with what arrives, so that a header's false claim allocates nothing.
@@ -54,7 +54,7 @@ def read_exactly(stream: IO[bytes], count: int, path: Source) -> bytearray:
     while chunk := stream.read(min(CHUNK, count - len(data))):
         data += chunk
     if len(data) < count:
-        raise InputError(f"{path} is truncated: {len(data)} of {count} bytes of data")
+        raise InputError(f"{where} is truncated: {len(data)} of {count} bytes of data")
     if stream.read(1):
-        raise InputError(f"{path} goes on after the {count} bytes of data that it declares")
+        raise InputError(f"{where} goes on after the {count} bytes of data that it declares")
     return data

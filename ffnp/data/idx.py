@@ -11,12 +11,11 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.data.arrays import Arrays
 from ffnp.data.files import Source, read_exactly, reading
 from ffnp.errors import InputError
 
 UINT8 = 0x08
-SPLITS = ("train", "t10k")
+MOST_DIMENSIONS = 4
 
 
 def read_idx(path: Source) -> NDArray[np.uint8]:
@@ -29,7 +28,7 @@ def read_idx(path: Source) -> NDArray[np.uint8]:
     StorageError
         The system cannot read it.
     """
-    with reading(path), path.open("rb") as file:
+    with reading(path, ValueError), path.open("rb") as file:
         if not path.name.endswith(".gz"):
             return _read(file, path)
         with gzip.open(file) as inflated:
@@ -38,35 +37,10 @@ def read_idx(path: Source) -> NDArray[np.uint8]:
 
 def _read(stream: IO[bytes], path: Source) -> NDArray[np.uint8]:
     magic = stream.read(4)
-    if len(magic) < 4 or magic[:3] != bytes([0, 0, UINT8]) or magic[3] not in range(1, 5):
+    if len(magic) < 4 or magic[:3] != bytes((0, 0, UINT8)) or magic[3] > MOST_DIMENSIONS:
         raise InputError(f"{path} is not an IDX file of unsigned bytes: it starts with {magic!r}")
     dimensions = stream.read(4 * magic[3])
     if len(dimensions) < 4 * magic[3]:
         raise InputError(f"{path} is truncated: it ends within its header")
     shape = struct.unpack(f">{magic[3]}I", dimensions)
     return np.frombuffer(read_exactly(stream, math.prod(shape), path), np.uint8).reshape(shape)
-
-
-def recognise(folder: Source) -> bool:
-    """Whether `folder` holds training images in IDX."""
-    return any(_file(folder, "train", "images", end).is_file() for end in ("", ".gz"))
-
-
-def read_folder(folder: Source) -> Arrays:
-    """The four files of an IDX data set, each plain or gzipped."""
-    parts = [
-        read_idx(_either(folder, split, content))
-        for split in SPLITS
-        for content in ("images", "labels")
-    ]
-    return Arrays(*parts)
-
-
-def _either(folder: Source, split: str, content: str) -> Source:
-    plain = _file(folder, split, content, "")
-    return plain if plain.is_file() else _file(folder, split, content, ".gz")
-
-
-def _file(folder: Source, split: str, content: str, end: str) -> Source:
-    rank = 3 if content == "images" else 1
-    return folder / f"{split}-{content}-idx{rank}-ubyte{end}"

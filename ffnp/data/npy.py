@@ -9,8 +9,7 @@ import os
 import re
 import struct
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, BinaryIO, Literal, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 import numpy as np
@@ -42,8 +41,15 @@ class Header:
         """Bytes of the array."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    def check_size(self, held: int, where: object) -> None:
+        """Raise `InputError` unless header and array make up the `held` bytes of the file."""
+        if held != self.offset + self.size:
+            raise InputError(
+                f"{where} declares {self.size} bytes of data but holds {held - self.offset}"
+            )
 
-def read_header(stream: IO[bytes], path: object) -> Header:
+
+def read_header(stream: IO[bytes], where: object) -> Header:
     """Read the header of a `.npy` stream, of plain numbers only.
 
     Raises
@@ -54,19 +60,19 @@ def read_header(stream: IO[bytes], path: object) -> Header:
     start = stream.read(8)
     length_format = {1: "<H", 2: "<I", 3: "<I"}.get(start[6] if len(start) == 8 else 0)
     if start[:6] != MAGIC or length_format is None:
-        raise InputError(f"{path} is not a .npy array: it starts with {start!r}")
+        raise InputError(f"{where} is not a .npy array: it starts with {start!r}")
     field = stream.read(struct.calcsize(length_format))
     if len(field) < struct.calcsize(length_format):
-        raise InputError(f"{path} is truncated: it ends within its header")
+        raise InputError(f"{where} is truncated: it ends within its header")
     length = struct.unpack(length_format, field)[0]
     text = stream.read(length) if length <= LONGEST_HEADER else b""
     match = HEADER.fullmatch(text.decode("latin1"))
     if match is None:
-        raise InputError(f"{path} is not a .npy array of plain numbers: save it with numpy.save")
+        raise InputError(f"{where} is not a .npy array of plain numbers: save it with numpy.save")
     try:
         dtype = np.dtype(match["dtype"])
     except TypeError as error:
-        raise InputError(f"{path} has values of unknown type '{match['dtype']}'") from error
+        raise InputError(f"{where} has values of unknown type '{match['dtype']}'") from error
     shape = tuple(int(size) for size in re.findall(r"\d+", match["shape"]))
     order: Literal["C", "F"] = "F" if match["fortran"] == "True" else "C"
     return Header(dtype, order, shape, len(start) + len(field) + length)
@@ -88,43 +94,36 @@ def read_npz(path: Source) -> Arrays:
 
 
 def _member(archive: ZipFile, name: str, path: Source) -> NDArray[Any]:
-    where = f"{path}: {name}"
     try:
         info = archive.getinfo(f"{name}.npy")
     except KeyError as error:
-        raise InputError(
-            f"{path} has no array {name}: it needs {', '.join(Arrays._fields)}"
-        ) from error
+        needed = ", ".join(Arrays._fields)
+        raise InputError(f"{path} has no array {name}: it needs {needed}") from error
+    where = f"{path}: {name}"
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise InputError(f"{where} is compressed in a way that NumPy never uses")
     with archive.open(info) as stream:
         header = read_header(stream, where)
-        if header.offset + header.size != info.file_size:
-            raise InputError(
-                f"{where} declares {header.size} bytes of data but holds "
-                f"{info.file_size - header.offset}"
-            )
-        data = read_exactly(stream, header.size, path)
-    values: NDArray[Any] = np.frombuffer(data, header.dtype)
+        header.check_size(info.file_size, where)
+        values = np.frombuffer(read_exactly(stream, header.size, where), header.dtype)
     return values.reshape(header.shape, order=header.order)
 
 
-def recognise(folder: Path) -> bool:
-    """Whether `folder` holds training images as `.npy`."""
-    return (folder / "x_train.npy").is_file()
+def map_npy(path: Source) -> NDArray[Any]:
+    """The array of a `.npy` file, mapped into memory read-only; its data are not read.
 
-
-def read_folder(folder: Path) -> Arrays:
-    """Map the four `.npy` files of a folder into memory; their data are not read."""
-    return Arrays(*(_map(folder / f"{name}.npy") for name in Arrays._fields))
-
-
-def _map(path: Path) -> NDArray[Any]:
-    with reading(path), path.open("rb") as file:
+    Raises
+    ------
+    InputError
+        The file is missing, is not `.npy`, or declares what it does not hold.
+    StorageError
+        The system cannot read it.
+    """
+    with reading(path, ValueError), path.open("rb") as file:
         header = read_header(file, path)
-        held = file.seek(0, os.SEEK_END) - header.offset
-        if held != header.size:
-            raise InputError(f"{path} declares {header.size} bytes of data but holds {held}")
+        header.check_size(file.seek(0, os.SEEK_END), path)
         if header.size == 0:  # nothing can be mapped
             return np.empty(header.shape, header.dtype)
-        return np.memmap(path, header.dtype, "r", header.offset, header.shape, header.order)
+        return np.memmap(
+            cast(BinaryIO, file), header.dtype, "r", header.offset, header.shape, header.order
+        )
