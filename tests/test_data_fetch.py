@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -184,8 +185,11 @@ def test_a_bomb_is_not_inflated_beyond_the_limit(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as file:
         sink = fetching.Sink(file, inflate=True)
         sink._room = 1000
+        tracemalloc.start()
         with pytest.raises(ValueError, match="more than"):
             sink.write(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        tracemalloc.stop()
     assert (tmp_path / "out").stat().st_size == 0
 
 

@@ -120,7 +120,7 @@ def little_memory() -> Iterator[None]:
     finally:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert peak < MEMORY
+        assert peak < MEMORY, "the error came too late"
 
 
 def survives(reader: Reader, folder: Path, damage: Damage) -> None:
@@ -165,6 +165,16 @@ def fuzz(reader: Reader, folder: Path, examples: int) -> None:
 
 
 by_name = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+
+
+@by_name
+def test_truncated_in_the_header_and_at_the_end(reader: Reader, tmp_path: Path) -> None:
+    whole = len(reader.content)
+    for length in [*range(min(whole, 200)), *range(max(whole - 20, 0), whole)]:
+        path = tmp_path / f"short.{reader.name}"
+        path.write_bytes(reader.content[:length])
+        with pytest.raises(InputError, match="short"):
+            reader.read(path)
 
 
 @by_name
@@ -225,13 +235,15 @@ LIES = {
         npy_claim((4, 5)) + bytes(21),
         npy_claim((0, *HUGE, *HUGE)),
         npy_claim((4, 5)).replace(b"(4, 5)", 3000 * b"(") + bytes(20),
+        npy_claim((4, 5)).replace(b"|u1", b"<f3") + bytes(60),
+        b"\x93NUMPY\2\0" + struct.pack("<I", 2**30) + bytes(1000),  # a header of 1 GB
     ],
     "bin": [b"", bytes(3072), bytes(3074)],
     "python2": [
-        pickled(b"r" + struct.pack("<I", 2**31)),  # a memo of 2^31 entries
-        pickled(b"\x96" + struct.pack("<Q", 2**40), bytes(100)),  # a bytearray of 2^40 bytes
-        pickled(b"\x8e" + struct.pack("<Q", 2**40), bytes(100)),
-        pickled(b"\x95" + struct.pack("<Q", 2**40), bytes(100)),  # a frame
+        pickled(b"r" + struct.pack("<I", 2**24)),  # a memo of 2^24 entries
+        pickled(b"\x96" + struct.pack("<Q", 2**28), bytes(100)),  # a bytearray of 2^28 bytes
+        pickled(b"\x8e" + struct.pack("<Q", 2**28), bytes(100)),  # bytes
+        pickled(b"\x95" + struct.pack("<Q", 2**28), bytes(100)),  # a frame
         pickled(1_000_000 * b"]"),  # a list from every byte
     ],
 }

@@ -1,12 +1,16 @@
 """Every layout gives the same data set; what cannot be learned from is refused in one line."""
 
+import dataclasses
+import gzip
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from data_files import (
     binary_batch,
+    idx_bytes,
     python2_batch,
     python3_batch,
     small_arrays,
@@ -17,7 +21,11 @@ from data_files import (
 
 from ffnp.data import Dataset, load
 from ffnp.data.arrays import Arrays
+from ffnp.data.catalogue import FASHION_MNIST
 from ffnp.errors import InputError
+
+ARRAYS = small_arrays(3, 4)
+X, Y, X_TEST, Y_TEST = ARRAYS
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +125,15 @@ def test_npz_floats_become_float32(tmp_path: Path, dtype: str) -> None:
     assert_same(load(str(tmp_path / "own.npz")), expected)
 
 
+def test_npz_in_a_compression_that_numpy_never_uses(tmp_path: Path) -> None:
+    write_npy(tmp_path, ARRAYS)
+    with zipfile.ZipFile(tmp_path / "own.npz", "w", zipfile.ZIP_LZMA) as archive:
+        for path in tmp_path.glob("*.npy"):
+            archive.write(path, path.name)
+    with pytest.raises(InputError, match="compressed in a way that NumPy never uses"):
+        load(str(tmp_path / "own.npz"))
+
+
 def test_npz_in_fortran_order_with_a_column_of_wide_labels(tmp_path: Path) -> None:
     arrays = small_arrays(3, 4)
     saved = arrays._replace(
@@ -142,6 +159,11 @@ def test_a_folder_of_npy_is_mapped_not_read(tmp_path: Path) -> None:
         dataset.train.images[0, 0] = 0
 
 
+def test_the_test_set_may_have_a_class_of_its_own(tmp_path: Path) -> None:
+    np.savez(tmp_path / "own.npz", **ARRAYS._replace(y_test=Y_TEST + 20)._asdict())
+    assert load(str(tmp_path / "own.npz")).classes == int(Y_TEST.max()) + 21
+
+
 def test_mapped_floats_are_not_searched_for_nan(tmp_path: Path) -> None:
     arrays = small_arrays(3, 4)
     floats = arrays._replace(
@@ -150,10 +172,6 @@ def test_mapped_floats_are_not_searched_for_nan(tmp_path: Path) -> None:
     )
     write_npy(tmp_path, floats)
     assert np.isnan(load(str(tmp_path)).train.images[0, 0])
-
-
-ARRAYS = small_arrays(3, 4)
-X, Y, X_TEST, Y_TEST = ARRAYS
 
 
 def with_pixel(value: float) -> np.ndarray:
@@ -175,7 +193,7 @@ def with_pixel(value: float) -> np.ndarray:
         ({"y_train": Y[:0]}, "the training set has no labels"),
         ({"y_train": Y.astype(float)}, "type float64: give one integer class index an image"),
         ({"y_train": np.eye(10)[Y].astype(int)}, r"labels of shape \(12, 10\)"),
-        ({"y_train": Y.astype(int) - 1}, r"labels -1\.\.8"),
+        ({"y_train": Y.astype(int) - 1}, r"labels -1\.\.8, outside 0\.\.8"),
         ({"y_test": Y_TEST.astype(np.uint64) + 2**63}, "class indices from 0 on"),
         ({"y_train": Y * 0 + 3}, "every training label is 3: give at least two classes"),
         ({"x_train": X.astype(bool), "x_test": X_TEST.astype(bool)}, "images of type bool"),
@@ -195,6 +213,14 @@ def test_what_cannot_be_learned_from(
 ) -> None:
     np.savez(tmp_path / "own.npz", **(ARRAYS._asdict() | changes))
     with pytest.raises(InputError, match=f"^own: .*{message}"):
+        load(str(tmp_path / "own.npz"))
+
+
+def test_where_the_nan_is_in_a_large_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ffnp.data.arrays.BLOCK", 4)
+    changed = ARRAYS._replace(x_train=with_pixel(np.nan), x_test=X_TEST.astype(float))
+    np.savez(tmp_path / "own.npz", **changed._asdict())
+    with pytest.raises(InputError, match=r"image 7, pixel 6"):
         load(str(tmp_path / "own.npz"))
 
 
@@ -250,6 +276,8 @@ def test_a_hostile_pickle_is_refused_and_nothing_of_it_runs(tmp_path: Path, prot
         {"labels": [1, 2]},
         {"data": X, "labels": Y.tolist()},
         {"data": np.zeros((2, 3072)), "labels": [1, 2]},
+        {"data": np.zeros((2, 3072), np.int8), "labels": [1, 2]},
+        {"data": np.zeros((3072, 2), np.uint8), "labels": [1, 2]},
         {"data": np.zeros((2, 3072), np.uint8)},
         {"data": np.zeros((2, 3072), np.uint8), "labels": [1, 2, 3]},
         {"data": np.zeros((2, 3072), np.uint8), "labels": [1, 10]},
@@ -264,12 +292,32 @@ def test_a_pickle_that_is_no_batch(tmp_path: Path, batch: object) -> None:
         load("cifar10", tmp_path)
 
 
+def test_a_pickled_array_shorter_than_its_shape(tmp_path: Path) -> None:
+    arrays = small_arrays(3, 32, 32, train=4)
+    write_cifar(tmp_path, small_arrays(3, 32, 32), "")
+    batch = python2_batch(arrays.x_train, arrays.y_train)
+    longer = batch.replace(b"J\4\0\0\0", b"J\5\0\0\0").replace(b"]q\x05(", b"]q\x05(K\1")
+    (tmp_path / "test_batch").write_bytes(longer)
+    with pytest.raises(InputError, match=r"test_batch has images that are not \(N, 3072\)"):
+        load("cifar10", tmp_path)
+
+
 def test_a_binary_label_over_9(tmp_path: Path) -> None:
     arrays = small_arrays(3, 32, 32)
     write_cifar(tmp_path, arrays, ".bin", binary_batch)
     (tmp_path / "data_batch_2.bin").write_bytes(bytes([10]) + bytes(3072))
     with pytest.raises(InputError, match=r"data_batch_2.bin has label 10, not 0..9"):
         load("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_a_truncated_file_says_how_much_is_there(tmp_path: Path, gzipped: bool) -> None:
+    write_idx(tmp_path, ARRAYS, gzipped)
+    path = next(tmp_path.glob("train-images*"))
+    content = idx_bytes(ARRAYS.x_train)[:-4]
+    path.write_bytes(gzip.compress(content) if gzipped else content)
+    with pytest.raises(InputError, match=f"{path.name} is truncated: 140 of 144 bytes of data"):
+        load("fashion-mnist", tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -300,6 +348,20 @@ def test_nothing_there(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         load(name)
+
+
+def test_a_folder_does_not_hide_a_known_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_idx(tmp_path / "mnist", ARRAYS, gzipped=False)
+    assert len(load("mnist").train) == 60000
+
+
+def test_a_copy_installed_by_the_system_is_found(tmp_path: Path) -> None:
+    write_idx(tmp_path / "system", ARRAYS, gzipped=True)
+    known = dataclasses.replace(FASHION_MNIST, system=(tmp_path / "system",))
+    assert [copy.place for copy in known.copies(None)] == [tmp_path / "system"]
 
 
 def test_a_data_dir_that_is_none(tmp_path: Path) -> None:

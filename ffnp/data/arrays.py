@@ -111,7 +111,6 @@ def _labels(where: str, labels: NDArray[Any]) -> NDArray[np.integer]:
         )
     if len(labels) == 0:
         raise InputError(f"{where} has no labels")
-    low, high = labels.min(), labels.max()
-    if low < 0 or high >= MOST_CLASSES:
-        raise InputError(f"{where} has labels {low}..{high}: give class indices from 0 on")
+    if labels.max() >= MOST_CLASSES:
+        raise InputError(f"{where} has label {labels.max()}: give class indices from 0 on")
     return np.array(labels, np.uint8 if labels.dtype == np.uint8 else np.int64)

@@ -15,7 +15,6 @@ from ffnp.data.files import Source, read_exactly, reading
 from ffnp.errors import InputError
 
 UINT8 = 0x08
-MOST_DIMENSIONS = 4
 
 
 def read_idx(path: Source) -> NDArray[np.uint8]:
@@ -37,7 +36,7 @@ def read_idx(path: Source) -> NDArray[np.uint8]:
 
 def _read(stream: IO[bytes], path: Source) -> NDArray[np.uint8]:
     magic = stream.read(4)
-    if len(magic) < 4 or magic[:3] != bytes((0, 0, UINT8)) or magic[3] > MOST_DIMENSIONS:
+    if len(magic) < 4 or magic[:3] != bytes((0, 0, UINT8)):
         raise InputError(f"{path} is not an IDX file of unsigned bytes: it starts with {magic!r}")
     dimensions = stream.read(4 * magic[3])
     if len(dimensions) < 4 * magic[3]:
