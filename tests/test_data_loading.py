@@ -134,6 +134,15 @@ def test_npz_in_a_compression_that_numpy_never_uses(tmp_path: Path) -> None:
         load(str(tmp_path / "own.npz"))
 
 
+def test_npz_whose_member_is_not_as_long_as_its_shape(tmp_path: Path) -> None:
+    write_npy(tmp_path, ARRAYS)
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
+        for path in tmp_path.glob("*.npy"):
+            archive.writestr(path.name, path.read_bytes() + b"more")
+    with pytest.raises(InputError, match="x_train declares 144 bytes of data but holds 148"):
+        load(str(tmp_path / "own.npz"))
+
+
 def test_npz_in_fortran_order_with_a_column_of_wide_labels(tmp_path: Path) -> None:
     arrays = small_arrays(3, 4)
     saved = arrays._replace(
