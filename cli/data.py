@@ -1,0 +1,142 @@
+"""`ffnp data`: which data sets are known, where they are, and whether they are intact."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ffnp.data.catalogue import CATALOGUE, lookup
+from ffnp.data.fetching import MIRROR_VARIABLE, fetch
+from ffnp.data.known import Copy, Known
+from ffnp.data.verifying import verify
+from ffnp.errors import StorageError
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to look before the cache: in DIR/NAME, then in DIR.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group()
+def data() -> None:
+    """List, fetch and verify data sets.
+
+    \b
+    Example:
+      ffnp data list
+    """
+
+
+@data.command("list")
+@data_dir_option
+@json_option
+def list_command(data_dir: Path | None, as_json: bool) -> None:
+    """List the known data sets: where they are, their licences and their checksums.
+
+    \b
+    Example:
+      ffnp data list --json
+    """
+    entries = [_entry(known, data_dir) for known in CATALOGUE.values()]
+    if as_json:
+        click.echo(json.dumps({"datasets": entries}))
+        return
+    for entry in entries:
+        click.echo(f"{entry['name']}: {entry['title']}")
+        click.echo(f"  where     {entry['location'] or 'not on this machine'}")
+        click.echo(f"  licence   {entry['licence']}")
+        click.echo(f"  homepage  {entry['homepage']}")
+        for file, checksum in entry["sha256"].items():
+            click.echo(f"  sha256    {checksum}  {file}")
+
+
+def _entry(known: Known, data_dir: Path | None) -> dict[str, Any]:
+    copy = next(known.copies(data_dir), None)
+    return {
+        "name": known.name,
+        "title": known.title,
+        "licence": known.licence,
+        "homepage": known.homepage,
+        "location": None if copy is None else str(copy.place),
+        "sha256": dict(known.sha256),
+    }
+
+
+@data.command("fetch", epilog=f"{MIRROR_VARIABLE} (a base URL or a folder) replaces the mirrors.")
+@click.argument("name")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep the files in DIR/NAME instead of the user's cache.",
+)
+@json_option
+def fetch_command(name: str, data_dir: Path | None, as_json: bool) -> None:
+    """Download what is missing or damaged of the data set NAME.
+
+    \b
+    Example:
+      ffnp data fetch fashion-mnist
+    """
+    known = lookup(name)
+    if known.package is not None:
+        click.echo(f"{name} comes with ffnp: there is nothing to fetch", err=True)
+        location = str(next(known.copies(None)).place)
+    else:
+        location = str(fetch(known, None if data_dir is None else data_dir / name))
+    click.echo(json.dumps({"name": name, "location": location}) if as_json else location)
+
+
+@data.command("verify")
+@click.argument("name", required=False)
+@data_dir_option
+@json_option
+def verify_command(name: str | None, data_dir: Path | None, as_json: bool) -> None:
+    """Compare every copy of the data set NAME, or of all, with the published files.
+
+    \b
+    Example:
+      ffnp data verify cifar10 --data-dir ~/data
+    """
+    chosen = CATALOGUE.values() if name is None else [lookup(name)]
+    reports = [_report(copy) for known in chosen for copy in known.copies(data_dir)]
+    if name is not None and not reports:
+        raise lookup(name).not_here()
+    wrong = [report for report in reports if not report["published"]]
+    if as_json:
+        click.echo(json.dumps({"published": not wrong, "copies": reports}))
+    else:
+        for report in reports:
+            _show(report)
+    if wrong:
+        places = ", ".join(f"{report['name']} in {report['location']}" for report in wrong)
+        raise StorageError(f"not the published files: {places}; `ffnp data fetch NAME` gets those")
+
+
+def _report(copy: Copy) -> dict[str, Any]:
+    checks = verify(copy)
+    return {
+        "name": copy.known.name,
+        "location": str(copy.place),
+        "published": not any(check.problem for check in checks),
+        "files": [
+            {
+                "file": str(check.path),
+                "sha256": check.found,
+                "published_sha256": check.expected,
+                "problem": check.problem,
+            }
+            for check in checks
+        ],
+    }
+
+
+def _show(report: dict[str, Any]) -> None:
+    verdict = "the published files" if report["published"] else "NOT the published files"
+    click.echo(f"{report['name']} in {report['location']}: {verdict}")
+    for file in report["files"]:
+        click.echo(f"  {file['problem'] or 'ok'}: {file['file']}")

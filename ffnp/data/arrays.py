@@ -1,0 +1,117 @@
+"""From the arrays that a reader found to a checked `Dataset`."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.data.dataset import Dataset, Images, Split
+from ffnp.errors import InputError
+
+BLOCK = 4096  # images a block of the search for NaN
+MOST_CLASSES = 1 << 16  # a larger "label" is no class index
+
+
+class Arrays(NamedTuple):
+    """A data set as read, images of any rank: (N, ...) and (N,)."""
+
+    x_train: NDArray[Any]
+    y_train: NDArray[Any]
+    x_test: NDArray[Any]
+    y_test: NDArray[Any]
+
+
+def assemble(name: str, arrays: Arrays, classes: int = 0) -> Dataset:
+    """Flatten, convert and check.
+
+    Images become (N, D), uint8 or float32, C-contiguous; labels stay uint8 or become int64.
+    Memory-mapped images are neither copied nor read: a NaN among them is found when it is used.
+
+    Parameters
+    ----------
+    name : str
+        Named in messages.
+    arrays : Arrays
+        uint8 or float images, integer labels (N,) or (N, 1).
+    classes : int
+        K at least; it is one more than the largest label of both splits, if that is more.
+
+    Raises
+    ------
+    InputError
+        Shapes or types that do not fit, labels that are no class indices, an empty set,
+        only one class, NaN or infinite pixels.
+    """
+    shape = arrays.x_train.shape[1:]
+    if arrays.x_test.shape[1:] != shape:
+        raise InputError(
+            f"{name}: training images are of shape {shape}, "
+            f"test images of shape {arrays.x_test.shape[1:]}: they must agree"
+        )
+    if arrays.x_train.dtype.kind != arrays.x_test.dtype.kind:
+        raise InputError(
+            f"{name}: training images are {arrays.x_train.dtype}, test images "
+            f"{arrays.x_test.dtype}: save both as uint8 or both as float32"
+        )
+    train = _split(f"{name}: the training set", arrays.x_train, arrays.y_train)
+    test = _split(f"{name}: the test set", arrays.x_test, arrays.y_test)
+    low, high = int(train.labels.min()), int(train.labels.max())
+    if low == high:
+        raise InputError(f"{name}: every training label is {low}: give at least two classes")
+    classes = max(classes, high + 1, int(test.labels.max()) + 1)
+    return Dataset(name, train, test, classes, shape)
+
+
+def _split(where: str, images: NDArray[Any], labels: NDArray[Any]) -> Split:
+    if images.ndim < 2 or images.size == 0:
+        raise InputError(
+            f"{where} has images of shape {images.shape}: give (N, D) or (N, height, width, ...), "
+            "none of them 0"
+        )
+    return Split(_flatten(where, images), _labels(where, labels))
+
+
+def _flatten(where: str, images: NDArray[Any]) -> Images:
+    if isinstance(images, np.memmap):
+        if images.dtype not in (np.uint8, np.float32) or not images.flags.c_contiguous:
+            raise InputError(
+                f"{where} has images of type {images.dtype.str}, which cannot be used in place: "
+                "save them as uint8 or float32 in C order"
+            )
+        return images.reshape(len(images), -1).view(np.ndarray)
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise InputError(f"{where} has images of type {images.dtype}: save them as uint8 or float")
+    flat = images.reshape(len(images), -1)
+    if flat.dtype == np.uint8:
+        return np.ascontiguousarray(flat)
+    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
+        pixels = np.ascontiguousarray(flat, np.float32)
+    _check_finite(where, pixels)
+    return pixels
+
+
+def _check_finite(where: str, pixels: NDArray[np.float32]) -> None:
+    for start in range(0, len(pixels), BLOCK):
+        bad = np.argwhere(~np.isfinite(pixels[start : start + BLOCK]))
+        if len(bad):
+            image, pixel = bad[0]
+            raise InputError(
+                f"{where} has a NaN or infinite pixel (image {start + image}, pixel {pixel}): "
+                "clean the images first"
+            )
+
+
+def _labels(where: str, labels: NDArray[Any]) -> NDArray[np.integer]:
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{where} has labels of shape {labels.shape} and type {labels.dtype}: "
+            "give one integer class index an image"
+        )
+    if len(labels) == 0:
+        raise InputError(f"{where} has no labels")
+    low, high = labels.min(), labels.max()
+    if low < 0 or high >= MOST_CLASSES:
+        raise InputError(f"{where} has labels {low}..{high}: give class indices from 0 on")
+    return np.array(labels, np.uint8 if labels.dtype == np.uint8 else np.int64)

@@ -1,0 +1,158 @@
+"""Downloads: several mirrors, the checksum of the content, nothing half-written kept."""
+
+import os
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from tqdm import tqdm
+
+from ffnp.data.files import CHUNK, reading
+from ffnp.data.known import Archive, Copy, Known
+from ffnp.data.verifying import verify
+from ffnp.errors import StorageError
+
+MIRROR_VARIABLE = "FFNP_DATA_MIRROR"
+ATTEMPTS = 2  # at each mirror
+TIMEOUT = 30  # seconds without an answer
+LARGEST = 1 << 28  # bytes of a file; a mirror that sends more is not what it should be
+
+
+def fetch(known: Known, folder: Path | None = None) -> Path:
+    """Download what is missing or damaged of a data set.
+
+    Parameters
+    ----------
+    known : Known
+        The environment variable FFNP_DATA_MIRROR, a base URL or a folder, takes the place of its
+        mirrors: files are looked for there in the data set's own folder, then in itself.
+    folder : Path, optional
+        Where to keep the files; the user's cache by default.
+
+    Returns
+    -------
+    Path
+        The folder that holds the files.
+
+    Raises
+    ------
+    StorageError
+        No mirror has a file with the right content, or it cannot be written; the message gives
+        the reason of each mirror.
+    """
+    folder = known.cache if folder is None else folder
+    for layout in known.layouts:
+        paths = layout.find(folder)
+        if paths and not any(check.problem for check in verify(Copy(known, folder, layout, paths))):
+            return folder
+    if known.archive is not None:
+        packed = folder / known.archive.name
+        _retrieve(known, known.archive.name, packed, known.archive.sha256)
+        _unpack(known.archive, packed, folder)
+    else:
+        for name, sha256 in known.sha256.items():
+            _retrieve(known, name + ".gz", folder / name, sha256)
+    return folder
+
+
+def _unpack(archive: Archive, packed: Path, folder: Path) -> None:
+    target = folder / archive.layout.folder
+    with reading(packed, tarfile.TarError, KeyError), tarfile.open(packed) as tar:
+        for name in archive.layout.files:
+            member = tar.extractfile(f"{archive.layout.folder}/{name}")
+            assert member is not None, "the archive has the published checksum"
+            with member, _replacing(target / name) as file:
+                shutil.copyfileobj(member, file, CHUNK)
+    packed.unlink()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of `path` once it is complete."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with partial.open("wb") as file:
+            yield file
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
+    """Download `remote` to `path`, from the first mirror that sends the right content."""
+    import pooch  # here, since its import takes longer than loading a small data set
+
+    failures: dict[str, str] = {}
+    for url in ATTEMPTS * _urls(known, remote):
+        try:
+            pooch.retrieve(url, f"sha256:{sha256}", path.name, path.parent, downloader=_download)
+            return
+        except (ValueError, zlib.error):  # pooch has deleted what came
+            failures[url] = "its content is not the published one"
+        except OSError as error:
+            failures[url] = _reason(error)
+    reasons = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
+    raise StorageError(
+        f"{remote} cannot be fetched ({reasons}): try again later, or set {MIRROR_VARIABLE} "
+        "to a base URL or a folder that has it"
+    )
+
+
+def _urls(known: Known, remote: str) -> list[str]:
+    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
+    bases = (f"{mirror}/{known.name}", mirror) if mirror else known.mirrors
+    return [f"{base}/{remote}" for base in bases]
+
+
+def _reason(error: OSError) -> str:
+    if not hasattr(error, "response"):
+        return str(error)
+    if error.response is not None:  # an answer of the HTTP server, in words of requests
+        return f"HTTP status {error.response.status_code}"
+    return type(error).__name__
+
+
+def _download(url: str, output: str, _pooch: Any) -> None:
+    """Write what a URL or a file holds, without its gzip wrapping, to the file `output`."""
+    import pooch
+
+    with open(output, "wb") as file:
+        sink = Sink(file, inflate=not url.endswith(".tar.gz"))
+        if "://" not in url:
+            with open(url, "rb") as source:
+                shutil.copyfileobj(source, sink, CHUNK)
+            return
+        with tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=None) as bar:
+            http = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
+            http(url, sink, None)
+
+
+class Sink:
+    """A file to write to that inflates gzip as it comes, and takes no more than LARGEST bytes.
+
+    Mirrors pack the same files differently, so the checksum is that of what is inside.
+    """
+
+    def __init__(self, file: IO[bytes], inflate: bool) -> None:
+        self._file = file
+        self._inflater = zlib.decompressobj(wbits=31) if inflate else None
+        self._room = LARGEST
+
+    def write(self, data: bytes) -> None:
+        """Write one chunk."""
+        if self._inflater is not None:
+            data = self._inflater.decompress(data, self._room + 1)
+        self._room -= len(data)
+        if self._room < 0:
+            raise ValueError(f"more than {LARGEST} bytes")
+        self._file.write(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""

@@ -1,0 +1,103 @@
+"""A published data set, and the copies of it on this machine."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from ffnp.data.files import Source
+from ffnp.data.layouts import Layout
+from ffnp.errors import InputError
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published `.tar.gz` that holds all files of a layout."""
+
+    name: str
+    sha256: str
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Known:
+    """A published data set.
+
+    Attributes
+    ----------
+    name, title, licence, homepage : str
+    classes : int
+        K.
+    layouts : tuple of Layout
+        In which it is published.
+    sha256 : mapping of str to str
+        Of the content of each file of each layout, uncompressed.
+    package : str or None
+        The package that embeds the files, in a folder of this name.
+    system : tuple of Path
+        Folders where a distribution installs the files.
+    mirrors : tuple of str
+        Base URLs of the published files, tried in turn.
+    archive : Archive or None
+        What the mirrors hold; None: each file on its own, gzipped.
+    """
+
+    name: str
+    title: str
+    licence: str
+    homepage: str
+    classes: int
+    layouts: tuple[Layout, ...]
+    sha256: Mapping[str, str]
+    package: str | None = None
+    system: tuple[Path, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    archive: Archive | None = None
+
+    def copies(self, data_dir: Path | None) -> Iterator["Copy"]:
+        """The copies on this machine, the preferred one first.
+
+        Parameters
+        ----------
+        data_dir : Path or None
+            Looked at before the user's cache: its folder of the data set's name, then itself.
+        """
+        for place in self._places(data_dir):
+            for layout in self.layouts:
+                paths = layout.find(place)
+                if paths is not None:
+                    yield Copy(self, place, layout, paths)
+
+    def not_here(self) -> InputError:
+        """The error to raise when there is no copy."""
+        return InputError(
+            f"{self.name} is not on this machine: `ffnp data fetch {self.name}` downloads it, "
+            "or --data-dir says where it is"
+        )
+
+    def _places(self, data_dir: Path | None) -> Iterator[Source]:
+        if data_dir is not None:
+            if not data_dir.is_dir():
+                raise InputError(f"{data_dir} is not a folder: give one that holds {self.name}")
+            yield from (data_dir / self.name, data_dir)
+        yield self.cache
+        yield from self.system
+        if self.package is not None:
+            yield files(self.package) / self.name
+
+    @property
+    def cache(self) -> Path:
+        """Where its files are kept once fetched, in the user's cache folder."""
+        return user_cache_path("ffnp", appauthor=False) / self.name
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of a data set: the folder where it was found, and its files in a layout."""
+
+    known: Known
+    place: Source
+    layout: Layout
+    paths: list[Source]

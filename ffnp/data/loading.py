@@ -1,0 +1,54 @@
+"""A data set by name or path."""
+
+from pathlib import Path
+
+from ffnp.data.arrays import assemble
+from ffnp.data.catalogue import CATALOGUE, lookup
+from ffnp.data.dataset import Dataset
+from ffnp.data.layouts import LAYOUTS
+from ffnp.data.npy import read_npz
+from ffnp.errors import InputError
+
+
+def load(name_or_path: str, data_dir: Path | None = None) -> Dataset:
+    """Load a data set.
+
+    Parameters
+    ----------
+    name_or_path : str
+        `mnist` (embedded), `fashion-mnist`, `cifar10`, the path of a `.npz` file with x_train,
+        y_train, x_test and y_test, or of a folder of IDX, CIFAR-10 or `.npy` files.
+    data_dir : Path, optional
+        Where the files of a named data set are looked for first: in its folder of that name,
+        then in itself. The user's cache, the system's folders and the embedded files follow.
+
+    Returns
+    -------
+    Dataset
+        Images (N, D), uint8 or float32, C-contiguous; memory-mapped from a folder of `.npy`.
+
+    Raises
+    ------
+    InputError
+        The name is unknown, files are missing or malformed, or the data cannot be learned from.
+    StorageError
+        The system cannot read a file.
+    """
+    path = Path(name_or_path)
+    if name_or_path not in CATALOGUE and path.is_dir():
+        return _folder(path)
+    if path.suffix == ".npz":
+        return assemble(path.stem, read_npz(path))
+    known = lookup(name_or_path)
+    copy = next(known.copies(data_dir), None)
+    if copy is None:
+        raise known.not_here()
+    return assemble(known.name, copy.layout.read(copy.paths), known.classes)
+
+
+def _folder(folder: Path) -> Dataset:
+    for layout in LAYOUTS:
+        paths = layout.find(folder)
+        if paths is not None:
+            return assemble(folder.name, layout.read(paths))
+    raise InputError(f"{folder} holds no data set: give one of IDX, CIFAR-10 or .npy files")

@@ -1,0 +1,129 @@
+"""NumPy's own files: a `.npz` archive read whole, a folder of `.npy` files mapped.
+
+The header of a `.npy` file is matched against what NumPy writes, never evaluated, and what it
+claims is compared with the file's size before anything is allocated or mapped.
+"""
+
+import math
+import os
+import re
+import struct
+from dataclasses import dataclass
+from typing import IO, Any, BinaryIO, Literal, cast
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.data.arrays import Arrays
+from ffnp.data.files import Source, read_exactly, reading
+from ffnp.errors import InputError
+
+MAGIC = b"\x93NUMPY"
+LONGEST_HEADER = 10_000
+HEADER = re.compile(
+    r"\{'descr': '(?P<dtype>[<>|=]?[biuf]\d{1,2})', 'fortran_order': (?P<fortran>True|False), "
+    r"'shape': \((?P<shape>(?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a `.npy` file says of its array, and where the array begins."""
+
+    dtype: np.dtype[Any]
+    order: Literal["C", "F"]
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def check_size(self, held: int, where: object) -> None:
+        """Raise `InputError` unless header and array make up the `held` bytes of the file."""
+        if held != self.offset + self.size:
+            raise InputError(
+                f"{where} declares {self.size} bytes of data but holds {held - self.offset}"
+            )
+
+
+def read_header(stream: IO[bytes], where: object) -> Header:
+    """Read the header of a `.npy` stream, of plain numbers only.
+
+    Raises
+    ------
+    InputError
+        It is not `.npy`, or its array does not hold plain numbers.
+    """
+    start = stream.read(8)
+    length_format = {1: "<H", 2: "<I", 3: "<I"}.get(start[6] if len(start) == 8 else 0)
+    if start[:6] != MAGIC or length_format is None:
+        raise InputError(f"{where} is not a .npy array: it starts with {start!r}")
+    field = stream.read(struct.calcsize(length_format))
+    if len(field) < struct.calcsize(length_format):
+        raise InputError(f"{where} is truncated: it ends within its header")
+    length = struct.unpack(length_format, field)[0]
+    text = stream.read(length) if length <= LONGEST_HEADER else b""
+    match = HEADER.fullmatch(text.decode("latin1"))
+    if match is None:
+        raise InputError(f"{where} is not a .npy array of plain numbers: save it with numpy.save")
+    try:
+        dtype = np.dtype(match["dtype"])
+    except TypeError as error:
+        raise InputError(f"{where} has values of unknown type '{match['dtype']}'") from error
+    shape = tuple(int(size) for size in re.findall(r"\d+", match["shape"]))
+    order: Literal["C", "F"] = "F" if match["fortran"] == "True" else "C"
+    return Header(dtype, order, shape, len(start) + len(field) + length)
+
+
+def read_npz(path: Source) -> Arrays:
+    """The arrays x_train, y_train, x_test and y_test of a `.npz` archive.
+
+    Raises
+    ------
+    InputError
+        The archive is missing or damaged, lacks an array, or declares what it does not hold.
+    StorageError
+        The system cannot read it.
+    """
+    malformed = (BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error)
+    with reading(path, *malformed), path.open("rb") as file, ZipFile(file) as archive:
+        return Arrays(*(_member(archive, name, path) for name in Arrays._fields))
+
+
+def _member(archive: ZipFile, name: str, path: Source) -> NDArray[Any]:
+    try:
+        info = archive.getinfo(f"{name}.npy")
+    except KeyError as error:
+        needed = ", ".join(Arrays._fields)
+        raise InputError(f"{path} has no array {name}: it needs {needed}") from error
+    where = f"{path}: {name}"
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise InputError(f"{where} is compressed in a way that NumPy never uses")
+    with archive.open(info) as stream:
+        header = read_header(stream, where)
+        header.check_size(info.file_size, where)
+        values = np.frombuffer(read_exactly(stream, header.size, where), header.dtype)
+    return values.reshape(header.shape, order=header.order)
+
+
+def map_npy(path: Source) -> NDArray[Any]:
+    """The array of a `.npy` file, mapped into memory read-only; its data are not read.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is not `.npy`, or declares what it does not hold.
+    StorageError
+        The system cannot read it.
+    """
+    with reading(path, ValueError), path.open("rb") as file:
+        header = read_header(file, path)
+        header.check_size(file.seek(0, os.SEEK_END), path)
+        if header.size == 0:  # nothing can be mapped
+            return np.empty(header.shape, header.dtype)
+        return np.memmap(
+            cast(BinaryIO, file), header.dtype, "r", header.offset, header.shape, header.order
+        )
