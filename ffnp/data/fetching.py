@@ -129,7 +129,9 @@ def _download(url: str, output: str, _pooch: Any) -> None:
             with open(url, "rb") as source:
                 shutil.copyfileobj(source, sink, CHUNK)
             return
-        with tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=None) as bar:
+        name = url.rpartition("/")[2]
+        # pooch replaces the total, but asks for the bar's truth before, which needs one
+        with tqdm(desc=name, total=1, unit="B", unit_scale=True, disable=None) as bar:
             http = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
             http(url, sink, None)
 

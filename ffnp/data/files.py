@@ -39,7 +39,8 @@ def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except malformed + (BadGzipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{path} is damaged: {error}: replace it by a good copy") from error
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path} is damaged: {reason}: replace it by a good copy") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
 

@@ -1,0 +1,395 @@
+"""Downloads from a loopback mirror, good and bad; the `ffnp data` commands."""
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from data_files import binary_batch, idx_bytes, small_arrays, write_cifar, write_idx
+
+from ffnp.data import catalogue, fetching, load
+from ffnp.data.known import Archive, Known
+from ffnp.data.layouts import CIFAR_BINARY, IDX
+from ffnp.errors import InputError, StorageError
+from ffnp_cli.data import data
+
+ARRAYS = small_arrays(3, 4)
+COLOUR = small_arrays(3, 32, 32)
+CONTENT = {name: idx_bytes(array) for name, array in zip(IDX.files, ARRAYS, strict=True)}
+IMAGES = "train-images-idx3-ubyte"
+
+
+class Mirror(ThreadingHTTPServer):
+    """Serves a folder on the loopback interface and remembers what it was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[str] = []
+        self.failures = 0  # of the next answers, how many are errors
+        self.shortened = 0  # bytes that are announced but not sent
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(SimpleHTTPRequestHandler):
+    server: Mirror
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        path = self.server.folder / self.path.lstrip("/")
+        if self.server.failures:
+            self.server.failures -= 1
+            self.send_error(503)
+        elif not path.is_file():
+            self.send_error(404)
+        else:
+            content = path.read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: len(content) - self.server.shortened])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv("FFNP_DATA_MIRROR", raising=False)
+    return tmp_path / "cache" / "ffnp"
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[Mirror]:
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    with Mirror(folder) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def idx_set(*mirrors: str) -> Known:
+    return Known(
+        name="small",
+        title="",
+        licence="",
+        homepage="",
+        classes=10,
+        layouts=(IDX,),
+        sha256={name: sha256(content) for name, content in CONTENT.items()},
+        mirrors=mirrors,
+    )
+
+
+def publish(folder: Path, name: str = "small") -> None:
+    write_idx(folder / name, ARRAYS, gzipped=True)
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("folder", ["small", ""])
+def test_files_are_fetched_into_the_cache(
+    mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    publish(mirror.folder, folder)
+    monkeypatch.setenv("FFNP_DATA_MIRROR", mirror.url + "/")
+    assert fetching.fetch(idx_set("http://127.0.0.1:1")) == cache / "small"
+    assert {name: (cache / "small" / name).read_bytes() for name in CONTENT} == CONTENT
+    assert files(cache) == set(CONTENT)
+
+
+def test_what_is_there_and_good_is_not_fetched_again(mirror: Mirror, cache: Path) -> None:
+    publish(mirror.folder, "")
+    known = idx_set(mirror.url)
+    fetching.fetch(known)
+    mirror.asked.clear()
+    fetching.fetch(known)
+    assert mirror.asked == []
+    (cache / "small" / IMAGES).write_bytes(b"damaged")
+    fetching.fetch(known)
+    assert mirror.asked == [f"/{IMAGES}.gz"]
+    assert (cache / "small" / IMAGES).read_bytes() == CONTENT[IMAGES]
+
+
+def test_a_mirror_may_be_a_folder(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path / "folder")
+    monkeypatch.setenv("FFNP_DATA_MIRROR", str(tmp_path / "folder"))
+    fetching.fetch(idx_set())
+    assert files(cache) == set(CONTENT)
+
+
+def test_files_can_be_kept_elsewhere(mirror: Mirror, tmp_path: Path, cache: Path) -> None:
+    publish(mirror.folder, "")
+    fetching.fetch(idx_set(mirror.url), tmp_path / "elsewhere")
+    assert files(tmp_path / "elsewhere") == set(CONTENT)
+    assert not cache.exists()
+
+
+def corrupted(content: bytes) -> bytes:
+    return gzip.compress(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        corrupted(CONTENT[IMAGES]),
+        gzip.compress(CONTENT[IMAGES])[:-20],
+        CONTENT[IMAGES],
+        b"<html>Not here</html>",
+        b"",
+        gzip.compress(bytes(2000)),
+    ],
+    ids=["a byte differs", "truncated", "not gzipped", "a page", "empty", "a bomb"],
+)
+def test_a_corrupted_mirror_is_refused_and_leaves_nothing(
+    mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    publish(mirror.folder, "")
+    (mirror.folder / f"{IMAGES}.gz").write_bytes(content)
+    monkeypatch.setattr(fetching, "LARGEST", 1000)
+    with pytest.raises(StorageError) as caught:
+        fetching.fetch(idx_set(mirror.url))
+    assert str(caught.value).startswith(
+        f"{IMAGES}.gz cannot be fetched ({mirror.url}/{IMAGES}.gz: its content is not the "
+    )
+    assert files(cache) == set()
+
+
+def test_a_bomb_is_not_inflated_beyond_the_limit(tmp_path: Path) -> None:
+    bomb = gzip.compress(bytes(50 << 20))
+    with (tmp_path / "out").open("wb") as file:
+        sink = fetching.Sink(file, inflate=True)
+        sink._room = 1000
+        with pytest.raises(ValueError, match="more than"):
+            sink.write(bomb)
+    assert (tmp_path / "out").stat().st_size == 0
+
+
+def test_the_next_mirror_is_tried(mirror: Mirror, cache: Path) -> None:
+    publish(mirror.folder, "good")
+    publish(mirror.folder, "bad")
+    (mirror.folder / "bad" / f"{IMAGES}.gz").write_bytes(corrupted(CONTENT[IMAGES]))
+    fetching.fetch(idx_set(f"{mirror.url}/none", f"{mirror.url}/bad", f"{mirror.url}/good"))
+    assert (cache / "small" / IMAGES).read_bytes() == CONTENT[IMAGES]
+
+
+def test_a_mirror_that_fails_once_is_tried_again(mirror: Mirror, cache: Path) -> None:
+    publish(mirror.folder, "")
+    mirror.failures = 1
+    fetching.fetch(idx_set(mirror.url))
+    assert files(cache) == set(CONTENT)
+
+
+def test_a_connection_that_breaks_leaves_nothing(mirror: Mirror, cache: Path) -> None:
+    publish(mirror.folder, "")
+    mirror.shortened = 10
+    with pytest.raises(StorageError, match="cannot be fetched"):
+        fetching.fetch(idx_set(mirror.url))
+    assert files(cache) == set()
+
+
+def test_every_mirror_gives_its_reason(mirror: Mirror) -> None:
+    dead = "http://127.0.0.1:1"
+    with pytest.raises(StorageError) as caught:
+        fetching.fetch(idx_set(mirror.url, dead, "/nowhere"))
+    message = str(caught.value)
+    assert f"{mirror.url}/{IMAGES}.gz: HTTP status 404; {dead}/{IMAGES}.gz: Conn" in message
+    assert "No such file or directory" in message
+    assert "set FFNP_DATA_MIRROR" in message
+
+
+def test_a_folder_that_cannot_be_written(mirror: Mirror, tmp_path: Path) -> None:
+    publish(mirror.folder, "")
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="Not a directory|File exists"):
+        fetching.fetch(idx_set(mirror.url), tmp_path / "file")
+
+
+def cifar_set(folder: Path, mirror: str) -> Known:
+    """Write a small `.tar.gz` of CIFAR-10's binary layout to `folder`."""
+    write_cifar(folder / CIFAR_BINARY.folder, COLOUR, ".bin", binary_batch)
+    sums = {
+        name: sha256((folder / CIFAR_BINARY.folder / name).read_bytes())
+        for name in CIFAR_BINARY.files
+    }
+    packed = folder / "small.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.add(folder / CIFAR_BINARY.folder, CIFAR_BINARY.folder)
+    archive = Archive(packed.name, sha256(packed.read_bytes()), CIFAR_BINARY)
+    return Known("cifar10", "", "", "", 10, (CIFAR_BINARY,), sums, None, (), (mirror,), archive)
+
+
+def test_an_archive_is_fetched_and_unpacked(mirror: Mirror, cache: Path) -> None:
+    known = cifar_set(mirror.folder, mirror.url)
+    fetching.fetch(known)
+    assert files(cache) == set(CIFAR_BINARY.files)
+    np.testing.assert_array_equal(load("cifar10").train.images, COLOUR.x_train.reshape(-1, 3072))
+    mirror.asked.clear()
+    fetching.fetch(known)
+    assert mirror.asked == []
+    (cache / "cifar10" / CIFAR_BINARY.folder / "test_batch.bin").unlink()
+    fetching.fetch(known)
+    assert files(cache) == set(CIFAR_BINARY.files)
+
+
+def test_a_corrupted_archive_is_refused(mirror: Mirror, cache: Path) -> None:
+    known = cifar_set(mirror.folder, mirror.url)
+    packed = mirror.folder / "small.tar.gz"
+    packed.write_bytes(packed.read_bytes()[:-1] + b"x")
+    with pytest.raises(StorageError, match="its content is not the published one"):
+        fetching.fetch(known)
+    assert files(cache) == set()
+
+
+def test_unpacking_on_a_full_disk_leaves_no_half_file(
+    mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = cifar_set(mirror.folder, mirror.url)
+
+    def full(source: io.BufferedIOBase, target: io.BufferedIOBase, _: int) -> None:
+        target.write(source.read(10))
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching.shutil, "copyfileobj", full)
+        with pytest.raises(StorageError, match="cannot be written: No space left on device"):
+            fetching.fetch(known)
+    assert files(cache) == {"small.tar.gz"}
+    mirror.asked.clear()
+    fetching.fetch(known)
+    assert mirror.asked == [], "the archive that was fetched already is used"
+    assert files(cache) == set(CIFAR_BINARY.files)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(data, arguments)
+
+
+def run_json(*arguments: str) -> dict:
+    return json.loads(run(*arguments, "--json").stdout)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, mirror: Mirror) -> Known:
+    """The only known data set is a small one."""
+    publish(mirror.folder, "")
+    known = idx_set(mirror.url)
+    monkeypatch.setattr(catalogue, "CATALOGUE", {"small": known})
+    monkeypatch.setattr("ffnp_cli.data.CATALOGUE", {"small": known})
+    return known
+
+
+def test_list_says_what_is_known_and_where() -> None:
+    sets = {entry["name"]: entry for entry in run_json("list")["datasets"]}
+    assert list(sets) == ["mnist", "fashion-mnist", "cifar10"]
+    assert sets["mnist"]["location"].endswith("mnist")
+    assert sets["mnist"]["licence"].startswith("CC BY-SA 3.0")
+    assert sets["cifar10"]["location"] is None
+    lines = run("list").stdout.splitlines()
+    assert "  where     not on this machine" in lines
+    assert f"  sha256    {sets['mnist']['sha256'][IMAGES]}  {IMAGES}" in lines
+
+
+def test_list_finds_the_data_dir(tmp_path: Path) -> None:
+    publish(tmp_path, "fashion-mnist")
+    found = {
+        entry["name"]: entry["location"]
+        for entry in run_json("list", "--data-dir", str(tmp_path))["datasets"]
+    }
+    assert found["fashion-mnist"] == str(tmp_path / "fashion-mnist")
+
+
+def test_fetch_prints_the_folder(small: Known, cache: Path) -> None:
+    result = run("fetch", "small")
+    assert result.exit_code == 0
+    assert result.stdout == f"{cache / 'small'}\n"
+    assert run_json("fetch", "small") == {"name": "small", "location": str(cache / "small")}
+
+
+def test_fetch_to_a_data_dir(small: Known, tmp_path: Path) -> None:
+    run("fetch", "small", "--data-dir", str(tmp_path / "own"))
+    assert files(tmp_path / "own" / "small") == set(CONTENT)
+
+
+def test_fetching_what_is_embedded() -> None:
+    result = run("fetch", "mnist")
+    assert result.exit_code == 0
+    assert result.stdout.endswith("mnist\n")
+    assert "there is nothing to fetch" in result.stderr
+
+
+def test_the_embedded_mnist_is_the_published_one() -> None:
+    report = run_json("verify", "mnist")
+    assert report["published"]
+    assert len(report["copies"]) == 1
+    assert [file["problem"] for file in report["copies"][0]["files"]] == [""] * 4
+
+
+def test_verify_says_which_files_are_not_the_published_ones(tmp_path: Path) -> None:
+    write_cifar(tmp_path / "cifar-10-batches-bin", COLOUR, ".bin", binary_batch)
+    (tmp_path / "cifar-10-batches-bin" / "data_batch_4.bin").unlink()
+    result = run("verify", "cifar10", "--data-dir", str(tmp_path))
+    assert isinstance(result.exception, StorageError)
+    assert str(result.exception).startswith(f"not the published files: cifar10 in {tmp_path}")
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"cifar10 in {tmp_path}: NOT the published files"
+    assert "data_batch_1.bin" in lines[1]
+    assert "its content is not the published one" in lines[1]
+    assert "no such file" in lines[4]
+    report = run_json("verify", "cifar10", "--data-dir", str(tmp_path))
+    assert not report["published"]
+    assert len(report["copies"][0]["files"]) == 6
+
+
+def test_verify_looks_at_every_copy(small: Known, cache: Path, tmp_path: Path) -> None:
+    fetching.fetch(small)
+    publish(tmp_path / "own")
+    assert run_json("verify", "--data-dir", str(tmp_path / "own"))["published"]
+    damaged = tmp_path / "own" / "small" / f"{IMAGES}.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    report = run_json("verify", "--data-dir", str(tmp_path / "own"))
+    assert [copy["published"] for copy in report["copies"]] == [False, True]
+    assert "is damaged" in report["copies"][0]["files"][0]["problem"]
+
+
+def test_verify_what_is_nowhere() -> None:
+    assert isinstance(run("verify", "cifar10").exception, InputError)
+    assert run("verify").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["fetch", "verify"])
+def test_an_unknown_name(command: str) -> None:
+    error = run(command, "nonesuch").exception
+    assert isinstance(error, InputError)
+    assert "choose mnist, fashion-mnist, cifar10" in str(error)
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["fetch"], ["verify"]])
+def test_help_has_an_example(command: list[str]) -> None:
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert " ".join(["ffnp data", *command]) in result.stdout.partition("Example:")[2]
