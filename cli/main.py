@@ -1,0 +1,33 @@
+"""The entry point: one line for every error, and the exit status that goes with it."""
+
+import sys
+
+import click
+
+from ffnp.errors import FFNPError
+from ffnp_cli.data import data
+
+
+@click.group(context_settings={"auto_envvar_prefix": "FFNP"})
+@click.version_option(package_name="ffnp")
+def cli() -> None:
+    """Forward-Forward learning with layer collaboration."""
+
+
+cli.add_command(data)
+
+
+def main() -> None:
+    """Run the command line: exit status 0 done, 1 failed, 2 wrong command or input."""
+    try:
+        status = cli(standalone_mode=False)
+    except click.ClickException as error:
+        click.echo(f"Error: {error.format_message()}", err=True)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Error: interrupted", err=True)
+        sys.exit(1)
+    except FFNPError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_status)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,329 @@
+"""The readable reference: what every backend computes, in plain array mathematics.
+
+A backend is few fused operations. This base class spells each one out as the textbook does;
+the subclasses compute the same numbers faster, and are tested against this class.
+
+Axis letters, in this file and in the whole tree::
+
+    N  images in a batch        D  pixels of an image      L  layers
+    R  label rows an image      K  classes                 H  width of a layer
+
+Weights are stored (in, out). `h` is never stored: a layer's length-1 input is `a * scale`, with
+one `scale` a row, and a matrix product is linear in it. So the scale is applied to the product
+(`activate`) and to the delta (`delta`), and the pass that would write `h` is saved.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ffnp.activations import Activation
+    from ffnp.collaboration import LayerObjective
+    from ffnp.data.scaling import Scaling
+
+Array = Any  # numpy.ndarray or cupy.ndarray: the two share no base class
+
+EPSILON = 1e-8  # of the length normalisation h = a / (|a| + EPSILON)
+
+
+class Backend:
+    """The reference backend, on NumPy. Arrays named `out...` are written; others only read."""
+
+    name = "reference"
+
+    # --- arrays -----------------------------------------------------------------------------
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """An uninitialised array on the device."""
+        return np.empty(shape, dtype)
+
+    def to_device(self, array: Array) -> Array:
+        """A C-contiguous copy of a host array on the device (the array itself on the CPU)."""
+        return np.ascontiguousarray(array)
+
+    def to_host(self, array: Array) -> Any:
+        """The NumPy array with the values of a device array (the array itself on the CPU)."""
+        return array
+
+    # --- forward ----------------------------------------------------------------------------
+
+    def standardise(self, images: Array, rows: Array, scaling: "Scaling", out: Array) -> None:
+        """Gather `images[rows]` as floats, standardised, each image scaled to one length.
+
+        Parameters
+        ----------
+        images : (M, D) uint8 or float array
+        rows : (N,) integer array or slice
+            Which images, in this order.
+        scaling : Scaling
+            x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
+        out : (N, D) float array
+        """
+        x = (images[rows].astype(out.dtype) - scaling.mean) / scaling.deviation
+        if scaling.length is not None:
+            x *= scaling.length / np.sqrt((x * x).sum(axis=1, keepdims=True) + 1)
+        out[...] = x
+
+    def matmul(self, a: Array, b: Array, out: Array) -> None:
+        """out = a b, for two-dimensional arrays; `a` may be a transposed view."""
+        np.matmul(a, b, out=out)
+
+    def activate_labelled(
+        self,
+        product: Array,
+        label_weights: Array,
+        labels: Array,
+        label_scale: float,
+        bias: Array,
+        activation: "Activation",
+        out: Array,
+        out_slope: Array | None,
+        out_goodness: Array,
+        out_scale: Array,
+    ) -> None:
+        """First layer: add each row's label to the image's shared product, and activate.
+
+        Parameters
+        ----------
+        product : (N, H) array
+            x W_x, one row an image: the R rows of an image share it.
+        label_weights : (K, H) array
+            W_y; the one-hot label times `label_scale` picks one row of it.
+        labels : (N, R) int32 array
+        label_scale : float
+            s, the label's entry in the joined input.
+        bias : (H,) array
+        activation : Activation
+        out : (N, R, H) array
+            a = phi(z), z = x W_x + s W_y[label] + b.
+        out_slope : (N, R, H) array or None
+            phi'(z), for activations that need it kept.
+        out_goodness, out_scale : (N, R) arrays
+            g = sum of squares of a, and 1 / (sqrt(g) + EPSILON).
+        """
+        z = product[:, None, :] + label_scale * label_weights[labels] + bias  # (N, R, H)
+        self._finish(z, activation, out, out_slope, out_goodness, out_scale)
+
+    def activate(
+        self,
+        scale: Array | None,
+        bias: Array,
+        activation: "Activation",
+        out: Array,
+        out_slope: Array | None,
+        out_goodness: Array,
+        out_scale: Array,
+    ) -> None:
+        """Later layers: activate in place the product that `out` holds.
+
+        Parameters
+        ----------
+        scale : (N, R) array or None
+            Reciprocal lengths of the rows that went into the product; None: they were not
+            normalised (backpropagation).
+        bias : (H,) array
+        activation : Activation
+        out : (N, R, H) array
+            Holds a_prev W on entry and a = phi(scale * a_prev W + b) on return.
+        out_slope, out_goodness, out_scale
+            As in `activate_labelled`.
+        """
+        z = (out if scale is None else out * scale[:, :, None]) + bias
+        self._finish(z, activation, out, out_slope, out_goodness, out_scale)
+
+    def _finish(
+        self,
+        z: Array,
+        activation: "Activation",
+        out: Array,
+        out_slope: Array | None,
+        out_goodness: Array,
+        out_scale: Array,
+    ) -> None:
+        out[...] = activation.value(z)
+        if out_slope is not None:
+            out_slope[...] = activation.slope(z)
+        out_goodness[...] = (out * out).sum(axis=2)
+        out_scale[...] = 1 / (np.sqrt(out_goodness) + EPSILON)
+
+    # --- objective --------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        objective: "LayerObjective",
+        goodness: Array,
+        out_coefficients: Array,
+        out_totals: Array,
+    ) -> None:
+        """Evaluate the objective of every layer and add its value to the running totals.
+
+        Parameters
+        ----------
+        objective : LayerObjective
+            Objective and gamma: (L, N, R) goodness to L values and (L, N, R) coefficients.
+        goodness : (L, N, R) array
+        out_coefficients : (L, N, R) array
+            c_i = dJ_i / dg_i.
+        out_totals : (L + 1,) float64 array
+            `out_totals[i] += N * J_i`; the last entry counts the images of which some wrong
+            label has at least the total goodness of the true one.
+        """
+        values, coefficients = objective.of_layers(goodness)
+        out_coefficients[...] = coefficients
+        images = goodness.shape[1]
+        out_totals[:-1] += images * values
+        total = goodness.sum(axis=0)  # (N, R)
+        out_totals[-1] += (total[:, 1:].max(axis=1) >= total[:, 0]).sum()
+
+    # --- gradients --------------------------------------------------------------------------
+
+    def delta(
+        self,
+        coefficients: Array,
+        scale: Array,
+        activity: Array,
+        slope: Array | None,
+        out_d_bias: Array,
+    ) -> None:
+        """Overwrite a layer's activity with its delta, scaled for the weight gradient.
+
+        In the forward pass this was z = scale * a_prev W + b, a = phi(z), g = sum a^2; so
+        dJ/dz = c * 2 a * phi'(z), db = sum of dJ/dz over rows, dW = a_prev^T (scale * dJ/dz).
+
+        Parameters
+        ----------
+        coefficients : (N, R) array
+            c = dJ/dg.
+        scale : (N, R) array
+            As given to `activate`.
+        activity : (N, R, H) array
+            a on entry; scale * dJ/dz on return.
+        slope : (N, R, H) array or None
+            phi'(z); None for relu, where a * phi'(z) = a.
+        out_d_bias : (H,) array
+            dJ/db, summed over rows.
+        """
+        d_z = self._d_z(coefficients, activity, slope)
+        out_d_bias[...] = d_z.sum(axis=(0, 1))
+        activity[...] = d_z * scale[:, :, None]
+
+    def delta_labelled(
+        self,
+        coefficients: Array,
+        activity: Array,
+        slope: Array | None,
+        labels: Array,
+        label_scale: float,
+        out_sum: Array,
+        out_d_label_weights: Array,
+        out_d_bias: Array,
+    ) -> None:
+        """First layer: the delta, reduced as `reduce_labelled` does. Destroys `activity`."""
+        activity[...] = self._d_z(coefficients, activity, slope)
+        self.reduce_labelled(
+            activity, labels, label_scale, out_sum, out_d_label_weights, out_d_bias
+        )
+
+    @staticmethod
+    def _d_z(coefficients: Array, activity: Array, slope: Array | None) -> Array:
+        d_z = 2 * coefficients[:, :, None] * activity
+        return d_z if slope is None else d_z * slope
+
+    def reduce_labelled(
+        self,
+        d_z: Array,
+        labels: Array,
+        label_scale: float,
+        out_sum: Array,
+        out_d_label_weights: Array,
+        out_d_bias: Array,
+    ) -> None:
+        """Sum the first layer's delta over the rows of each image and of each label.
+
+        In the forward pass this was z = x W_x + s W_y[label] + b for each of R rows; so
+        dW_x = x^T (sum of dJ/dz over the R rows), dW_y[k] = s * (sum over rows with label k).
+
+        Parameters
+        ----------
+        d_z : (N, R, H) array
+        labels : (N, R) int32 array
+        label_scale : float
+        out_sum : (N, H) array
+            Sum over an image's rows, for the product x^T out_sum.
+        out_d_label_weights : (K, H) array
+        out_d_bias : (H,) array
+        """
+        out_sum[...] = d_z.sum(axis=1)
+        out_d_bias[...] = out_sum.sum(axis=0)
+        for k in range(len(out_d_label_weights)):
+            out_d_label_weights[k] = label_scale * d_z[labels == k].sum(axis=0)
+
+    def backpropagate(
+        self,
+        activation: "Activation",
+        activity: Array,
+        slope: Array | None,
+        d_activity: Array,
+        out_d_bias: Array,
+    ) -> None:
+        """Chain rule through an activation, for the backpropagation baselines.
+
+        In the forward pass this was a = phi(a_prev W + b); so dJ/dz = dJ/da * phi'(z).
+
+        Parameters
+        ----------
+        activation : Activation
+        activity, slope : (N, R, H) arrays
+            As left by `activate`; slope None: phi'(z) follows from a (relu).
+        d_activity : (N, R, H) array
+            dJ/da on entry, dJ/dz on return.
+        out_d_bias : (H,) array
+            dJ/db, summed over rows.
+        """
+        d_activity *= (activity > 0) if slope is None else slope
+        out_d_bias[...] = d_activity.sum(axis=(0, 1))
+
+    # --- optimisers -------------------------------------------------------------------------
+
+    def adam(
+        self,
+        weights: Array,
+        gradient: Array,
+        mean: Array,
+        variance: Array,
+        step: int,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+    ) -> None:
+        """One step of Adam on flat arrays, in place [1]_.
+
+        Parameters
+        ----------
+        weights, gradient, mean, variance : (P,) arrays
+            `weights`, `mean` and `variance` are updated.
+        step : int
+            1 at the first call: the moments start at 0 and are corrected for that.
+        lr, beta1, beta2, epsilon : float
+
+        References
+        ----------
+        .. [1] Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
+        """
+        mean[...] = beta1 * mean + (1 - beta1) * gradient
+        variance[...] = beta2 * variance + (1 - beta2) * gradient * gradient
+        corrected_mean = mean / (1 - beta1**step)
+        corrected_variance = variance / (1 - beta2**step)
+        weights -= lr * corrected_mean / (np.sqrt(corrected_variance) + epsilon)
+
+    def sgd(
+        self, weights: Array, gradient: Array, velocity: Array, lr: float, momentum: float
+    ) -> None:
+        """One step of gradient descent with momentum on flat arrays, in place.
+
+        velocity = momentum * velocity + gradient; weights -= lr * velocity.
+        """
+        velocity[...] = momentum * velocity + gradient
+        weights -= lr * velocity

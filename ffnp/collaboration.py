@@ -1,0 +1,61 @@
+"""Layer collaboration: gamma, what a layer hears of the others (the paper's equation 7)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ffnp.objectives import Objective
+from ffnp.objectives.base import Array
+
+GAMMAS = ("none", "others", "previous", "next")
+
+
+def gamma_of_layers(kind: str, goodness: Array) -> Array:
+    """The constant added to each layer's goodness, row by row.
+
+    Parameters
+    ----------
+    kind : {"none", "others", "previous", "next"}
+        Sum over no layer, all other layers, the layers below, or the layers above.
+    goodness : (L, N, R) array
+
+    Returns
+    -------
+    (L, N, R) array
+    """
+    if kind == "none":
+        return np.zeros_like(goodness)
+    if kind == "others":
+        return goodness.sum(axis=0) - goodness
+    if kind == "previous":
+        return np.cumsum(goodness, axis=0) - goodness
+    if kind == "next":
+        return np.cumsum(goodness[::-1], axis=0)[::-1] - goodness
+    raise ValueError(f"gamma '{kind}' is none of {GAMMAS}")
+
+
+@dataclass(frozen=True)
+class LayerObjective:
+    """One objective for all layers of a network, with the gamma that couples them.
+
+    Attributes
+    ----------
+    objective : Objective
+    gamma : {"none", "others", "previous", "next"}
+    """
+
+    objective: Objective
+    gamma: str
+
+    def of_layers(self, goodness: Array) -> tuple[Array, Array]:
+        """Values (L,) and coefficients (L, N, R) of (L, N, R) goodness.
+
+        With gamma `others`, goodness plus gamma is the total for every layer, and an objective
+        depends on that sum alone: one evaluation serves all the layers.
+        """
+        if self.gamma == "others":
+            value, coefficient = self.objective(goodness.sum(axis=0), 0.0)
+            return np.full(len(goodness), value), np.broadcast_to(coefficient, goodness.shape)
+        gammas = gamma_of_layers(self.gamma, goodness)
+        pairs = [self.objective(g, gamma) for g, gamma in zip(goodness, gammas, strict=True)]
+        return np.array([value for value, _ in pairs]), np.stack([c for _, c in pairs])

@@ -1,0 +1,62 @@
+"""Input scaling: what a network sees of the pixels, learned from the training set."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ffnp.data.dataset import Images
+from ffnp.errors import InputError
+
+SCALINGS = ("standard", "raw")
+BLOCK = 4096  # images a block of the statistics: bounded memory for sets on disk
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
+
+    Attributes
+    ----------
+    mean, deviation : float
+        Of all pixels of the training set together.
+    length : float or None
+        The length of every scaled image; None: images keep theirs.
+    """
+
+    mean: float
+    deviation: float
+    length: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def fit_scaling(kind: str, images: Images, length: float) -> Scaling:
+    """The scaling of a training set.
+
+    Parameters
+    ----------
+    kind : {"standard", "raw"}
+        `standard`: one mean and deviation over all pixels, each image scaled to `length`.
+        `raw`: uint8 pixels divided by 255, floats as they are, no scaling to a length.
+    images : (N, D) uint8 or float array
+    length : float
+    """
+    if kind == "raw":
+        return Scaling(0.0, 255.0 if images.dtype == np.uint8 else 1.0, None)
+    if kind != "standard":
+        raise InputError(f"unknown scaling '{kind}': choose one of {', '.join(SCALINGS)}")
+    total = squares = 0.0
+    for start in range(0, len(images), BLOCK):
+        block = images[start : start + BLOCK].astype(np.float64)
+        total += float(block.sum())
+        squares += float(np.vdot(block, block))
+    mean = total / images.size
+    deviation = float(np.sqrt(max(squares / images.size - mean * mean, 0.0)))
+    if not np.isfinite(deviation):
+        raise InputError("the training images hold NaN or infinite pixels: clean them first")
+    if deviation == 0:
+        raise InputError(f"all training pixels are {mean:g}: there is nothing to learn from")
+    return Scaling(mean, deviation, length)

@@ -1,0 +1,57 @@
+"""Label rows: the true label in column 0, wrong ones after it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.errors import InputError
+
+Labels = NDArray[np.int32]
+
+
+def candidate_labels(
+    true: NDArray[np.integer], classes: int, rows: int, random: np.random.Generator
+) -> Labels:
+    """Join each image with its true label and `rows - 1` distinct wrong ones.
+
+    With two rows the wrong label is (y + randint(1, K)) mod K: uniform over the wrong labels.
+    With K rows there is no choice left, and nothing is drawn.
+
+    Parameters
+    ----------
+    true : (N,) integer array
+    classes : int
+        K.
+    rows : int
+        R, 2..K.
+    random : numpy.random.Generator
+        Drawn from once for the whole array.
+
+    Returns
+    -------
+    (N, R) int32 array
+        Column 0 is `true`; each row holds R distinct labels.
+
+    Raises
+    ------
+    InputError
+        If `rows` is outside 2..K.
+    """
+    if not 2 <= rows <= classes:
+        raise InputError(f"{rows} label rows an image: choose 2..{classes}, or all")
+    images = len(true)
+    if rows == 2:
+        shifts = random.integers(1, classes, size=(images, 1), dtype=np.int32)
+    elif rows == classes:
+        shifts = np.arange(1, classes, dtype=np.int32)[None, :]
+    else:
+        order = random.random((images, classes - 1), dtype=np.float32)
+        shifts = np.argpartition(order, rows - 2, axis=1)[:, : rows - 1].astype(np.int32) + 1
+    labels = np.empty((images, rows), np.int32)
+    labels[:, 0] = true
+    np.remainder(labels[:, :1] + shifts, classes, out=labels[:, 1:])
+    return labels
+
+
+def every_label(images: int, classes: int) -> Labels:
+    """(N, K) labels 0..K-1 for each image: the label sweep of prediction."""
+    return np.tile(np.arange(classes, dtype=np.int32), (images, 1))

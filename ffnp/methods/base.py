@@ -1,0 +1,48 @@
+"""What the trainer and the evaluation need of a method."""
+
+from typing import Protocol
+
+from ffnp.backends.base import Array
+from ffnp.network import Batch
+from ffnp.parameters import Parameters
+
+
+class Method(Protocol):
+    """A network with its objective.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    depth : int
+        Layers with weights, `layer1`..`layer<depth>` in the parameters.
+    rows : int
+        R, label rows an image in training.
+    """
+
+    parameters: Parameters
+    depth: int
+    rows: int
+
+    def training_batch(self, images: int) -> Batch:
+        """Buffers to train on `images` images at a time."""
+        ...
+
+    def scoring_batch(self, images: int) -> Batch:
+        """Buffers to score every label of `images` images at a time."""
+        ...
+
+    def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
+        """Forward pass of layers `start`..`stop` - 1 (from 0)."""
+        ...
+
+    def evaluate(self, batch: Batch, totals: Array) -> None:
+        """Objective of the first `len(totals) - 1` values; see `Backend.evaluate`."""
+        ...
+
+    def gradient(self, batch: Batch, layer: int) -> None:
+        """Gradient of one layer (from 0), after `evaluate`; from the last layer down."""
+        ...
+
+    def scores(self, batch: Batch) -> Array:
+        """(V, N, K) scores by the method's V voters, after `forward` on a scoring batch."""
+        ...

@@ -1,0 +1,40 @@
+"""Sigmoid goodness: the probability that a row is joined with its true label."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ffnp.activations import sigmoid, softplus
+from ffnp.objectives.base import Array
+
+
+@dataclass(frozen=True)
+class SigmoidGoodness:
+    """Logistic loss of goodness over a threshold: up for true labels, down for wrong ones.
+
+    J = mean over images of softplus(-(g+ + gamma+ - theta)), plus the mean over the image's
+    wrong labels of softplus(g- + gamma- - theta).
+
+    Attributes
+    ----------
+    theta : float
+        The threshold: goodness above it reads as "true label".
+
+    References
+    ----------
+    Lorberbom et al., arXiv 2305.12393, equations 4-6 and 8. Their text says that the negative
+    step is the positive one with the opposite sign; this is Hinton's form, whose negative step
+    vanishes once the negative is rejected.
+    """
+
+    theta: float
+
+    def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
+        logit = goodness + gamma - self.theta  # (N, R)
+        images, rows = goodness.shape
+        true, wrong = logit[:, :1], logit[:, 1:]
+        value = softplus(-true).mean() + softplus(wrong).mean()
+        coefficient = np.empty_like(goodness)
+        coefficient[:, :1] = -sigmoid(-true) / images
+        coefficient[:, 1:] = sigmoid(wrong) / (images * (rows - 1))
+        return float(value), coefficient

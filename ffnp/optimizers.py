@@ -1,0 +1,102 @@
+"""Optimisers over a span of a network's flat parameters."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from ffnp.backends.base import Array
+from ffnp.parameters import Parameters
+
+
+class Optimizer(Protocol):
+    """Updates the weights of one span from their gradient.
+
+    Attributes
+    ----------
+    state : dict of str to array
+        What it remembers, by name, on the device.
+    steps : int
+        Updates made so far.
+    """
+
+    state: dict[str, Array]
+    steps: int
+
+    def step(self, lr: float) -> None:
+        """Update the weights in place with learning rate `lr`."""
+        ...
+
+
+class Adam:
+    """Adam with bias correction (Kingma and Ba, 2015, algorithm 1).
+
+    Parameters
+    ----------
+    parameters : Parameters
+    span : slice
+        Which part of the flat parameters it updates.
+    beta1, beta2, epsilon : float
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        span: slice,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        self._backend = parameters.backend
+        self._weights = parameters.flat[span]
+        self._gradient = parameters.flat_gradient[span]
+        self._constants = (beta1, beta2, epsilon)
+        zeros = np.zeros(self._weights.shape, self._weights.dtype)
+        self.state = {
+            "mean": self._backend.to_device(zeros),
+            "variance": self._backend.to_device(zeros.copy()),
+        }
+        self.steps = 0
+
+    def step(self, lr: float) -> None:
+        """Update the weights in place with learning rate `lr`."""
+        self.steps += 1
+        self._backend.adam(
+            self._weights,
+            self._gradient,
+            self.state["mean"],
+            self.state["variance"],
+            self.steps,
+            lr,
+            *self._constants,
+        )
+
+
+class SGD:
+    """Gradient descent with momentum: v = momentum * v + gradient; W -= lr * v.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    span : slice
+        Which part of the flat parameters it updates.
+    momentum : float
+    """
+
+    def __init__(self, parameters: Parameters, span: slice, momentum: float = 0.9) -> None:
+        self._backend = parameters.backend
+        self._weights = parameters.flat[span]
+        self._gradient = parameters.flat_gradient[span]
+        self._momentum = momentum
+        zeros = np.zeros(self._weights.shape, self._weights.dtype)
+        self.state = {"velocity": self._backend.to_device(zeros)}
+        self.steps = 0
+
+    def step(self, lr: float) -> None:
+        """Update the weights in place with learning rate `lr`."""
+        self.steps += 1
+        self._backend.sgd(
+            self._weights, self._gradient, self.state["velocity"], lr, self._momentum
+        )
+
+
+OPTIMIZERS: dict[str, Any] = {"adam": Adam, "sgd": SGD}

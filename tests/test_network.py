@@ -1,0 +1,73 @@
+"""The network against the plain computation and against finite differences."""
+
+import numpy as np
+import pytest
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.backends import Backend
+from ffnp.collaboration import GAMMAS, LayerObjective, gamma_of_layers
+from ffnp.labels import candidate_labels
+from ffnp.methods import ForwardForward
+from ffnp.network import Network
+from ffnp.objectives import SigmoidGoodness
+
+IMAGES, PIXELS, CLASSES, ROWS, SCALE = 5, 6, 4, 3, 3.0
+
+
+def make(activation="relu", gamma="others"):
+    random = np.random.default_rng(0)
+    network = Network(
+        Backend(), PIXELS, CLASSES, [7, 5], ACTIVATIONS[activation], SCALE, np.dtype(np.float64)
+    )
+    network.parameters.initialise(random)
+    method = ForwardForward(network, LayerObjective(SigmoidGoodness(0.5), gamma), ROWS)
+    batch = method.training_batch(IMAGES)
+    batch.x[...] = random.normal(size=batch.x.shape)
+    batch.labels = candidate_labels(random.integers(0, CLASSES, IMAGES), CLASSES, ROWS, random)
+    return method, batch
+
+
+def test_shared_first_layer_equals_concatenated_input():
+    method, batch = make()
+    method.forward(batch)
+    onehot = SCALE * np.eye(CLASSES)[batch.labels]
+    x = np.broadcast_to(batch.x[:, None], (IMAGES, ROWS, PIXELS))
+    h = np.concatenate([x, onehot], axis=2)
+    for i in (1, 2):
+        weights = method.parameters.weights
+        a = np.maximum(h @ weights[f"layer{i}.weights"] + weights[f"layer{i}.bias"], 0)
+        np.testing.assert_allclose(batch.goodness[i - 1], (a * a).sum(axis=2), rtol=1e-12)
+        h = a / (np.linalg.norm(a, axis=2, keepdims=True) + 1e-8)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_local_gradients_match_finite_differences(activation, gamma):
+    method, batch = make(activation, gamma)
+    method.forward(batch)
+    frozen = gamma_of_layers(gamma, batch.goodness.copy())
+    method.evaluate(batch, np.zeros(method.depth + 1))
+    for layer in (1, 0):
+        method.gradient(batch, layer)
+    gradients = {name: g.copy() for name, g in method.parameters.gradients.items()}
+    objective, random, step = method.objective.objective, np.random.default_rng(1), 1e-6
+    for name, weights in method.parameters.weights.items():
+        layer = int(name[5]) - 1
+        direction = random.normal(size=weights.shape)
+        values = []
+        for sign in (1, -1):
+            weights += sign * step * direction
+            method.forward(batch, stop=0)
+            method.forward(batch, start=0, stop=layer + 1)
+            values.append(objective(batch.goodness[layer], frozen[layer])[0])
+            weights -= sign * step * direction
+        numeric = (values[0] - values[1]) / (2 * step)
+        assert numeric == pytest.approx((gradients[name] * direction).sum(), rel=1e-5, abs=1e-8)
+
+
+def test_candidate_labels_are_distinct_with_the_true_one_first():
+    true = np.arange(40) % CLASSES
+    for rows in (2, 3, CLASSES):
+        labels = candidate_labels(true, CLASSES, rows, np.random.default_rng(2))
+        assert (labels[:, 0] == true).all()
+        assert all(len(set(row)) == rows for row in labels.tolist())
