@@ -216,6 +216,14 @@ def test_a_connection_that_breaks_leaves_nothing(mirror: Mirror, cache: Path) ->
     assert files(cache) == set()
 
 
+def test_what_a_killed_download_left_is_removed(mirror: Mirror, cache: Path) -> None:
+    publish(mirror.folder, "")
+    (cache / "small" / "partial").mkdir(parents=True)
+    (cache / "small" / "partial" / "tmp1234").write_bytes(bytes(10))
+    fetching.fetch(idx_set(mirror.url))
+    assert files(cache) == set(CONTENT)
+
+
 def test_every_mirror_gives_its_reason(mirror: Mirror) -> None:
     dead = "http://127.0.0.1:1"
     with pytest.raises(StorageError) as caught:

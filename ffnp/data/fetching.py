@@ -89,15 +89,21 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
     """Download `remote` to `path`, from the first mirror that sends the right content."""
     import pooch  # here, since its import takes longer than loading a small data set
 
+    if path.is_file() and pooch.file_hash(path) == sha256:
+        return
+    partial = path.parent / "partial"  # what a killed download leaves there goes with the next one
     failures: dict[str, str] = {}
     for url in ATTEMPTS * _urls(known, remote):
         try:
-            pooch.retrieve(url, f"sha256:{sha256}", path.name, path.parent, downloader=_download)
+            pooch.retrieve(url, f"sha256:{sha256}", path.name, partial, downloader=_download)
+            (partial / path.name).replace(path)
             return
-        except (ValueError, zlib.error):  # pooch has deleted what came
+        except (ValueError, zlib.error):
             failures[url] = "its content is not the published one"
         except OSError as error:
             failures[url] = _reason(error)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     reasons = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
     raise StorageError(
         f"{remote} cannot be fetched ({reasons}): try again later, or set {MIRROR_VARIABLE} "
@@ -113,7 +119,7 @@ def _urls(known: Known, remote: str) -> list[str]:
 
 def _reason(error: OSError) -> str:
     if not hasattr(error, "response"):
-        return str(error)
+        return error.strerror or str(error)
     if error.response is not None:  # an answer of the HTTP server, in words of requests
         return f"HTTP status {error.response.status_code}"
     return type(error).__name__
