@@ -5,7 +5,8 @@ import sys
 import click
 
 from ffnp.errors import FFNPError
-from ffnp_cli.data import data
+
+from .data import data
 
 
 @click.group(context_settings={"auto_envvar_prefix": "FFNP"})

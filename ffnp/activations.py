@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ffnp.errors import InputError
-
 Array = Any
 LEAK = 0.01  # slope of leaky_relu below 0
 GELU_SCALE = 0.7978845608028654  # sqrt(2 / pi)
@@ -84,12 +82,3 @@ ACTIVATIONS = {
         Activation("sigmoid", sigmoid, _sigmoid_slope),
     )
 }
-
-
-def get_activation(name: str) -> Activation:
-    """The activation called `name`; InputError with the known names otherwise."""
-    try:
-        return ACTIVATIONS[name]
-    except KeyError:
-        known = ", ".join(ACTIVATIONS)
-        raise InputError(f"unknown activation '{name}': choose one of {known}") from None

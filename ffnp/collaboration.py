@@ -26,7 +26,8 @@ def gamma_of_layers(kind: str, goodness: Array) -> Array:
     if kind == "none":
         return np.zeros_like(goodness)
     if kind == "others":
-        return goodness.sum(axis=0) - goodness
+        others: Array = goodness.sum(axis=0) - goodness
+        return others
     if kind == "previous":
         return np.cumsum(goodness, axis=0) - goodness
     if kind == "next":

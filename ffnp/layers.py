@@ -1,48 +1,8 @@
 """Dense layers: forward passes and local gradients, on buffers that the caller owns."""
 
-from dataclasses import dataclass
-
 from ffnp.activations import Activation
-from ffnp.backends.base import Array, Backend
+from ffnp.backends.activity import Activity, Array
 from ffnp.parameters import Parameters
-
-
-@dataclass(frozen=True)
-class Activity:
-    """What a layer leaves behind, for its gradient and for the next layer.
-
-    Attributes
-    ----------
-    values : (N, R, H) array
-        a; a layer's `gradient` overwrites it with the delta.
-    slope : (N, R, H) array or None
-        phi'(z), where the activation needs it kept.
-    goodness, scale : (N, R) arrays
-        g, and the reciprocal length that normalises the row.
-    """
-
-    values: Array
-    slope: Array | None
-    goodness: Array
-    scale: Array
-
-    @classmethod
-    def empty(
-        cls, backend: Backend, values: tuple[int, int, int], slope: bool, goodness: Array
-    ) -> "Activity":
-        """Buffers of shape `values` = (N, R, H), around a given (N, R) `goodness`."""
-        dtype = goodness.dtype
-        return cls(
-            backend.empty(values, dtype),
-            backend.empty(values, dtype) if slope else None,
-            goodness,
-            backend.empty(goodness.shape, dtype),
-        )
-
-    @property
-    def rows(self) -> Array:
-        """The values as (N R, H), a view."""
-        return self.values.reshape(-1, self.values.shape[2])
 
 
 class Dense:
@@ -68,14 +28,11 @@ class Dense:
     def forward(self, inputs: Activity, out: Activity) -> None:
         """Activate the length-normalised `inputs`, (N, R, in), into `out`, (N, R, out)."""
         self.backend.matmul(inputs.rows, self.weights, out=out.rows)
-        self.backend.activate(
-            inputs.scale, self.bias, self.activation,
-            out.values, out.slope, out.goodness, out.scale,
-        )  # fmt: skip
+        self.backend.activate(inputs.scale, self.bias, self.activation, out)
 
     def gradient(self, coefficients: Array, inputs: Activity, out: Activity) -> None:
         """Local gradient from the coefficients dJ/dg (N, R). Overwrites `out.values`."""
-        self.backend.delta(coefficients, inputs.scale, out.values, out.slope, self.d_bias)
+        self.backend.delta(coefficients, inputs.scale, out, self.d_bias)
         # In the forward pass this was z = (a_prev W) * scale + b, and out holds scale * dJ/dz.
         self.backend.matmul(inputs.rows.T, out.rows, out=self.d_weights)
 
@@ -115,8 +72,7 @@ class LabelledDense(Dense):
         """Activate images x (N, D) joined with labels (N, R); `product` (N, H) is written."""
         self.backend.matmul(x, self.pixel_weights, out=product)
         self.backend.activate_labelled(
-            product, self.label_weights, labels, self.label_scale, self.bias, self.activation,
-            out.values, out.slope, out.goodness, out.scale,
+            product, self.label_weights, labels, self.label_scale, self.bias, self.activation, out
         )  # fmt: skip
 
     def gradient_labelled(
@@ -124,14 +80,7 @@ class LabelledDense(Dense):
     ) -> None:
         """Local gradient from dJ/dg (N, R). Overwrites `out.values` and `product`."""
         self.backend.delta_labelled(
-            coefficients, out.values, out.slope, labels, self.label_scale,
+            coefficients, out, labels, self.label_scale,
             product, self.d_label_weights, self.d_bias,
         )  # fmt: skip
-        self.backend.matmul(x.T, product, out=self.d_pixel_weights)
-
-    def backward_labelled(self, d_z: Array, x: Array, labels: Array, product: Array) -> None:
-        """Gradient from dJ/dz (N, R, H), for backpropagation. Overwrites `product`."""
-        self.backend.reduce_labelled(
-            d_z, labels, self.label_scale, product, self.d_label_weights, self.d_bias
-        )
         self.backend.matmul(x.T, product, out=self.d_pixel_weights)

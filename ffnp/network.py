@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ffnp.activations import Activation
-from ffnp.backends.base import Array, Backend
-from ffnp.layers import Activity, Dense, LabelledDense
+from ffnp.backends.activity import Activity, Array
+from ffnp.backends.base import Backend
+from ffnp.layers import Dense, LabelledDense
 from ffnp.parameters import Parameters
 
 
@@ -89,7 +90,7 @@ class Network:
             labels=empty((images, rows), np.dtype(np.int32)),
             product=empty((images, self.first.width), dtype),
             activities=[
-                Activity.empty(self.backend, (images, rows, layer.width), keeps_slope, goodness[i])
+                Activity.empty(empty, (images, rows, layer.width), keeps_slope, goodness[i])
                 for i, layer in enumerate([self.first, *self.later])
             ],
             goodness=goodness,

@@ -1,10 +1,10 @@
 """Optimisers over a span of a network's flat parameters."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from ffnp.backends.base import Array
+from ffnp.backends.activity import Array
 from ffnp.parameters import Parameters
 
 
@@ -97,6 +97,3 @@ class SGD:
         self._backend.sgd(
             self._weights, self._gradient, self.state["velocity"], lr, self._momentum
         )
-
-
-OPTIMIZERS: dict[str, Any] = {"adam": Adam, "sgd": SGD}

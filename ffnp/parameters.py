@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ffnp.backends.base import Array, Backend
+from ffnp.backends.activity import Array
+from ffnp.backends.base import Backend
 from ffnp.errors import InputError
 
 ALIGNMENT = 16  # every tensor starts at a multiple of this many numbers (64 bytes in float32)
@@ -44,11 +45,6 @@ class Parameters:
             for name, shape in self.shapes.items()
         }
 
-    def span(self, prefix: str) -> slice:
-        """The part of the flat buffers that holds the tensors whose names start so."""
-        names = [name for name in self.shapes if name.startswith(prefix)]
-        return slice(self._starts[names[0]], self._starts[names[-1]] + self._sizes[names[-1]])
-
     def initialise(self, random: np.random.Generator) -> None:
         """Draw each layer's weights and bias from U(-1/sqrt(in), 1/sqrt(in))."""
         drawn = {}
@@ -70,7 +66,3 @@ class Parameters:
                 )
             view[...] = tensors[name]
         self.flat[...] = self.backend.to_device(flat)
-
-    def tensors(self) -> dict[str, Any]:
-        """Host arrays of all tensors, by name."""
-        return self.views(self.backend.to_host(self.flat))

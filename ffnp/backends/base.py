@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ffnp.backends.activity import Activity, Array
+
 if TYPE_CHECKING:
     from ffnp.activations import Activation
     from ffnp.collaboration import LayerObjective
     from ffnp.data.scaling import Scaling
-
-Array = Any  # numpy.ndarray or cupy.ndarray: the two share no base class
 
 EPSILON = 1e-8  # of the length normalisation h = a / (|a| + EPSILON)
 
@@ -77,10 +77,7 @@ class Backend:
         label_scale: float,
         bias: Array,
         activation: "Activation",
-        out: Array,
-        out_slope: Array | None,
-        out_goodness: Array,
-        out_scale: Array,
+        out: Activity,
     ) -> None:
         """First layer: add each row's label to the image's shared product, and activate.
 
@@ -95,57 +92,41 @@ class Backend:
             s, the label's entry in the joined input.
         bias : (H,) array
         activation : Activation
-        out : (N, R, H) array
-            a = phi(z), z = x W_x + s W_y[label] + b.
-        out_slope : (N, R, H) array or None
-            phi'(z), for activations that need it kept.
-        out_goodness, out_scale : (N, R) arrays
-            g = sum of squares of a, and 1 / (sqrt(g) + EPSILON).
+        out : Activity
+            All of it is written, from z = x W_x + s W_y[label] + b.
         """
         z = product[:, None, :] + label_scale * label_weights[labels] + bias  # (N, R, H)
-        self._finish(z, activation, out, out_slope, out_goodness, out_scale)
+        self._finish(z, activation, out)
 
     def activate(
         self,
-        scale: Array | None,
+        scale: Array,
         bias: Array,
         activation: "Activation",
-        out: Array,
-        out_slope: Array | None,
-        out_goodness: Array,
-        out_scale: Array,
+        out: Activity,
     ) -> None:
-        """Later layers: activate in place the product that `out` holds.
+        """Later layers: activate in place the product that `out.values` holds.
 
         Parameters
         ----------
-        scale : (N, R) array or None
-            Reciprocal lengths of the rows that went into the product; None: they were not
-            normalised (backpropagation).
+        scale : (N, R) array
+            Reciprocal lengths of the rows that went into the product.
         bias : (H,) array
         activation : Activation
-        out : (N, R, H) array
-            Holds a_prev W on entry and a = phi(scale * a_prev W + b) on return.
-        out_slope, out_goodness, out_scale
-            As in `activate_labelled`.
+        out : Activity
+            Its values hold a_prev W on entry and a = phi(scale * a_prev W + b) on return.
         """
-        z = (out if scale is None else out * scale[:, :, None]) + bias
-        self._finish(z, activation, out, out_slope, out_goodness, out_scale)
+        z = out.values * scale[:, :, None] + bias
+        self._finish(z, activation, out)
 
-    def _finish(
-        self,
-        z: Array,
-        activation: "Activation",
-        out: Array,
-        out_slope: Array | None,
-        out_goodness: Array,
-        out_scale: Array,
-    ) -> None:
-        out[...] = activation.value(z)
-        if out_slope is not None:
-            out_slope[...] = activation.slope(z)
-        out_goodness[...] = (out * out).sum(axis=2)
-        out_scale[...] = 1 / (np.sqrt(out_goodness) + EPSILON)
+    @staticmethod
+    def _finish(z: Array, activation: "Activation", out: Activity) -> None:
+        a = out.values
+        a[...] = activation.value(z)
+        if out.slope is not None:
+            out.slope[...] = activation.slope(z)
+        out.goodness[...] = (a * a).sum(axis=2)
+        out.scale[...] = 1 / (np.sqrt(out.goodness) + EPSILON)
 
     # --- objective --------------------------------------------------------------------------
 
@@ -182,8 +163,7 @@ class Backend:
         self,
         coefficients: Array,
         scale: Array,
-        activity: Array,
-        slope: Array | None,
+        activity: Activity,
         out_d_bias: Array,
     ) -> None:
         """Overwrite a layer's activity with its delta, scaled for the weight gradient.
@@ -197,38 +177,35 @@ class Backend:
             c = dJ/dg.
         scale : (N, R) array
             As given to `activate`.
-        activity : (N, R, H) array
-            a on entry; scale * dJ/dz on return.
-        slope : (N, R, H) array or None
-            phi'(z); None for relu, where a * phi'(z) = a.
+        activity : Activity
+            Its values are a on entry; scale * dJ/dz on return.
         out_d_bias : (H,) array
             dJ/db, summed over rows.
         """
-        d_z = self._d_z(coefficients, activity, slope)
+        d_z = self._d_z(coefficients, activity)
         out_d_bias[...] = d_z.sum(axis=(0, 1))
-        activity[...] = d_z * scale[:, :, None]
+        activity.values[...] = d_z * scale[:, :, None]
 
     def delta_labelled(
         self,
         coefficients: Array,
-        activity: Array,
-        slope: Array | None,
+        activity: Activity,
         labels: Array,
         label_scale: float,
         out_sum: Array,
         out_d_label_weights: Array,
         out_d_bias: Array,
     ) -> None:
-        """First layer: the delta, reduced as `reduce_labelled` does. Destroys `activity`."""
-        activity[...] = self._d_z(coefficients, activity, slope)
+        """First layer: the delta, reduced as `reduce_labelled` does. Overwrites `activity`."""
+        activity.values[...] = self._d_z(coefficients, activity)
         self.reduce_labelled(
-            activity, labels, label_scale, out_sum, out_d_label_weights, out_d_bias
+            activity.values, labels, label_scale, out_sum, out_d_label_weights, out_d_bias
         )
 
     @staticmethod
-    def _d_z(coefficients: Array, activity: Array, slope: Array | None) -> Array:
-        d_z = 2 * coefficients[:, :, None] * activity
-        return d_z if slope is None else d_z * slope
+    def _d_z(coefficients: Array, activity: Activity) -> Array:
+        d_z = 2 * coefficients[:, :, None] * activity.values
+        return d_z if activity.slope is None else d_z * activity.slope
 
     def reduce_labelled(
         self,
@@ -258,31 +235,6 @@ class Backend:
         out_d_bias[...] = out_sum.sum(axis=0)
         for k in range(len(out_d_label_weights)):
             out_d_label_weights[k] = label_scale * d_z[labels == k].sum(axis=0)
-
-    def backpropagate(
-        self,
-        activation: "Activation",
-        activity: Array,
-        slope: Array | None,
-        d_activity: Array,
-        out_d_bias: Array,
-    ) -> None:
-        """Chain rule through an activation, for the backpropagation baselines.
-
-        In the forward pass this was a = phi(a_prev W + b); so dJ/dz = dJ/da * phi'(z).
-
-        Parameters
-        ----------
-        activation : Activation
-        activity, slope : (N, R, H) arrays
-            As left by `activate`; slope None: phi'(z) follows from a (relu).
-        d_activity : (N, R, H) array
-            dJ/da on entry, dJ/dz on return.
-        out_d_bias : (H,) array
-            dJ/db, summed over rows.
-        """
-        d_activity *= (activity > 0) if slope is None else slope
-        out_d_bias[...] = d_activity.sum(axis=(0, 1))
 
     # --- optimisers -------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """Input scaling: what a network sees of the pixels, learned from the training set."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,10 +26,6 @@ class Scaling:
     mean: float
     deviation: float
     length: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
 
 
 def fit_scaling(kind: str, images: Images, length: float) -> Scaling:

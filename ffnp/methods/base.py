@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from ffnp.backends.base import Array
+from ffnp.backends.activity import Array
 from ffnp.network import Batch
 from ffnp.parameters import Parameters
 

@@ -1,6 +1,6 @@
 """Forward-Forward: every layer has its own objective, and every layer votes."""
 
-from ffnp.backends.base import Array
+from ffnp.backends.activity import Array
 from ffnp.collaboration import LayerObjective
 from ffnp.labels import every_label
 from ffnp.network import Batch, Network
