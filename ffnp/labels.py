@@ -22,7 +22,7 @@ def candidate_labels(
     classes : int
         K.
     rows : int
-        R, 2..K.
+        R, 1..K; 1 is the true label alone.
     random : numpy.random.Generator
         Drawn from once for the whole array.
 
@@ -34,9 +34,9 @@ def candidate_labels(
     Raises
     ------
     InputError
-        If `rows` is outside 2..K.
+        If `rows` is outside 1..K.
     """
-    if not 2 <= rows <= classes:
+    if not 1 <= rows <= classes:
         raise InputError(f"{rows} label rows an image: choose 2..{classes}, or all")
     images = len(true)
     if rows == 2:

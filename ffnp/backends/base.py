@@ -236,6 +236,58 @@ class Backend:
         for k in range(len(out_d_label_weights)):
             out_d_label_weights[k] = label_scale * d_z[labels == k].sum(axis=0)
 
+    # --- the chain rule, for the backpropagation baselines ------------------------------------
+
+    def backpropagate(self, d_values: Array, activity: Activity, out_d_bias: Array) -> None:
+        """Overwrite a hidden layer's activity with dJ/dz, from dJ/da.
+
+        In the forward pass this was a = phi(z), z = a_prev W + b; so dJ/dz = dJ/da * phi'(z).
+
+        Parameters
+        ----------
+        d_values : (N, R, H) array
+            dJ/da = (dJ/dz of the layer above) W_above^T.
+        activity : Activity
+            Its values are a on entry; dJ/dz on return.
+        out_d_bias : (H,) array
+            dJ/db, summed over rows.
+        """
+        a = activity.values
+        a[...] = d_values * ((a > 0) if activity.slope is None else activity.slope)
+        out_d_bias[...] = a.sum(axis=(0, 1))
+
+    def cross_entropy(
+        self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
+    ) -> None:
+        """Softmax cross-entropy of the output layer; overwrites `logits` with its gradient.
+
+        J = mean over images of -log softmax(a W + b)[label]; dJ/dlogits = (softmax - onehot)/N.
+
+        Parameters
+        ----------
+        logits : (N, K) array
+            The product a W on entry, dJ/dlogits on return.
+        bias : (K,) array
+        labels : (N,) int32 array
+        out_totals : (2,) float64 array
+            `out_totals[0] += N J`; `out_totals[1]` counts the images whose true label's logit
+            is not above all others.
+        out_d_bias : (K,) array
+            dJ/db, summed over images.
+        """
+        images = np.arange(len(logits))
+        z = logits + bias
+        z -= z.max(axis=1, keepdims=True)  # exp cannot overflow
+        exp = np.exp(z)
+        sums = exp.sum(axis=1, keepdims=True)
+        true = z[images, labels]
+        out_totals[0] += (np.log(sums[:, 0]) - true).sum()
+        z[images, labels] = -np.inf
+        out_totals[1] += (z.max(axis=1) >= true).sum()
+        logits[...] = exp / (sums * len(logits))
+        logits[images, labels] -= 1 / len(logits)
+        out_d_bias[...] = logits.sum(axis=0)
+
     # --- optimisers -------------------------------------------------------------------------
 
     def adam(
