@@ -12,13 +12,7 @@ from ffnp.data.known import Copy, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where to look before the cache: in DIR/NAME, then in DIR.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+from .options import data_dir_option, json_option
 
 
 @click.group()

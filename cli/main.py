@@ -7,6 +7,10 @@ import click
 from ffnp.errors import FFNPError
 
 from .data import data
+from .evaluate import evaluate
+from .info import info
+from .predict import predict
+from .train import train
 
 
 @click.group(context_settings={"auto_envvar_prefix": "FFNP"})
@@ -15,7 +19,8 @@ def cli() -> None:
     """Forward-Forward learning with layer collaboration."""
 
 
-cli.add_command(data)
+for command in (train, evaluate, predict, data, info):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -27,6 +32,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         click.echo("Error: interrupted", err=True)
+        sys.exit(1)
+    except MemoryError:
+        click.echo("Error: out of memory: use smaller batches, layers or data", err=True)
         sys.exit(1)
     except FFNPError as error:
         click.echo(f"Error: {error}", err=True)

@@ -1,3 +1,7 @@
 """Forward-Forward learning with layer collaboration, on a swappable array backend."""
 
 from ffnp._version import __version__ as __version__
+from ffnp.config import Config as Config
+from ffnp.data import load as load
+from ffnp.evaluation import evaluate as evaluate
+from ffnp.experiment import train as train

@@ -1,27 +1,134 @@
-"""Test errors: each layer alone, and each group of the first layers."""
+"""Prediction and its errors: every layer votes for a label with its goodness."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ffnp.data.dataset import Split
-from ffnp.data.scaling import Scaling
-from ffnp.methods import Method
+from ffnp.data.dataset import Images, Split
+from ffnp.errors import InputError, TrainingError
+from ffnp.model import Model
+
+BLOCK = 200  # images scored together: their K label rows fit the cache
+
+Scores = NDArray[np.floating[Any]]
 
 
-def errors(
-    method: Method, split: Split, scaling: Scaling, block: int = 200
-) -> tuple[np.ndarray, np.ndarray]:
-    """Test error in % of (V,) voters alone and of the (V,) groups 1..k; the last is all."""
-    backend = method.parameters.backend
-    wrong: list[np.ndarray] = []
-    batch = method.scoring_batch(min(block, len(split)))
-    for start in range(0, len(split), block):
-        stop = min(start + block, len(split))
-        if stop - start != len(batch.x):
-            batch = method.scoring_batch(stop - start)
-        backend.standardise(split.images, slice(start, stop), scaling, out=batch.x)
-        method.forward(batch)
-        scores = backend.to_host(method.scores(batch))  # (V, N, K)
-        votes = np.stack([scores, np.cumsum(scores, axis=0)]).argmax(axis=3)  # (2, V, N)
-        wrong.append((votes != split.labels[start:stop]).sum(axis=2))
-    alone, groups = 100 * np.sum(wrong, axis=0) / len(split)
-    return alone, groups
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors on one split, in % of its images.
+
+    Attributes
+    ----------
+    all : float
+        Of the vote of all chosen layers together.
+    layers : list of float
+        Of each chosen layer alone.
+    groups : list of float
+        Of the first 1, 2, ... chosen layers together; the last is `all`.
+    confusion : (K, K) int array
+        Images by true label (row) and predicted label (column).
+    """
+
+    all: float
+    layers: list[float]
+    groups: list[float]
+    confusion: NDArray[np.int64]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The errors as plain values for JSON."""
+        return {"all": self.all, "layers": self.layers, "groups": self.groups}
+
+
+def scores(model: Model, images: Images, layers: Sequence[int] | None = None) -> Iterator[Scores]:
+    """Score every label of every image, block by block.
+
+    Parameters
+    ----------
+    model : Model
+    images : (N, D) array
+        As the data set stores them: uint8, or floats.
+    layers : sequence of int, optional
+        Which layers vote, from 1 (default: all).
+
+    Yields
+    ------
+    (V, n, K) array
+        Goodness of each voting layer for each label of the next n images; for a baseline, the
+        one output's scores (V = 1).
+
+    Raises
+    ------
+    InputError
+        If a layer does not exist or cannot vote.
+    TrainingError
+        If a score is NaN or infinite.
+    """
+    method, backend, scaling = model.method, model.backend, model.data.scaling
+    chosen = _voters(layers, method.losses)
+    batch = method.scoring_batch(min(BLOCK, len(images)))
+    for start in range(0, len(images), BLOCK):
+        block = images[start : start + BLOCK]
+        if len(block) != len(batch.x):
+            batch = method.scoring_batch(len(block))
+        backend.standardise(backend.to_device(block), slice(None), scaling, out=batch.x)
+        method.forward(batch, stop=max(chosen) + 1 if method.losses > 1 else None)
+        found = backend.to_host(method.scores(batch))[chosen]
+        if not np.isfinite(found).all():
+            raise TrainingError(
+                f"a score of images {start}..{start + len(block) - 1} is NaN or infinite: "
+                "clean the images, or train again with a lower learning rate"
+            )
+        yield found
+
+
+def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) -> Evaluation:
+    """Predict a split by the vote of all chosen layers, of each alone and of groups.
+
+    Parameters
+    ----------
+    model : Model
+    split : Split
+    layers : sequence of int, optional
+        Which layers vote, from 1 (default: all).
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If a layer does not exist, or images or labels do not fit the model.
+    """
+    classes = model.data.classes
+    model.data.check(split.images, "the evaluated set")
+    if int(split.labels.max()) >= classes:
+        raise InputError(
+            f"the evaluated set has label {split.labels.max()}, "
+            f"but the model knows only 0..{classes - 1}"
+        )
+    wrong: NDArray[np.int64] | int = 0
+    confusion = np.zeros((classes, classes), np.int64)
+    start = 0
+    for found in scores(model, split.images, layers):
+        true = split.labels[start : start + found.shape[1]]
+        votes = np.stack([found, np.cumsum(found, axis=0)]).argmax(axis=3)  # (2, V, n)
+        wrong = wrong + (votes != true).sum(axis=2)
+        np.add.at(confusion, (true, votes[1, -1]), 1)
+        start += len(true)
+    alone, groups = 100 * np.asarray(wrong) / len(split)
+    return Evaluation(float(groups[-1]), alone.tolist(), groups.tolist(), confusion)
+
+
+def _voters(layers: Sequence[int] | None, voters: int) -> list[int]:
+    if layers is None:
+        return list(range(voters))
+    for layer in layers:
+        if not 1 <= layer <= voters:
+            raise InputError(f"layer {layer} cannot vote: this model has voters 1..{voters}")
+    if not layers or len(set(layers)) < len(layers):
+        raise InputError(f"voting layers {list(layers)}: name each one once, at least one")
+    return [layer - 1 for layer in layers]

@@ -13,12 +13,15 @@ class Optimizer(Protocol):
 
     Attributes
     ----------
+    gradient : (P,) array
+        The span's gradient.
     state : dict of str to array
         What it remembers, by name, on the device.
     steps : int
         Updates made so far.
     """
 
+    gradient: Array
     state: dict[str, Array]
     steps: int
 
@@ -48,7 +51,7 @@ class Adam:
     ) -> None:
         self._backend = parameters.backend
         self._weights = parameters.flat[span]
-        self._gradient = parameters.flat_gradient[span]
+        self.gradient = parameters.flat_gradient[span]
         self._constants = (beta1, beta2, epsilon)
         zeros = np.zeros(self._weights.shape, self._weights.dtype)
         self.state = {
@@ -62,7 +65,7 @@ class Adam:
         self.steps += 1
         self._backend.adam(
             self._weights,
-            self._gradient,
+            self.gradient,
             self.state["mean"],
             self.state["variance"],
             self.steps,
@@ -85,7 +88,7 @@ class SGD:
     def __init__(self, parameters: Parameters, span: slice, momentum: float = 0.9) -> None:
         self._backend = parameters.backend
         self._weights = parameters.flat[span]
-        self._gradient = parameters.flat_gradient[span]
+        self.gradient = parameters.flat_gradient[span]
         self._momentum = momentum
         zeros = np.zeros(self._weights.shape, self._weights.dtype)
         self.state = {"velocity": self._backend.to_device(zeros)}
@@ -95,5 +98,5 @@ class SGD:
         """Update the weights in place with learning rate `lr`."""
         self.steps += 1
         self._backend.sgd(
-            self._weights, self._gradient, self.state["velocity"], lr, self._momentum
+            self._weights, self.gradient, self.state["velocity"], lr, self._momentum
         )

@@ -45,6 +45,11 @@ class Parameters:
             for name, shape in self.shapes.items()
         }
 
+    def span(self, prefix: str) -> slice:
+        """The stretch of the flat arrays that holds the tensors whose names start so."""
+        names = [name for name in self.shapes if name.startswith(prefix)]
+        return slice(self._starts[names[0]], self._starts[names[-1]] + self._sizes[names[-1]])
+
     def initialise(self, random: np.random.Generator) -> None:
         """Draw each layer's weights and bias from U(-1/sqrt(in), 1/sqrt(in))."""
         drawn = {}

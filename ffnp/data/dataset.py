@@ -62,6 +62,17 @@ class Dataset:
         """D, the number of values of one image."""
         return int(np.prod(self.shape))
 
+    def hold_out(self, count: int) -> "Dataset":
+        """The last `count` training rows in place of the test set: nothing is tuned on that."""
+        images, labels = self.train.images, self.train.labels
+        return Dataset(
+            self.name,
+            Split(images[:-count], labels[:-count]),
+            Split(images[-count:], labels[-count:]),
+            self.classes,
+            self.shape,
+        )
+
     def limited(self, train: int | None, test: int | None) -> "Dataset":
         """The first `train` and `test` rows (None: all)."""
         return Dataset(

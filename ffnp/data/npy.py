@@ -8,6 +8,8 @@ import math
 import os
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, Literal, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
@@ -88,9 +90,24 @@ def read_npz(path: Source) -> Arrays:
     StorageError
         The system cannot read it.
     """
+    with _archive(path) as archive:
+        return Arrays(*(_member(archive, name, path) for name in Arrays._fields))
+
+
+def read_array(path: Source, name: str) -> NDArray[Any]:
+    """The only array of a `.npz` archive, or the one called `name`; errors as for `read_npz`."""
+    with _archive(path) as archive:
+        members = [member.removesuffix(".npy") for member in archive.namelist()]
+        if len(members) != 1 and name not in members:
+            raise InputError(f"{path} holds {len(members)} arrays: keep one, or call it {name}")
+        return _member(archive, members[0] if len(members) == 1 else name, path)
+
+
+@contextmanager
+def _archive(path: Source) -> Iterator[ZipFile]:
     malformed = (BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error)
     with reading(path, *malformed), path.open("rb") as file, ZipFile(file) as archive:
-        return Arrays(*(_member(archive, name, path) for name in Arrays._fields))
+        yield archive
 
 
 def _member(archive: ZipFile, name: str, path: Source) -> NDArray[Any]:

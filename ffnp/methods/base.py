@@ -15,12 +15,15 @@ class Method(Protocol):
     parameters : Parameters
     depth : int
         Layers with weights, `layer1`..`layer<depth>` in the parameters.
+    losses : int
+        Objectives, each with a value to report: one a layer, or one for all.
     rows : int
         R, label rows an image in training.
     """
 
     parameters: Parameters
     depth: int
+    losses: int
     rows: int
 
     def training_batch(self, images: int) -> Batch:

@@ -22,7 +22,7 @@ class ForwardForward:
         self.objective = objective
         self.rows = rows
         self.parameters = network.parameters
-        self.depth = network.depth
+        self.depth = self.losses = network.depth
 
     def training_batch(self, images: int) -> Batch:
         """Buffers to train on `images` images at a time."""

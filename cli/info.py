@@ -1,0 +1,48 @@
+"""`ffnp info`: what this machine offers."""
+
+import json
+import platform
+
+import click
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from ffnp import __version__
+from ffnp.backends.selection import unavailable
+
+from .options import json_option
+
+
+@click.command()
+@json_option
+def info(as_json: bool) -> None:
+    """Versions, BLAS and its threads, backends and why one is not available.
+
+    \b
+    Example:
+      ffnp info
+    """
+    pools = [
+        {name: pool[name] for name in ("internal_api", "version", "num_threads")}
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
+    backends = {name: reason or "available" for name, reason in unavailable().items()}
+    found = {
+        "ffnp": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "blas": pools,
+        "backends": backends,
+    }
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name in ("ffnp", "python", "numpy", "machine"):
+        click.echo(f"{name:8} {found[name]}")
+    for pool in pools:
+        library, threads = f"{pool['internal_api']} {pool['version']}", pool["num_threads"]
+        click.echo(f"{'blas':8} {library}, {threads} threads")
+    for name, reason in backends.items():
+        click.echo(f"backend  {name}: {reason}")

@@ -1,0 +1,90 @@
+"""Option types and options that several commands share."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ffnp.config import ALL, BACKENDS, Config
+from ffnp.errors import InputError, StorageError
+
+
+def widths(value: str | tuple[int, ...]) -> tuple[int, ...]:
+    """Comma-separated widths, e.g. 500,500,500."""
+    return value if isinstance(value, tuple) else tuple(_integers(value, "500,500,500"))
+
+
+def layers(value: str | list[int]) -> list[int]:
+    """Comma-separated layers, from 1."""
+    return value if isinstance(value, list) else _integers(value, "1,3")
+
+
+def rows(value: str | int) -> int | str:
+    """A number of label rows, or `all`."""
+    return ALL if value == ALL else _integers(str(value), "2, or all")[0]
+
+
+def _integers(text: str, example: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}' cannot be read: write e.g. {example}") from error
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def config_option(name: str, help: str, **settings: Any) -> Decorator:
+    """An option of the configuration's entry `name`, with its default."""
+    default = getattr(Config, name)
+    flag = "--" + name.replace("_", "-")
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return click.option(
+        flag, default=default, show_default=default is not None, help=help, **settings
+    )
+
+
+def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
+    """Take defaults from a TOML file: the command line and the environment win over it."""
+    if path is None:
+        return
+    try:
+        values = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # TOML's or UTF-8's
+        raise InputError(f"{path} is not TOML: {error}") from error
+    values = {name.replace("-", "_"): value for name, value in values.items()}
+    known = {p.name for p in ctx.command.params} - {param.name}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise InputError(f"{path}: unknown option {', '.join(unknown)}: see `ffnp train --help`")
+    ctx.default_map = {name: _text(path, name, value) for name, value in values.items()}
+
+
+def _text(path: Path, name: str, value: Any) -> str:
+    """A TOML value as it is written on the command line."""
+    if name == "hidden" and isinstance(value, list):
+        return ",".join(map(str, value))
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise InputError(f"{path}: {name} is {value!r}: write one number or text")
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where to look before the cache: in DIR/NAME, then in DIR.",
+)
+backend_option = click.option(
+    "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
+    help="Who computes.",
+)  # fmt: skip
+device_option = click.option("--device", default=0, show_default=True, help="Which GPU.")

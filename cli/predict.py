@@ -1,0 +1,54 @@
+"""`ffnp predict`: labels of images, with what every layer says of every label."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ffnp.backends.selection import make_backend
+from ffnp.data.inputs import read_images
+from ffnp.evaluation import scores
+from ffnp.model import Model
+from ffnp.runs import Run
+
+from .options import backend_option, device_option, json_option
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@backend_option
+@device_option
+@json_option
+def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, as_json: bool) -> None:
+    """Predict the labels of images, with each layer's goodness for each label.
+
+    INPUTS are .npy or .npz arrays of images, or picture files of the model's size.
+
+    \b
+    Example:
+      ffnp predict runs/20261123-150000-mnist-collab-0 digits.npy seven.png
+    """
+    model = Run(run).model(make_backend(backend, device))
+    found = [prediction for path in inputs for prediction in _predictions(model, path)]
+    if as_json:
+        click.echo(json.dumps({"predictions": found}))
+        return
+    for prediction in found:
+        click.echo(f"{prediction['input']} image {prediction['image']}: {prediction['label']}")
+        for i, goodness in enumerate(prediction["goodness"], start=1):
+            click.echo(f"  layer {i} " + " ".join(f"{value:8.2f}" for value in goodness))
+
+
+def _predictions(model: Model, path: Path) -> Iterator[dict[str, Any]]:
+    images = read_images(path, model.data.shape)
+    model.data.check(images, str(path))
+    number = 0
+    for block in scores(model, images):  # (V, n, K)
+        labels = block.sum(axis=0).argmax(axis=1)
+        for i, label in enumerate(labels.tolist()):
+            goodness = block[:, i].tolist()
+            yield {"input": str(path), "image": number, "label": label, "goodness": goodness}
+            number += 1

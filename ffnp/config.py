@@ -1,0 +1,210 @@
+"""The configuration of a run: every choice that decides its result, in one place."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, get_args
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.collaboration import GAMMAS
+from ffnp.data.scaling import SCALINGS
+from ffnp.errors import InputError
+
+METHODS = ("collab", "ff", "backprop-label", "backprop-pairwise")
+OBJECTIVES = ("sigmoid",)
+COLLABORATIONS = tuple(gamma for gamma in ("others", "previous", "next") if gamma in GAMMAS)
+SCHEDULES = ("network", "layer")
+UPDATES = ("simultaneous", "sequential")
+LR_SCHEDULES = ("constant", "linear")
+OPTIMIZERS = ("adam", "sgd")
+BACKENDS = ("auto", "numpy", "numba", "cupy", "reference")
+DTYPES = ("float32", "float64")
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run trains, on what and how. Checked when made: `InputError` names what is wrong.
+
+    Attributes
+    ----------
+    dataset : str
+        `mnist`, `fashion-mnist`, `cifar10`, or the path of a `.npz` file or a folder.
+    data_dir : str or None
+        Where the files of a named data set are looked for before the cache.
+    limit_train, limit_test : int or None
+        Use the first so many rows.
+    validation : int
+        Hold out the last so many training rows, and evaluate on them in place of the test set.
+    method : {"collab", "ff", "backprop-label", "backprop-pairwise"}
+        Layers that hear of each other (gamma), layers that do not, or a baseline.
+    gamma : {"others", "previous", "next"}
+        Whose goodness a layer hears of. For `collab`.
+    objective : str
+        What a layer minimises. For `collab` and `ff`.
+    labels : int, "all" or None
+        R, label rows an image in training. None: 2, or all for the objective `softmax`.
+    theta : float
+        Threshold of the sigmoid objectives, in units of goodness.
+    alpha : float
+        Steepness of the pairwise objective.
+    schedule : {"network", "layer"}
+        All layers at every batch, or one layer after another for `epochs` epochs each.
+    update : {"simultaneous", "sequential"}
+        Under `network`: all layers from one forward pass, or each before the next is recomputed.
+    hidden : tuple of int
+        Widths of the layers.
+    activation : str
+    scaling : {"standard", "raw"}
+        `standard`: pixels standardised by the training set's one mean and deviation, then each
+        image scaled to `input_length`. `raw`: uint8 pixels over 255, floats as they are.
+    input_length : float
+        Length of every scaled image.
+    label_scale : float
+        s, the label's entry in the joined input.
+    optimizer : {"adam", "sgd"}
+    lr, momentum : float
+        `momentum` is SGD's.
+    lr_schedule : {"constant", "linear"}
+        `linear`: constant for the first half, then to zero over the second.
+    epochs, batch_size, seed : int
+    backend : {"auto", "numpy", "numba", "cupy", "reference"}
+    device : int
+        Which GPU.
+    dtype : {"float32", "float64"}
+    evaluate_every : int
+        Epochs between evaluations on the test set; 0: only after the last.
+    """
+
+    dataset: str = "mnist"
+    data_dir: str | None = None
+    limit_train: int | None = None
+    limit_test: int | None = None
+    validation: int = 0
+    method: str = "collab"
+    gamma: str = "others"
+    objective: str = "sigmoid"
+    labels: int | str | None = None
+    theta: float = 20.0
+    alpha: float = 1.0
+    schedule: str = "network"
+    update: str = "simultaneous"
+    hidden: tuple[int, ...] = (500, 500, 500)
+    activation: str = "relu"
+    scaling: str = "standard"
+    input_length: float = 10.0
+    label_scale: float = 3.0
+    optimizer: str = "adam"
+    lr: float = 0.001
+    momentum: float = 0.9
+    lr_schedule: str = "constant"
+    epochs: int = 150
+    batch_size: int = 200
+    seed: int = 0
+    backend: str = "auto"
+    device: int = 0
+    dtype: str = "float32"
+    evaluate_every: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_type(field.name, getattr(self, field.name), field.type)
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"{name} '{getattr(self, name)}' is unknown: choose {', '.join(choices)}"
+                )
+        for name, low in LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise InputError(f"{name} is {value}: it must be at least {low}")
+        for name in ("lr", "alpha", "input_length", "label_scale"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise InputError(f"{name} is {getattr(self, name)}: it must be a number above 0")
+        if not abs(self.theta) < float("inf"):
+            raise InputError(f"theta is {self.theta}: it must be a finite number")
+        if not 0 <= self.momentum < 1:
+            raise InputError(f"momentum is {self.momentum}: it must be in 0..1, below 1")
+        if not self.hidden or min(self.hidden) < 1:
+            raise InputError(f"hidden is {self.hidden}: give the width of each layer, at least 1")
+        if isinstance(self.labels, str) and self.labels != ALL:
+            raise InputError(f"labels is '{self.labels}': give a number of rows, or all")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if self.schedule == "layer" and self.update == "sequential":
+            raise InputError("update sequential belongs to schedule network: leave out one")
+        if self.backpropagates:
+            if self.schedule != "network" or self.update != "simultaneous":
+                raise InputError(
+                    f"{self.method} trains all layers together: "
+                    "leave out schedule layer and update sequential"
+                )
+            if self.labels is not None:
+                raise InputError(f"{self.method} chooses its own label rows: leave out labels")
+        elif self.schedule == "layer" and self.method == "collab" and self.gamma != "previous":
+            raise InputError(
+                f"gamma {self.gamma} needs layers that schedule layer has not trained yet: "
+                "choose gamma previous, or schedule network"
+            )
+
+    @property
+    def backpropagates(self) -> bool:
+        """Whether the method is one of the two baselines."""
+        return self.method.startswith("backprop")
+
+    def rows(self, classes: int) -> int:
+        """R, label rows an image in training, of K classes."""
+        labels = self.labels
+        if labels is None:
+            labels = ALL if self.objective == "softmax" else 2
+        return classes if labels == ALL else int(labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Config":
+        """A configuration from plain values; `InputError` on a name that is unknown."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise InputError(f"unknown configuration name: {', '.join(sorted(unknown))}")
+        values = dict(values)
+        if isinstance(values.get("hidden"), list):
+            values["hidden"] = tuple(values["hidden"])
+        return cls(**values)
+
+
+CHOICES = {
+    "method": METHODS,
+    "gamma": COLLABORATIONS,
+    "objective": OBJECTIVES,
+    "schedule": SCHEDULES,
+    "update": UPDATES,
+    "activation": tuple(ACTIVATIONS),
+    "scaling": SCALINGS,
+    "optimizer": OPTIMIZERS,
+    "lr_schedule": LR_SCHEDULES,
+    "backend": BACKENDS,
+    "dtype": DTYPES,
+}
+LEAST = {
+    "limit_train": 1,
+    "limit_test": 1,
+    "validation": 0,
+    "epochs": 1,
+    "batch_size": 1,
+    "seed": 0,
+    "device": 0,
+    "evaluate_every": 0,
+}
+
+
+def _check_type(name: str, value: Any, expected: Any) -> None:
+    if name == "hidden":
+        fits = isinstance(value, tuple) and all(type(width) is int for width in value)
+    else:
+        kinds = get_args(expected) or (expected,)
+        fits = type(value) in kinds or (float in kinds and type(value) is int)
+    if not fits:
+        raise InputError(f"{name} is {value!r}: that is not of type {expected}")

@@ -1,0 +1,73 @@
+"""Images to predict: an array file, or a picture."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.data.files import reading
+from ffnp.data.npy import map_npy, read_array
+from ffnp.errors import InputError
+
+
+def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The images of a file, flat.
+
+    Parameters
+    ----------
+    path : Path
+        A `.npy` array, a `.npz` archive of one array (or with `x_test`), or a picture.
+    shape : tuple of int
+        Of one image: (height, width), (1 or 3, height, width), or anything for arrays.
+
+    Returns
+    -------
+    (N, D) array
+        uint8, or floats from an array of floats.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or of another shape, or Pillow is not installed.
+    """
+    if path.suffix == ".npy":
+        return _flatten(path, map_npy(path), shape)
+    if path.suffix == ".npz":
+        return _flatten(path, read_array(path, "x_test"), shape)
+    return _picture(path, shape)
+
+
+def _flatten(path: Path, images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    pixels = int(np.prod(shape))
+    one = images.shape in (shape, (pixels,))
+    many = images.shape[1:] in (shape, (pixels,)) and len(images) > 0
+    if not one and not many:
+        wanted = "x".join(map(str, shape))
+        raise InputError(f"{path} has shape {images.shape}: the model takes images of {wanted}")
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise InputError(f"{path} has values of type {images.dtype}: save them as uint8 or float")
+    return np.ascontiguousarray(images).reshape(-1, pixels)
+
+
+def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{path}: pictures need Pillow: pip install 'ffnp[image]', or give a .npy file"
+        ) from error
+    channels, (height, width) = (shape[0], shape[1:]) if len(shape) == 3 else (1, shape[-2:])
+    if len(shape) not in (2, 3) or channels not in (1, 3):
+        raise InputError(f"{path}: the model takes arrays of shape {shape}: give a .npy file")
+    malformed = (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
+    with reading(path, *malformed), Image.open(path) as picture:
+        if picture.size != (width, height):
+            raise InputError(
+                f"{path} has {picture.width}x{picture.height} pixels: "
+                f"resize it to the model's {width}x{height}"
+            )
+        pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0) if channels == 3 else pixels).reshape(
+        1, -1
+    )

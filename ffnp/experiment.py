@@ -1,0 +1,217 @@
+"""From a configuration to a trained, evaluated and stored model."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ffnp.backends.selection import make_backend
+from ffnp.config import Config
+from ffnp.data import Dataset, load
+from ffnp.errors import InputError, TrainingError
+from ffnp.evaluation import Evaluation, evaluate
+from ffnp.model import DataDescription, Model
+from ffnp.runs import Every, Run
+from ffnp.training import Trainer
+
+CHECKPOINT_SECONDS = 30.0
+
+
+class Watcher(Protocol):
+    """Is told how a training goes, and may stop it."""
+
+    def start(self, trainer: Trainer) -> None:
+        """Training begins, or goes on, from `trainer.position`."""
+        ...
+
+    def batch(self, trainer: Trainer) -> bool:
+        """A batch is done; True asks to stop here, with the state saved."""
+        ...
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """An epoch is done; `record` is its line of metrics."""
+        ...
+
+
+class Silent:
+    """Watches without a word."""
+
+    def start(self, trainer: Trainer) -> None:
+        """Do nothing."""
+
+    def batch(self, trainer: Trainer) -> bool:
+        """Never stop."""
+        return False
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training gives.
+
+    Attributes
+    ----------
+    model : Model
+    test : Evaluation
+        On the test set, or on the validation rows where the configuration holds some out.
+    seconds : float
+        Spent in training: without loading the data and the last evaluation.
+    metrics : list of dict
+        One record an epoch: phase, epoch, losses, training error, seconds so far.
+    run : Run or None
+        Where it is stored.
+    """
+
+    model: Model
+    test: Evaluation
+    seconds: float
+    metrics: list[dict[str, Any]]
+    run: Run | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        config = self.model.config
+        return {
+            "test_error": self.test.to_dict(),
+            "train_seconds": self.seconds,
+            "epochs": config.epochs,
+            "seed": config.seed,
+            "backend": self.model.backend.name,
+            "run_dir": None if self.run is None else str(self.run.folder),
+            "config": config.to_dict(),
+        }
+
+
+def train(
+    config: Config,
+    folder: Path | None = None,
+    watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Result:
+    """Train and evaluate what a configuration describes.
+
+    Parameters
+    ----------
+    config : Config
+    folder : Path, optional
+        A new folder to store the run in (default: nothing is stored).
+    watcher : Watcher, optional
+    checkpoint_seconds : float
+        Time between two saved states.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        The configuration or its data are wrong, or `folder` exists.
+    TrainingError
+        The numbers are no longer finite, the network has died, or the watcher asked to stop.
+    StorageError
+        The folder cannot be written.
+    """
+    dataset, trainer = _prepare(config)
+    run = None if folder is None else Run.create(folder, config)
+    return _complete(dataset, trainer, run, {}, watcher or Silent(), checkpoint_seconds)
+
+
+def resume(
+    folder: Path,
+    backend: str | None = None,
+    watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Result:
+    """Continue a run that was stopped or killed, to the same bits as if it had not been.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    backend : str, optional
+        Continue on another backend; the bits are the same only on the run's own.
+    watcher, checkpoint_seconds
+        As for `train`.
+    """
+    run = Run(folder)
+    config = run.config()
+    dataset, trainer = _prepare(config if backend is None else replace(config, backend=backend))
+    saved = run.read_state(trainer)
+    return _complete(dataset, trainer, run, saved, watcher or Silent(), checkpoint_seconds)
+
+
+def load_data(config: Config) -> Dataset:
+    """The data set of a configuration, limited and with its validation rows in the test's place."""
+    data_dir = None if config.data_dir is None else Path(config.data_dir)
+    dataset = load(config.dataset, data_dir)
+    if config.validation:
+        kept = len(dataset.train) - config.validation
+        if kept < 1:
+            raise InputError(
+                f"validation is {config.validation}, but {dataset.name} has only "
+                f"{len(dataset.train)} training images: hold out fewer"
+            )
+        dataset = dataset.hold_out(config.validation)
+    return dataset.limited(config.limit_train, config.limit_test)
+
+
+def _prepare(config: Config) -> tuple[Dataset, Trainer]:
+    backend = make_backend(config.backend, config.device)
+    dataset = load_data(config)
+    model = Model.create(config, DataDescription.of(dataset, config), backend)
+    return dataset, Trainer(model, dataset.train)
+
+
+def _complete(
+    dataset: Dataset,
+    trainer: Trainer,
+    run: Run | None,
+    saved: dict[str, Any],
+    watcher: Watcher,
+    checkpoint_seconds: float,
+) -> Result:
+    model, config = trainer.model, trainer.model.config
+    metrics = [] if run is None else run.metrics()[: trainer.epochs_done]
+    before = float(saved.get("seconds", 0.0))
+    start = time.perf_counter()
+    checkpoint = Every(checkpoint_seconds)
+    watcher.start(trainer)
+
+    def save() -> None:
+        if run is not None:
+            run.write_state(trainer, {"seconds": before + time.perf_counter() - start})
+
+    for position in trainer.run():
+        stop = watcher.batch(trainer)
+        if position.batch == trainer.batches:
+            losses, error = trainer.losses()
+            record: dict[str, Any] = {
+                "phase": position.phase + 1,
+                "epoch": position.epoch + 1,
+                "losses": losses,
+                "train_error": error,
+                "seconds": before + time.perf_counter() - start,
+            }
+            if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
+                layers = range(1, trainer.schedule.losses(position.phase) + 1)
+                record["test_error"] = evaluate(model, dataset.test, layers).to_dict()
+            metrics.append(record)
+            if run is not None:
+                run.write_metrics(metrics)
+            watcher.epoch(record)
+        if stop or checkpoint.due():
+            trainer.check()
+            save()
+        if stop:
+            where = f"epoch {position.epoch + 1}, batch {position.batch}"
+            mend = "" if run is None else f": continue with `ffnp train --resume {run.folder}`"
+            raise TrainingError(f"stopped in {where}{mend}")
+    seconds = before + time.perf_counter() - start
+    test = evaluate(model, dataset.test)
+    if run is not None:
+        save()
+        run.write_model(model)
+    return Result(model, test, seconds, metrics, run)

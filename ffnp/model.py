@@ -1,0 +1,126 @@
+"""A model: a method with its weights, and what it must know of its data set to be used."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.backends import Backend
+from ffnp.collaboration import LayerObjective
+from ffnp.config import Config
+from ffnp.data.dataset import Dataset, Images
+from ffnp.data.scaling import Scaling, fit_scaling
+from ffnp.errors import InputError
+from ffnp.methods import ForwardForward, Method
+from ffnp.network import Network
+from ffnp.objectives import SigmoidGoodness
+from ffnp.randomness import INITIALISATION, stream
+
+
+@dataclass(frozen=True)
+class DataDescription:
+    """What a model remembers of its training data.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of one image, before flattening.
+    classes : int
+        K.
+    integer : bool
+        Whether pixels are uint8 (0..255) or floats.
+    scaling : Scaling
+        With the training set's statistics.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+    integer: bool
+    scaling: Scaling
+
+    @classmethod
+    def of(cls, dataset: Dataset, config: Config) -> "DataDescription":
+        """Describe a data set, and fit the scaling to its training images."""
+        images = dataset.train.images
+        scaling = fit_scaling(config.scaling, images, config.input_length)
+        return cls(dataset.shape, dataset.classes, images.dtype == np.uint8, scaling)
+
+    @property
+    def pixels(self) -> int:
+        """D."""
+        return int(np.prod(self.shape))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"shape": list(self.shape)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "DataDescription":
+        """The description that `to_dict` wrote."""
+        return cls(
+            tuple(values["shape"]),
+            values["classes"],
+            values["integer"],
+            Scaling(**values["scaling"]),
+        )
+
+    def check(self, images: Images, where: str) -> None:
+        """Raise `InputError` unless images (N, D) are of the kind that the model learned from."""
+        if images.ndim != 2 or images.shape[1] != self.pixels:
+            raise InputError(
+                f"{where} has images of {images.shape[1:]} values, but the model takes "
+                f"{'x'.join(map(str, self.shape))} ({self.pixels})"
+            )
+        if (images.dtype == np.uint8) != self.integer:
+            raise InputError(
+                f"{where} has pixels of type {images.dtype}, but the model was trained on "
+                + ("uint8 (0..255)" if self.integer else "floats")
+                + ": convert them"
+            )
+
+
+@dataclass(frozen=True)
+class Model:
+    """A method with its weights, its configuration and the description of its data.
+
+    Attributes
+    ----------
+    config : Config
+    data : DataDescription
+    method : Method
+    backend : Backend
+    """
+
+    config: Config
+    data: DataDescription
+    method: Method
+    backend: Backend
+
+    @classmethod
+    def create(cls, config: Config, data: DataDescription, backend: Backend) -> "Model":
+        """A model with weights drawn from the configuration's seed."""
+        method = _method(config, data, backend)
+        method.parameters.initialise(stream(config.seed, INITIALISATION))
+        return cls(config, data, method, backend)
+
+    def weights(self) -> dict[str, Any]:
+        """Host arrays of the weights, by name, e.g. `layer1.weights` (in, out)."""
+        parameters = self.method.parameters
+        flat = self.backend.to_host(parameters.flat)
+        return parameters.views(flat)
+
+
+def _method(config: Config, data: DataDescription, backend: Backend) -> Method:
+    network = Network(
+        backend,
+        data.pixels,
+        data.classes,
+        config.hidden,
+        ACTIVATIONS[config.activation],
+        config.label_scale,
+        np.dtype(config.dtype),
+    )
+    gamma = config.gamma if config.method == "collab" else "none"
+    objective = LayerObjective(SigmoidGoodness(config.theta), gamma)
+    return ForwardForward(network, objective, config.rows(data.classes))

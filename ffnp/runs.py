@@ -1,0 +1,166 @@
+"""A run's folder: its configuration, metrics, weights and state, and nothing else."""
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+from ffnp._version import __version__
+from ffnp.backends import Backend
+from ffnp.config import Config
+from ffnp.errors import InputError
+from ffnp.model import DataDescription, Model
+from ffnp.storage import read_json, read_tensors, write_atomically, write_tensors, writing
+from ffnp.training import Trainer
+
+CONFIG, METRICS = "config.json", "metrics.jsonl"
+MODEL, STATE = "model.safetensors", "state.safetensors"
+
+
+def default_folder(config: Config) -> Path:
+    """runs/<date and time>-<data set>-<method>-<seed>, with a number where that exists."""
+    date = datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = f"{date}-{Path(config.dataset).stem}-{config.method}-{config.seed}"
+    names = chain([name], (f"{name}-{i}" for i in count(2)))
+    return next(folder for folder in map(Path("runs").joinpath, names) if not folder.exists())
+
+
+class Run:
+    """The folder of one training run.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def create(cls, folder: Path, config: Config) -> "Run":
+        """Make a new folder.
+
+        Raises
+        ------
+        InputError
+            If the folder exists.
+        StorageError
+            If it cannot be written; nothing is left behind.
+        """
+        missing = [f for f in (folder, *folder.parents) if not f.exists()]
+        if not missing:
+            raise InputError(f"{folder} exists already: give --out another name, or --resume it")
+        try:
+            with writing(folder):
+                folder.mkdir(parents=True)
+            content = json.dumps({"ffnp": __version__, "config": config.to_dict()}, indent=2)
+            write_atomically(folder / CONFIG, content.encode() + b"\n")
+        except BaseException:
+            for made in missing:
+                if made.exists():
+                    made.rmdir()
+            raise
+        return cls(folder)
+
+    def config(self) -> Config:
+        """The configuration that the run was started with."""
+        path = self.folder / CONFIG
+        values = read_json(path)
+        if not isinstance(values, dict) or not isinstance(values.get("config"), dict):
+            raise InputError(f"{path} is damaged: it holds no configuration")
+        return Config.from_dict(values["config"])
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """What was recorded of each epoch; empty before the first."""
+        path = self.folder / METRICS
+        if not path.exists():
+            return []
+        try:
+            return [json.loads(line) for line in path.read_text().splitlines()]
+        except ValueError as error:
+            raise InputError(f"{path} is damaged: {error}") from error
+
+    def write_metrics(self, epochs: list[dict[str, Any]]) -> None:
+        """Replace the record by these epochs, a line each."""
+        lines = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
+        write_atomically(self.folder / METRICS, lines.encode())
+
+    def write_model(self, model: Model) -> None:
+        """Store the trained model."""
+        values = {"config": model.config.to_dict(), "data": model.data.to_dict()}
+        write_tensors(self.folder / MODEL, model.weights(), values)
+
+    def model(self, backend: Backend) -> Model:
+        """The trained model, on a backend.
+
+        Raises
+        ------
+        InputError
+            If the run has not finished, or its model is damaged.
+        """
+        path = self.folder / MODEL
+        if not path.exists():
+            if (self.folder / CONFIG).exists():
+                raise InputError(
+                    f"{self.folder} has no trained model yet: "
+                    f"finish it with `ffnp train --resume {self.folder}`"
+                )
+            raise InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}")
+        tensors, values = read_tensors(path)
+        try:
+            config = Config.from_dict(values["config"])
+            data = DataDescription.from_dict(values["data"])
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path} is damaged: it does not describe its model") from error
+        model = Model.create(config, data, backend)
+        model.method.parameters.load(tensors)
+        return model
+
+    def write_state(self, trainer: Trainer, extra: Mapping[str, Any]) -> None:
+        """Store all that `resume` needs, with plain values of the caller's."""
+        tensors, values = trainer.state()
+        data = trainer.model.data.to_dict()
+        write_tensors(self.folder / STATE, tensors, {**values, "data": data, "extra": dict(extra)})
+
+    def read_state(self, trainer: Trainer) -> dict[str, Any]:
+        """Put a trainer where the run was last saved; gives back the caller's values.
+
+        A run that was killed before its first checkpoint starts again: {} is given back.
+        """
+        path = self.folder / STATE
+        if not path.exists():
+            return {}
+        tensors, values = read_tensors(path)
+        if values.get("data") != json.loads(json.dumps(trainer.model.data.to_dict())):
+            raise InputError(f"{path} was trained on other data: give the run's own data set")
+        try:
+            trainer.load_state(tensors, values)
+            extra: dict[str, Any] = values["extra"]
+        except (KeyError, TypeError, IndexError) as error:
+            raise InputError(f"{path} is damaged: it lacks {error}") from error
+        return extra
+
+
+class Every:
+    """Tells when an interval of wall-clock time has passed.
+
+    Parameters
+    ----------
+    seconds : float
+        0: always.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the interval has passed since it was last due."""
+        now = time.monotonic()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True

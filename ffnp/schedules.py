@@ -1,0 +1,123 @@
+"""Training schedules: which layers a batch updates, and in what order."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ffnp.backends.activity import Array
+from ffnp.methods import Method
+from ffnp.network import Batch
+from ffnp.optimizers import Optimizer
+
+MakeOptimizer = Callable[[slice], Optimizer]  # over a span of the flat parameters
+
+
+class Schedule(Protocol):
+    """How a batch updates the layers.
+
+    Attributes
+    ----------
+    phases : int
+        Training repeats its epochs so many times.
+    optimizers : sequence of Optimizer
+        All of them, in a fixed order; their state is saved with a run.
+    """
+
+    phases: int
+    optimizers: Sequence[Optimizer]
+
+    def losses(self, phase: int) -> int:
+        """How many loss values a phase reports."""
+        ...
+
+    def active(self, phase: int) -> Sequence[Optimizer]:
+        """The optimisers that step in a phase."""
+        ...
+
+    def step(self, batch: Batch, totals: Array, phase: int, lr: float) -> None:
+        """Update the layers from the images and labels in `batch`; see `Backend.evaluate`."""
+        ...
+
+
+class Simultaneous:
+    """One forward pass, then every layer from what it held (the paper's algorithm 2)."""
+
+    phases = 1
+
+    def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
+        self._method = method
+        self.optimizers: Sequence[Optimizer] = [make_optimizer(slice(None))]
+
+    def losses(self, phase: int) -> int:
+        """One for each of the method's objectives."""
+        return self._method.losses
+
+    def active(self, phase: int) -> Sequence[Optimizer]:
+        """The one optimiser of all parameters."""
+        return self.optimizers
+
+    def step(self, batch: Batch, totals: Array, phase: int, lr: float) -> None:
+        """Forward, all gradients, one update of all parameters."""
+        self._method.forward(batch)
+        self._method.evaluate(batch, totals)
+        for layer in reversed(range(self._method.depth)):
+            self._method.gradient(batch, layer)
+        self.optimizers[0].step(lr)
+
+
+class Sequential:
+    """Update a layer, recompute, then the next: the literal loop of the paper's algorithm 2."""
+
+    phases = 1
+
+    def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
+        self._method = method
+        self.optimizers: Sequence[Optimizer] = _one_each(method, make_optimizer)
+
+    def losses(self, phase: int) -> int:
+        """One for each of the method's objectives."""
+        return self._method.losses
+
+    def active(self, phase: int) -> Sequence[Optimizer]:
+        """All the layers' optimisers."""
+        return self.optimizers
+
+    def step(self, batch: Batch, totals: Array, phase: int, lr: float) -> None:
+        """Forward, then layer by layer: gradient, update, forward from there."""
+        method = self._method
+        method.forward(batch)
+        method.evaluate(batch, totals)
+        for layer, optimizer in enumerate(self.optimizers):
+            method.gradient(batch, layer)
+            optimizer.step(lr)
+            if layer + 1 < method.depth:
+                method.forward(batch, start=layer)
+                method.evaluate(batch, totals.copy())  # the batch is counted once
+
+
+class LayerByLayer:
+    """Train layer 1, freeze it, train layer 2 on what it gives, and so on: a phase a layer."""
+
+    def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
+        self._method = method
+        self.phases = method.depth
+        self.optimizers: Sequence[Optimizer] = _one_each(method, make_optimizer)
+
+    def losses(self, phase: int) -> int:
+        """The layers up to the one in training."""
+        return phase + 1
+
+    def active(self, phase: int) -> Sequence[Optimizer]:
+        """The optimiser of the layer in training."""
+        return self.optimizers[phase : phase + 1]
+
+    def step(self, batch: Batch, totals: Array, phase: int, lr: float) -> None:
+        """Forward up to the layer in training, and update that one."""
+        self._method.forward(batch, stop=phase + 1)
+        self._method.evaluate(batch, totals)
+        self._method.gradient(batch, phase)
+        self.optimizers[phase].step(lr)
+
+
+def _one_each(method: Method, make_optimizer: MakeOptimizer) -> list[Optimizer]:
+    layers = range(1, method.depth + 1)
+    return [make_optimizer(method.parameters.span(f"layer{i}.")) for i in layers]

@@ -1,0 +1,101 @@
+"""Files of a run: written whole or not at all, and read without trust."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ffnp.errors import InputError, StorageError
+
+FORMAT = 1  # of the files below; raised when an old program could not read them
+KEY = "ffnp"  # in a safetensors file's metadata
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while `path` is written into one clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`; after a crash it holds either the old or the new bytes.
+
+    Raises
+    ------
+    StorageError
+        The system's reason, e.g. a full disk. The old file is untouched, nothing is left beside.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with writing(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the rename itself must survive a crash
+        finally:
+            os.close(folder)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Write host arrays and plain values as one safetensors file, atomically."""
+    metadata = {KEY: json.dumps({"format": FORMAT, **values})}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    write_atomically(path, save(contiguous, metadata))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Host arrays by name, and the plain values that `write_tensors` stored with them.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, not ffnp's, or of a newer format.
+    StorageError
+        The system cannot read it.
+    """
+    content = _read(path)
+    try:
+        tensors = load(content)
+        length = int.from_bytes(content[:8], "little")
+        values = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][KEY])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is damaged or not a file of ffnp: {error}") from error
+    if values.get("format") != FORMAT:
+        raise InputError(
+            f"{path} has format {values.get('format')}, this ffnp reads {FORMAT}: update ffnp"
+        )
+    return tensors, values
+
+
+def read_json(path: Path) -> Any:
+    """The value that a JSON file holds; `InputError` if it is missing or damaged."""
+    content = _read(path)
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: no such file") from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error

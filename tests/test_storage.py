@@ -1,0 +1,135 @@
+"""Files of a run: atomic, checked, and never half-written."""
+
+import errno
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ffnp import Config, train
+from ffnp.errors import InputError, StorageError
+from ffnp.experiment import resume
+from ffnp.runs import Run, default_folder
+from ffnp.storage import read_tensors, write_atomically, write_tensors
+
+SMALL = Config(limit_train=200, limit_test=100, hidden=(10, 10), epochs=2, batch_size=100)
+
+
+def fail_at(monkeypatch, count):
+    """Let the fsync number `count`, from 1, find the disk full; returns the calls so far."""
+    calls = []
+    real = os.fsync
+
+    def fsync(descriptor):
+        calls.append(descriptor)
+        if len(calls) == count:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return calls
+
+
+def test_tensors_and_values_come_back(tmp_path):
+    tensors = {"a": np.arange(6.0).reshape(2, 3)[:, ::2], "b": np.zeros((), np.float32)}
+    write_tensors(tmp_path / "file", tensors, {"steps": [1, 2]})
+    found, values = read_tensors(tmp_path / "file")
+    assert values == {"format": 1, "steps": [1, 2]}
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype
+        np.testing.assert_array_equal(found[name], tensor)
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    fail_at(monkeypatch, 1)
+    with pytest.raises(StorageError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("keep", [0, 7, 40, -1])
+def test_truncated_file_is_refused(tmp_path, keep):
+    path = tmp_path / "file"
+    write_tensors(path, {"a": np.zeros(9)}, {})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match="damaged or not a file of ffnp"):
+        read_tensors(path)
+
+
+def test_newer_format_is_refused(tmp_path):
+    path = tmp_path / "file"
+    write_tensors(path, {"a": np.zeros(9)}, {"format": 2})
+    with pytest.raises(InputError, match="update ffnp"):
+        read_tensors(path)
+
+
+def test_full_disk_at_the_first_write_leaves_no_folder(tmp_path, monkeypatch):
+    fail_at(monkeypatch, 1)
+    with pytest.raises(StorageError, match="config.json cannot be written"):
+        train(SMALL, tmp_path / "runs" / "new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_full_disk_at_any_write_leaves_a_run_that_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    expected = train(SMALL, tmp_path / "whole", checkpoint_seconds=0).run
+    calls = fail_at(monkeypatch, 0)
+    train(SMALL, tmp_path / "counted", checkpoint_seconds=0)
+    assert len(calls) > 10
+    for count in range(3, len(calls) + 1):  # 1 and 2: of config.json and its folder
+        folder = tmp_path / f"full{count}"
+        fail_at(monkeypatch, count)
+        with pytest.raises(StorageError, match="No space left"):
+            train(SMALL, folder, checkpoint_seconds=0)
+        assert {path.suffix for path in folder.iterdir()} <= {".json", ".jsonl", ".safetensors"}
+        resume(folder)
+        model = "model.safetensors"
+        assert (folder / model).read_bytes() == (expected.folder / model).read_bytes()
+
+
+def test_existing_folder_is_refused_and_untouched(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        train(SMALL, tmp_path)
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_wrong_data_leave_no_folder(tmp_path):
+    with pytest.raises(InputError):
+        train(replace(SMALL, batch_size=201), tmp_path / "run")
+    assert os.listdir(tmp_path) == []
+
+
+def test_resume_refuses_other_data(tmp_path):
+    run = train(SMALL, tmp_path / "run").run
+    path = run.folder / "config.json"
+    values = json.loads(path.read_text())
+    values["config"]["limit_train"] = 199
+    path.write_text(json.dumps(values))
+    with pytest.raises(InputError, match="trained on other data"):
+        resume(run.folder)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [("{", "damaged"), ("[]", "no configuration"), ('{"config": {"lrr": 1}}', "unknown"),
+     ('{"config": {"lr": "1"}}', "not of type")],
+)  # fmt: skip
+def test_damaged_configuration_is_refused(tmp_path, content, message):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        Run(tmp_path).config()
+
+
+def test_default_folders_never_collide(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = set()
+    for _ in range(3):
+        folder = default_folder(SMALL)
+        folder.mkdir(parents=True)
+        folders.add(folder)
+    assert len(folders) == 3
