@@ -153,11 +153,14 @@ class Config:
         return self.method.startswith("backprop")
 
     def rows(self, classes: int) -> int:
-        """R, label rows an image in training, of K classes."""
+        """R, label rows an image in training, of K classes; `InputError` outside 2..K."""
         labels = self.labels
         if labels is None:
             labels = ALL if self.objective == "softmax" else 2
-        return classes if labels == ALL else int(labels)
+        rows = classes if labels == ALL else int(labels)
+        if not 2 <= rows <= classes:
+            raise InputError(f"labels is {rows}: with {classes} classes choose 2..{classes}, or all")
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
