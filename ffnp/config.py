@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 from ffnp.activations import ACTIVATIONS
+from ffnp.backends.selection import BACKENDS
 from ffnp.collaboration import GAMMAS
 from ffnp.data.scaling import SCALINGS
 from ffnp.errors import InputError
@@ -16,7 +17,6 @@ SCHEDULES = ("network", "layer")
 UPDATES = ("simultaneous", "sequential")
 LR_SCHEDULES = ("constant", "linear")
 OPTIMIZERS = ("adam", "sgd")
-BACKENDS = ("auto", "numpy", "numba", "cupy", "reference")
 DTYPES = ("float32", "float64")
 ALL = "all"
 
@@ -159,7 +159,7 @@ class Config:
             labels = ALL if self.objective == "softmax" else 2
         rows = classes if labels == ALL else int(labels)
         if not 2 <= rows <= classes:
-            raise InputError(f"labels is {rows}: with {classes} classes choose 2..{classes}, or all")
+            raise InputError(f"labels is {rows}: of {classes} classes choose 2..{classes}, or all")
         return rows
 
     def to_dict(self) -> dict[str, Any]:
