@@ -9,9 +9,9 @@ from ffnp.backends.selection import BACKENDS
 from ffnp.collaboration import GAMMAS
 from ffnp.data.scaling import SCALINGS
 from ffnp.errors import InputError
+from ffnp.objectives import OBJECTIVES
 
 METHODS = ("collab", "ff", "backprop-label", "backprop-pairwise")
-OBJECTIVES = ("sigmoid",)
 COLLABORATIONS = tuple(gamma for gamma in ("others", "previous", "next") if gamma in GAMMAS)
 SCHEDULES = ("network", "layer")
 UPDATES = ("simultaneous", "sequential")
@@ -181,7 +181,7 @@ class Config:
 CHOICES = {
     "method": METHODS,
     "gamma": COLLABORATIONS,
-    "objective": OBJECTIVES,
+    "objective": tuple(OBJECTIVES),
     "schedule": SCHEDULES,
     "update": UPDATES,
     "activation": tuple(ACTIVATIONS),

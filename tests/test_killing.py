@@ -68,6 +68,8 @@ def test_killed_twice_ends_with_the_same_bits(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, epochs", [("simultaneous", 600), ("sequential", 300), ("layer", 300)])
+@pytest.mark.parametrize(
+    "name, epochs", [("simultaneous", 600), ("sequential", 300), ("layer", 300)]
+)
 def test_killed_thirty_times_ends_with_the_same_bits(tmp_path, name, epochs):
     check(tmp_path, RUNS[name], epochs, kills=30)
