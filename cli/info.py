@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from ffnp import __version__
-from ffnp.backends.selection import unavailable
+from ffnp.backends.selection import BACKENDS, unavailable
 
 from .options import json_option
 
@@ -27,7 +27,7 @@ def info(as_json: bool) -> None:
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]
-    backends = {name: reason or "available" for name, reason in unavailable().items()}
+    backends = {name: unavailable(name) or "available" for name in BACKENDS if name != "auto"}
     found = {
         "ffnp": __version__,
         "python": platform.python_version(),

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ffnp.config import ALL, BACKENDS, Config
+from ffnp.backends.selection import BACKENDS
+from ffnp.config import ALL, Config
 from ffnp.errors import InputError, StorageError
 
 

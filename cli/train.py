@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from ffnp import experiment
-from ffnp.config import BACKENDS, CHOICES, Config
+from ffnp.config import CHOICES, Config
 from ffnp.errors import InputError
 from ffnp.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs import default_folder
@@ -47,7 +47,7 @@ def _choice(name: str) -> click.Choice[str]:
 @config_option("epochs", "Epochs; with schedule layer, of each layer.", type=int)
 @config_option("batch_size", "Images a batch.", type=int)
 @config_option("seed", "Fixes weights, order and wrong labels.", type=int)
-@config_option("backend", "Who computes.", type=click.Choice(BACKENDS))
+@config_option("backend", "Who computes.", type=_choice("backend"))
 @config_option("device", "Which GPU.", type=int)
 @config_option("dtype", "Precision.", type=_choice("dtype"))
 @config_option("limit_train", "Use the first N training rows.", type=int, metavar="N")

@@ -4,4 +4,5 @@ from ffnp._version import __version__ as __version__
 from ffnp.config import Config as Config
 from ffnp.data import load as load
 from ffnp.evaluation import evaluate as evaluate
+from ffnp.evaluation import scores as scores
 from ffnp.experiment import train as train

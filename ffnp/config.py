@@ -5,18 +5,18 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 from ffnp.activations import ACTIVATIONS
+from ffnp.backends.selection import BACKENDS
 from ffnp.collaboration import GAMMAS
 from ffnp.data.scaling import SCALINGS
 from ffnp.errors import InputError
+from ffnp.objectives import OBJECTIVES
 
 METHODS = ("collab", "ff", "backprop-label", "backprop-pairwise")
-OBJECTIVES = ("sigmoid",)
 COLLABORATIONS = tuple(gamma for gamma in ("others", "previous", "next") if gamma in GAMMAS)
 SCHEDULES = ("network", "layer")
 UPDATES = ("simultaneous", "sequential")
 LR_SCHEDULES = ("constant", "linear")
 OPTIMIZERS = ("adam", "sgd")
-BACKENDS = ("auto", "numpy", "numba", "cupy", "reference")
 DTYPES = ("float32", "float64")
 ALL = "all"
 
@@ -159,7 +159,7 @@ class Config:
             labels = ALL if self.objective == "softmax" else 2
         rows = classes if labels == ALL else int(labels)
         if not 2 <= rows <= classes:
-            raise InputError(f"labels is {rows}: with {classes} classes choose 2..{classes}, or all")
+            raise InputError(f"labels is {rows}: of {classes} classes choose 2..{classes}, or all")
         return rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class Config:
 CHOICES = {
     "method": METHODS,
     "gamma": COLLABORATIONS,
-    "objective": OBJECTIVES,
+    "objective": tuple(OBJECTIVES),
     "schedule": SCHEDULES,
     "update": UPDATES,
     "activation": tuple(ACTIVATIONS),

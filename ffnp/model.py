@@ -14,7 +14,7 @@ from ffnp.data.scaling import Scaling, fit_scaling
 from ffnp.errors import InputError
 from ffnp.methods import ForwardForward, Method
 from ffnp.network import Network
-from ffnp.objectives import SigmoidGoodness
+from ffnp.objectives import OBJECTIVES
 from ffnp.randomness import INITIALISATION, stream
 
 
@@ -122,5 +122,5 @@ def _method(config: Config, data: DataDescription, backend: Backend) -> Method:
         np.dtype(config.dtype),
     )
     gamma = config.gamma if config.method == "collab" else "none"
-    objective = LayerObjective(SigmoidGoodness(config.theta), gamma)
-    return ForwardForward(network, objective, config.rows(data.classes))
+    objective = OBJECTIVES[config.objective](config.theta, config.alpha)
+    return ForwardForward(network, LayerObjective(objective, gamma), config.rows(data.classes))

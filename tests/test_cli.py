@@ -175,7 +175,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("arguments", BAD.values(), ids=BAD)
-def test_wrong_input_gives_one_line_and_status_2(ffnp, run_folder, arguments, tmp_path, monkeypatch):
+def test_wrong_input_gives_one_line_and_status_2(
+    ffnp, run_folder, arguments, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     status, out, err = ffnp(*(a.format(run=run_folder[0]) for a in arguments))
     assert status == 2

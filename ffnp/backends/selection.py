@@ -1,9 +1,51 @@
+"""Which backend a name stands for, and which can be had here."""
+
 from ffnp.backends.base import Backend
+from ffnp.errors import InputError
+
+BACKENDS = ("auto", "numpy", "numba", "cupy", "reference")
 
 
 def make_backend(name: str, device: int = 0) -> Backend:
+    """A backend by name; what it stands on is imported here and not before.
+
+    Parameters
+    ----------
+    name : {"auto", "numpy", "numba", "cupy", "reference"}
+        `auto`: cupy where a GPU answers, else numba where it is installed, else numpy.
+    device : int
+        Which GPU, for cupy.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or that backend is not available here; says why.
+    """
+    if name not in BACKENDS:
+        raise InputError(f"unknown backend '{name}': choose one of {', '.join(BACKENDS)}")
+    if name == "auto":
+        name = next(each for each in ("cupy", "numba", "numpy") if unavailable(each) is None)
+    reason = unavailable(name)
+    if reason is not None:
+        raise InputError(f"backend '{name}' is not available: {reason}")
+    if name == "numba":
+        from ffnp.backends.numba_backend import NumbaBackend
+
+        return NumbaBackend()
+    if name == "numpy":
+        from ffnp.backends.numpy_backend import NumpyBackend
+
+        return NumpyBackend()
     return Backend()
 
 
-def unavailable() -> dict[str, str]:
-    return {}
+def unavailable(name: str) -> str | None:
+    """Why a backend (not `auto`) cannot be had here, with the remedy; None if it can."""
+    if name == "numba":
+        try:
+            import numba  # noqa: F401
+        except ImportError as error:  # not installed, or too old for this NumPy
+            return f"{error}: pip install 'ffnp[fast]'"
+    if name == "cupy":
+        return "not written yet: choose numba or numpy"
+    return None

@@ -38,3 +38,28 @@ class SigmoidGoodness:
         coefficient[:, :1] = -sigmoid(-true) / images
         coefficient[:, 1:] = sigmoid(wrong) / (images * (rows - 1))
         return float(value), coefficient
+
+
+@dataclass(frozen=True)
+class LiteralSigmoidGoodness:
+    """The negative step as the paper's text has it: the positive one with the opposite sign.
+
+    J = mean over images of softplus(-(g+ + gamma+ - theta)), minus the mean over the image's
+    wrong labels of softplus(-(g- + gamma- - theta)). An ablation: the negative step is largest
+    where the negative is already rejected, and never vanishes.
+
+    Attributes
+    ----------
+    theta : float
+    """
+
+    theta: float
+
+    def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
+        logit = goodness + gamma - self.theta  # (N, R)
+        images, rows = goodness.shape
+        losses = softplus(-logit)
+        coefficient = sigmoid(-logit)
+        coefficient[:, :1] /= -images
+        coefficient[:, 1:] /= images * (rows - 1)
+        return float(losses[:, :1].mean() - losses[:, 1:].mean()), coefficient

@@ -1,0 +1,166 @@
+"""How close a training step comes to its matrix products alone."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.backends.base import Backend
+from ffnp.collaboration import LayerObjective
+from ffnp.data.scaling import Scaling
+from ffnp.labels import candidate_labels
+from ffnp.methods import ForwardForward
+from ffnp.network import Network
+from ffnp.objectives import SigmoidGoodness
+from ffnp.optimizers import Adam
+
+LOSS_TOLERANCE = 1e-4  # relative, of the loss after a few steps from the same weights
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The sizes of one training step.
+
+    Attributes
+    ----------
+    pixels, classes, rows, batch : int
+        D, K, R and N.
+    hidden : tuple of int
+        H_1..H_L.
+    """
+
+    pixels: int = 784
+    classes: int = 10
+    rows: int = 2
+    batch: int = 200
+    hidden: tuple[int, ...] = (500, 500, 500)
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations of a step's matrix products."""
+        first = 2 * self.batch * self.pixels * self.hidden[0]
+        pairs = zip(self.hidden[:-1], self.hidden[1:], strict=True)
+        return 2 * first + 2 * sum(2 * self.batch * self.rows * i * o for i, o in pairs)
+
+
+class Step:
+    """One training step on random images, repeated by calling it.
+
+    Parameters
+    ----------
+    backend : Backend
+    shapes : Shapes
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> None:
+        random = np.random.default_rng(0)
+        network = Network(
+            backend, shapes.pixels, shapes.classes, shapes.hidden, ACTIVATIONS["relu"], 3.0, dtype
+        )
+        network.parameters.initialise(random)
+        objective = LayerObjective(SigmoidGoodness(20.0), "others")
+        self.method = ForwardForward(network, objective, shapes.rows)
+        self.optimizer = Adam(network.parameters, slice(None))
+        self.images = random.integers(0, 256, (10 * shapes.batch, shapes.pixels), dtype=np.uint8)
+        self.order = random.permutation(len(self.images))
+        self.labels = candidate_labels(
+            random.integers(0, shapes.classes, len(self.images)),
+            shapes.classes,
+            shapes.rows,
+            random,
+        )
+        self.scaling = Scaling(127.5, 73.9, 10.0)
+        self.batch = self.method.training_batch(shapes.batch)
+        self.totals = np.zeros(self.method.depth + 1)
+        self.start = 0
+
+    def __call__(self) -> None:
+        """Train on the next batch, as `Trainer.epoch` does."""
+        size, method = len(self.batch.x), self.method
+        rows = self.order[self.start : self.start + size]
+        self.batch.labels = self.labels[self.start : self.start + size]
+        self.start = (self.start + size) % len(self.order)
+        method.parameters.backend.standardise(self.images, rows, self.scaling, out=self.batch.x)
+        method.forward(self.batch)
+        method.evaluate(self.batch, self.totals)
+        for layer in reversed(range(method.depth)):
+            method.gradient(self.batch, layer)
+        self.optimizer.step(1e-3)
+
+
+def products(shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
+    """The matrix products of a step alone, on arrays of their own: the floor."""
+    random = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        return (random.random(shape) / shape[0]).astype(dtype)
+
+    rows = shapes.batch * shapes.rows
+    x, product = draw(shapes.batch, shapes.pixels), draw(shapes.batch, shapes.hidden[0])
+    values = [draw(rows, width) for width in shapes.hidden]
+    first = draw(shapes.pixels, shapes.hidden[0])
+    later = [draw(i, o) for i, o in zip(shapes.hidden[:-1], shapes.hidden[1:], strict=True)]
+    d_first, d_later = np.empty_like(first), [np.empty_like(weights) for weights in later]
+
+    def floor() -> None:
+        np.matmul(x, first, out=product)
+        for i, weights in enumerate(later):
+            np.matmul(values[i], weights, out=values[i + 1])
+        for i in reversed(range(len(later))):
+            np.matmul(values[i].T, values[i + 1], out=d_later[i])
+        np.matmul(x.T, product, out=d_first)
+
+    return floor
+
+
+def validate(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], steps: int = 3) -> None:
+    """AssertionError if a few steps' losses differ from the reference's by more than 1e-4."""
+    expected, got = (Step(each, shapes, dtype) for each in (Backend(), backend))
+    for _ in range(steps):
+        expected()
+        got()
+    np.testing.assert_allclose(got.totals[:-1], expected.totals[:-1], rtol=LOSS_TOLERANCE)
+
+
+def interleaved(functions: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Median seconds of each function, called in turn so that a machine's drift cancels."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(seconds[rounds // 10 :])) for name, seconds in times.items()}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload]
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": f"{blas['name']} {blas['version']}",
+        "variables": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(("OPENBLAS_", "OMP_", "MKL_", "NUMBA_"))
+        },
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor()

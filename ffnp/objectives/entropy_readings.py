@@ -1,0 +1,84 @@
+"""Other readings of the paper's entropy objective: ablations, none of which trains.
+
+The paper (arXiv 2305.12393, equations 9 and 13) maximises Ent(h) = E[h log(h / E h)] of the
+goodness h = g + gamma, over a batch, and does not say how the label enters. These are the obvious
+ways. The first three reward scale, since Ent(s h) = s Ent(h); the last concentrates all goodness on
+a few rows. docs/objectives/entropy.md has the derivations and what happened in training.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ffnp.objectives.base import Array
+from ffnp.objectives.entropy import EPSILON
+
+
+def row_signs(goodness: Array) -> Array:
+    """(R,) +1 for the true label's column, -1 for the others."""
+    signs = np.full(goodness.shape[1], -1, goodness.dtype)
+    signs[0] = 1
+    return signs
+
+
+@dataclass(frozen=True)
+class UnsignedEntropy:
+    """J = -Ent over all rows of the batch: the label does not enter at all."""
+
+    def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
+        h = goodness + gamma + EPSILON
+        log = np.log(h / h.mean())
+        return -float((h * log).mean()), -log / h.size
+
+
+@dataclass(frozen=True)
+class SignedEntropy:
+    """J = -mean over rows of sign h log(h / h_mean), with h_mean held constant.
+
+    Attributes
+    ----------
+    mean : float, optional
+        The constant. Default: each batch's own mean, through which nothing is differentiated, so
+        that the coefficient is the derivative of `frozen`'s value.
+    """
+
+    mean: float | None = None
+
+    def frozen(self, goodness: Array, gamma: Array | float) -> "SignedEntropy":
+        """The objective with the mean of these rows as its constant."""
+        return SignedEntropy(float((goodness + gamma + EPSILON).mean()))
+
+    def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
+        h = goodness + gamma + EPSILON
+        log = np.log(h / (h.mean() if self.mean is None else self.mean))
+        signs = row_signs(goodness)
+        return -float((signs * h * log).mean()), -signs * (log + 1) / h.size
+
+
+@dataclass(frozen=True)
+class EntropyDifference:
+    """J = Ent(wrong labels' rows) - Ent(true labels' rows), each with its own batch mean."""
+
+    def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
+        h = goodness + gamma + EPSILON
+        value, coefficient = 0.0, np.empty_like(h)
+        for sign, columns in ((-1, slice(0, 1)), (1, slice(1, None))):
+            part = h[:, columns]
+            log = np.log(part / part.mean())
+            value += sign * float((part * log).mean())
+            coefficient[:, columns] = sign * log / part.size
+        return value, coefficient
+
+
+@dataclass(frozen=True)
+class NormalisedEntropy:
+    """J = -mean over rows of sign u log u, u = h / h_mean: no reward for scale."""
+
+    def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
+        h = goodness + gamma + EPSILON
+        mean = h.mean()
+        u = h / mean
+        log, signs = np.log(u), row_signs(goodness)
+        # In the value this was u_m = h_m / h_mean; so du_m/dh_n = ((m == n) - u_m / M) / h_mean.
+        slope = signs * (log + 1)
+        return -float((signs * u * log).mean()), (np.mean(slope * u) - slope) / (mean * h.size)

@@ -1,0 +1,329 @@
+"""Every backend against the readable reference: values, dtypes, what is written, allocation."""
+
+import copy
+import inspect
+import tracemalloc
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.backends import Backend
+from ffnp.backends.activity import Activity
+from ffnp.backends.selection import make_backend
+from ffnp.collaboration import GAMMAS, LayerObjective
+from ffnp.data.scaling import Scaling
+from ffnp.labels import candidate_labels
+from ffnp.methods import ForwardForward
+from ffnp.network import Network
+from ffnp.objectives import SigmoidGoodness
+from ffnp.optimizers import Adam
+
+CLASSES, WIDTH = 11, 37
+SIZES = [(1, 1), (31, 2), (33, 3), (129, 10), (200, 2), (200, 10)]  # (N, R); blocks and ragged ends
+TOLERANCE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-13}  # of an array's largest
+
+
+@pytest.fixture(params=["numpy"])
+def backend(request):
+    return make_backend(request.param)
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+def arrays(argument):
+    """The arrays of an argument: itself, or those of an Activity, by name."""
+    if isinstance(argument, Activity):
+        named = {field.name: getattr(argument, field.name) for field in fields(argument)}
+    else:
+        named = {"": argument}
+    return {name: array for name, array in named.items() if isinstance(array, np.ndarray)}
+
+
+def compare(backend, method, arguments, written, undefined=()):
+    """Run a method of the backend and of the reference on copies, and compare all arguments.
+
+    Arguments named in `written` must agree, those in `undefined` may hold anything, and all
+    others must be as they were.
+    """
+    given, expected, got = (copy.deepcopy(arguments) for _ in range(3))
+    assert list(inspect.signature(getattr(Backend, method)).parameters)[1:] == list(arguments)
+    getattr(Backend(), method)(**expected)
+    getattr(backend, method)(**got)
+    for name in arguments:
+        for part, want in arrays(expected[name]).items():
+            have = arrays(got[name])[part]
+            assert (have.dtype, have.shape) == (want.dtype, want.shape)
+            if name in written:
+                close(have, want, f"{name}.{part}")
+            elif name not in undefined:
+                np.testing.assert_array_equal(have, arrays(given[name])[part], err_msg=name)
+
+
+def close(have, want, message=""):
+    tolerance = 1e-5 if have.dtype == np.float32 else 1e-13
+    atol = tolerance * np.abs(want).max()
+    np.testing.assert_allclose(have, want, rtol=0, atol=atol, err_msg=message)
+
+
+def activity(random, n, r, dtype, slope):
+    a = np.maximum(random.normal(size=(n, r, WIDTH)), 0).astype(dtype)
+    kept = random.normal(size=a.shape).astype(dtype) if slope else None
+    return Activity(a, kept, *(random.random((n, r)).astype(dtype) for _ in range(2)))
+
+
+def some_labels(random, n, r):
+    return candidate_labels(random.integers(0, CLASSES, n), CLASSES, r, random)
+
+
+# --- forward --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [None, 10.0])
+@pytest.mark.parametrize("kind", ["slice", "index"])
+@pytest.mark.parametrize("images", [np.uint8, np.float32, np.float64])
+def test_standardise(backend, random, dtype, images, kind, length):
+    pixels = random.integers(0, 256, (300, 784)).astype(images)
+    rows = slice(40, 240) if kind == "slice" else random.permutation(300)[:200]
+    arguments = {
+        "images": pixels,
+        "rows": rows,
+        "scaling": Scaling(33.3, 78.6, length),
+        "out": np.empty((200, 784), dtype),
+    }
+    compare(backend, "standardise", arguments, {"out"})
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activate_labelled(backend, random, dtype, name, n, r, training):
+    activation = ACTIVATIONS[name]
+    arguments = {
+        "product": random.normal(size=(n, WIDTH)).astype(dtype),
+        "label_weights": random.normal(size=(CLASSES, WIDTH)).astype(dtype),
+        "labels": some_labels(random, n, r),
+        "label_scale": 3.0,
+        "bias": random.normal(size=WIDTH).astype(dtype),
+        "activation": activation,
+        "out": activity(random, n, r, dtype, training and activation.keeps_slope),
+    }
+    compare(backend, "activate_labelled", arguments, {"out"})
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activate(backend, random, dtype, name, n, r, training):
+    activation = ACTIVATIONS[name]
+    out = activity(random, n, r, dtype, training and activation.keeps_slope)
+    out.values[...] = random.normal(size=out.values.shape)
+    arguments = {
+        "scale": random.random((n, r)).astype(dtype),
+        "bias": random.normal(size=WIDTH).astype(dtype),
+        "activation": activation,
+        "out": out,
+    }
+    compare(backend, "activate", arguments, {"out"})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_activate_passes_on_what_is_not_finite(backend, random, value):
+    out = activity(random, 33, 2, np.dtype(np.float32), slope=False)
+    out.values[20, 1, 7] = value
+    ones = np.ones((33, 2), np.float32)
+    backend.activate(ones, np.zeros(WIDTH, np.float32), ACTIVATIONS["relu"], out)
+    assert not np.isfinite(out.goodness[20, 1])
+    assert np.isfinite(out.goodness).sum() == 65
+
+
+def test_matmul(backend, random, dtype):
+    a, b = (random.normal(size=shape).astype(dtype) for shape in [(33, 20), (33, 11)])
+    compare(backend, "matmul", {"a": a.T, "b": b, "out": np.empty((20, 11), dtype)}, {"out"})
+
+
+# --- objective ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize(("n", "r"), [(1, 2), (31, 2), (200, 10)])
+def test_evaluate(backend, random, dtype, n, r, gamma):
+    goodness = (20 * random.random((3, n, r))).astype(dtype)
+    arguments = {
+        "objective": LayerObjective(SigmoidGoodness(20.0), gamma),
+        "goodness": goodness,
+        "out_coefficients": np.empty_like(goodness),
+        "out_totals": np.arange(4.0),
+    }
+    compare(backend, "evaluate", arguments, {"out_coefficients", "out_totals"})
+
+
+# --- gradients ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+def test_delta(backend, random, dtype, n, r, slope):
+    arguments = {
+        "coefficients": random.normal(size=(n, r)).astype(dtype),
+        "scale": random.random((n, r)).astype(dtype),
+        "activity": activity(random, n, r, dtype, slope),
+        "out_d_bias": np.empty(WIDTH, dtype),
+    }
+    compare(backend, "delta", arguments, {"activity", "out_d_bias"})
+
+
+def labelled_outputs(random, n, r, dtype):
+    return {
+        "labels": some_labels(random, n, r),
+        "label_scale": 3.0,
+        "out_sum": np.empty((n, WIDTH), dtype),
+        "out_d_label_weights": np.empty((CLASSES, WIDTH), dtype),
+        "out_d_bias": np.empty(WIDTH, dtype),
+    }
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+def test_delta_labelled(backend, random, dtype, n, r, slope):
+    arguments = {
+        "coefficients": random.normal(size=(n, r)).astype(dtype),
+        "activity": activity(random, n, r, dtype, slope),
+        **labelled_outputs(random, n, r, dtype),
+    }
+    written = {"out_sum", "out_d_label_weights", "out_d_bias"}
+    compare(backend, "delta_labelled", arguments, written, undefined={"activity"})
+
+
+@pytest.mark.parametrize(("n", "r"), SIZES)
+def test_reduce_labelled(backend, random, dtype, n, r):
+    arguments = {
+        "d_z": random.normal(size=(n, r, WIDTH)).astype(dtype),
+        **labelled_outputs(random, n, r, dtype),
+    }
+    compare(backend, "reduce_labelled", arguments, {"out_sum", "out_d_label_weights", "out_d_bias"})
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+def test_backpropagate(backend, random, dtype, n, r, slope):
+    arguments = {
+        "d_values": random.normal(size=(n, r, WIDTH)).astype(dtype),
+        "activity": activity(random, n, r, dtype, slope),
+        "out_d_bias": np.empty(WIDTH, dtype),
+    }
+    compare(backend, "backpropagate", arguments, {"activity", "out_d_bias"})
+
+
+@pytest.mark.parametrize("n", [1, 31, 200])
+def test_cross_entropy(backend, random, dtype, n):
+    arguments = {
+        "logits": random.normal(size=(n, CLASSES)).astype(dtype),
+        "bias": random.normal(size=CLASSES).astype(dtype),
+        "labels": random.integers(0, CLASSES, n).astype(np.int32),
+        "out_totals": np.arange(2.0),
+        "out_d_bias": np.empty(CLASSES, dtype),
+    }
+    compare(backend, "cross_entropy", arguments, {"logits", "out_totals", "out_d_bias"})
+
+
+# --- optimisers -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 1000, 70000, 150001])
+def test_adam_follows_the_textbook_for_several_steps(backend, random, dtype, size):
+    weights, mean, variance = random.normal(size=size), np.zeros(size), np.zeros(size)
+    got = [array.astype(dtype) for array in (weights, mean, variance)]
+    for step in range(1, 6):
+        gradient = random.normal(size=size).astype(dtype)
+        given = gradient.copy()
+        backend.adam(got[0], gradient, got[1], got[2], step, 1e-2, 0.9, 0.999, 1e-8)
+        np.testing.assert_array_equal(gradient, given)
+        mean = 0.9 * mean + 0.1 * gradient.astype(np.float64)
+        variance = 0.999 * variance + 0.001 * gradient.astype(np.float64) ** 2
+        first, second = mean / (1 - 0.9**step), variance / (1 - 0.999**step)
+        weights -= 1e-2 * first / (np.sqrt(second) + 1e-8)
+    for have, want in zip(got, (weights, mean, variance), strict=True):
+        assert have.dtype == dtype
+        close(have, want)
+
+
+def test_adam_leaves_padding_at_zero(backend, dtype):
+    weights, gradient, mean, variance = (np.zeros(16, dtype) for _ in range(4))
+    backend.adam(weights, gradient, mean, variance, 1, 1e-3, 0.9, 0.999, 1e-8)
+    assert not weights.any()
+
+
+@pytest.mark.parametrize("size", [1, 150001])
+def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size):
+    weights, velocity = random.normal(size=size), np.zeros(size)
+    got = [array.astype(dtype) for array in (weights, velocity)]
+    for _ in range(5):
+        gradient = random.normal(size=size).astype(dtype)
+        backend.sgd(got[0], gradient, got[1], 1e-2, 0.9)
+        velocity = 0.9 * velocity + gradient
+        weights -= 1e-2 * velocity
+    for have, want in zip(got, (weights, velocity), strict=True):
+        assert have.dtype == dtype
+        close(have, want)
+
+
+# --- a whole step ---------------------------------------------------------------------------
+
+
+def stepper(backend, rows):
+    """A function that makes one training step, and the weights that it updates."""
+    random = np.random.default_rng(0)
+    network = Network(backend, 784, 10, [500, 500], ACTIVATIONS["relu"], 3.0, np.dtype(np.float32))
+    network.parameters.initialise(random)
+    method = ForwardForward(network, LayerObjective(SigmoidGoodness(20.0), "others"), rows)
+    optimizer = Adam(network.parameters, slice(None))
+    images = random.integers(0, 256, (300, 784), dtype=np.uint8)
+    batch, totals = method.training_batch(200), np.zeros(3)
+    batch.labels = candidate_labels(random.integers(0, 10, 200), 10, rows, random)
+    order, scaling = random.permutation(300)[:200], Scaling(33.3, 78.6, 10.0)
+
+    def step():
+        backend.standardise(images, order, scaling, out=batch.x)
+        method.forward(batch)
+        method.evaluate(batch, totals)
+        for layer in (1, 0):
+            method.gradient(batch, layer)
+        optimizer.step(1e-3)
+
+    return step, network.parameters.flat
+
+
+@pytest.mark.parametrize("rows", [2, 10])
+def test_a_step_allocates_next_to_nothing_after_the_first(backend, rows):
+    step, _ = stepper(backend, rows)
+    step()
+    tracemalloc.start()
+    step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150_000  # one layer's activity has 800,000 bytes at least
+
+
+def test_same_bits_twice(backend):
+    weights = []
+    for _ in range(2):
+        step, flat = stepper(backend, 2)
+        for _ in range(3):
+            step()
+        weights.append(flat.tobytes())
+    assert weights[0] == weights[1]
+
+
+def test_unknown_backend_is_refused():
+    with pytest.raises(ValueError, match="unknown backend 'torch': choose one of auto, numpy"):
+        make_backend("torch")

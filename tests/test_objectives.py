@@ -1,0 +1,155 @@
+"""Objectives against finite differences, naive loops and their invariances."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from ffnp.objectives import OBJECTIVES
+
+THETA, ALPHA = 3.0, 0.7
+IMAGES = 4
+TINY = 1e-5  # of EPSILON = 1e-8, beside the least goodness tried, 0.005
+
+
+def goodness_arrays(rows=None):
+    """(N, R) goodness, positive and far enough from 0 for finite differences."""
+    value = st.floats(0.05, 8.0)
+    count = st.integers(2, 5) if rows is None else st.just(rows)
+    return count.flatmap(lambda r: arrays(np.float64, (IMAGES, r), elements=value))
+
+
+def make(name):
+    return OBJECTIVES[name](THETA, ALPHA)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@given(goodness=goodness_arrays(), gamma=st.floats(0, 4), seed=st.integers(0, 99))
+def test_coefficient_is_the_derivative_of_the_value(name, goodness, gamma, seed):
+    objective = make(name)
+    gammas = np.full_like(goodness, gamma)
+    _, coefficient = objective(goodness, gammas)
+    if hasattr(objective, "frozen"):
+        objective = objective.frozen(goodness, gammas)
+    direction = np.random.default_rng(seed).normal(size=goodness.shape)
+    step = 1e-6  # the third derivative of h log h is 1 / h^2, up to 400
+    ahead, behind = (objective(goodness + s * direction, gammas)[0] for s in (step, -step))
+    expected = (coefficient * direction).sum()
+    assert (ahead - behind) / (2 * step) == pytest.approx(expected, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@given(goodness=goodness_arrays(), gamma=st.floats(0, 4))
+def test_goodness_and_gamma_enter_as_their_sum_and_stay_unchanged(name, goodness, gamma):
+    gammas = np.full_like(goodness, gamma)
+    before = goodness.copy()
+    value, coefficient = make(name)(goodness, gammas)
+    again, same = make(name)(goodness + gammas, 0.0)
+    assert value == again
+    np.testing.assert_array_equal(coefficient, same)
+    np.testing.assert_array_equal(goodness, before)
+    assert (gammas == gamma).all()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1.0, 1e4])
+def test_float32_stays_float32_and_finite(name, scale):
+    goodness = scale * np.random.default_rng(0).random((6, 3), dtype=np.float32)
+    value, coefficient = make(name)(goodness, np.zeros_like(goodness))
+    assert math.isfinite(value)
+    assert coefficient.dtype == np.float32
+    assert np.isfinite(coefficient).all()
+
+
+def naive(name, g):
+    """Each value by the formulas of the documentation, number by number."""
+    images, rows = g.shape
+    pairs = [(n, r) for n in range(images) for r in range(1, rows)]
+
+    def softplus(z):
+        return math.log(1 + math.exp(z))
+
+    def ent(values):
+        mean = sum(values) / len(values)
+        return sum(v * math.log(v / mean) for v in values) / len(values)
+
+    mean = g.mean()
+    sign = {0: 1}
+    if name.startswith("sigmoid"):
+        up = sum(softplus(-(g[n, 0] - THETA)) for n in range(images)) / images
+        if name == "sigmoid":
+            return up + sum(softplus(g[p] - THETA) for p in pairs) / len(pairs)
+        return up - sum(softplus(-(g[p] - THETA)) for p in pairs) / len(pairs)
+    if name == "pairwise":
+        return sum(softplus(-ALPHA * (g[n, 0] - g[n, r])) for n, r in pairs) / len(pairs)
+    if name == "softmax":
+        return -sum(
+            math.log(math.exp(row[0]) / sum(math.exp(v) for v in row)) for row in g
+        ) / images  # fmt: skip
+    if name == "entropy":
+        u = [[v / (sum(row) / rows) for v in row] for row in g]
+        up = sum(row[0] * math.log(row[0]) for row in u) / images
+        return sum(u[n][r] * math.log(u[n][r]) for n, r in pairs) / len(pairs) - up
+    if name == "entropy-unsigned":
+        return -ent(list(g.flat))
+    if name == "entropy-difference":
+        return ent([g[p] for p in pairs]) - ent(list(g[:, 0]))
+    terms = [
+        sign.get(r, -1) * v * math.log(v / mean) for (n, r), v in np.ndenumerate(g)
+    ]  # fmt: skip
+    return -sum(terms) / len(terms) / (mean if name == "entropy-normalised" else 1)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@given(goodness=goodness_arrays())
+def test_value_is_the_formula(name, goodness):
+    value, _ = make(name)(goodness, 0.0)
+    assert value == pytest.approx(naive(name, goodness), rel=1e-6, abs=1e-7)
+
+
+@given(goodness=goodness_arrays(rows=2))
+def test_sigmoid_exchanges_positive_and_negative(goodness):
+    """Reflected about theta, the negative is pushed down as the positive is pushed up."""
+    _, coefficient = make("sigmoid")(goodness, 0.0)
+    _, swapped = make("sigmoid")(2 * THETA - goodness[:, ::-1], 0.0)
+    np.testing.assert_allclose(swapped, -coefficient[:, ::-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["pairwise", "softmax"])
+@given(goodness=goodness_arrays(), shift=st.floats(-5, 5))
+def test_only_differences_within_an_image_count(name, goodness, shift):
+    value, coefficient = make(name)(goodness, 0.0)
+    moved, same = make(name)(goodness + shift, 0.0)
+    assert moved == pytest.approx(value, rel=1e-9, abs=1e-12)
+    np.testing.assert_allclose(same, coefficient, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(coefficient.sum(axis=1), 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["entropy", "entropy-normalised"])
+@given(goodness=goodness_arrays(), scale=st.floats(0.1, 10))
+def test_scale_is_not_rewarded(name, goodness, scale):
+    value, coefficient = make(name)(goodness, 0.0)
+    assert make(name)(scale * goodness, 0.0)[0] == pytest.approx(value, abs=TINY)
+    assert (coefficient * goodness).sum() == pytest.approx(0, abs=TINY)
+
+
+@given(goodness=goodness_arrays(rows=2))
+def test_pairs_make_pairwise_softmax_and_two_label_softmax_the_same(goodness):
+    """With one wrong label softplus(-(h+ - h-)) is the cross-entropy of two logits."""
+    value, coefficient = OBJECTIVES["pairwise"](0.0, 1.0)(goodness, 0.0)
+    other, same = make("softmax")(goodness, 0.0)
+    assert value == pytest.approx(other, rel=1e-12)
+    np.testing.assert_allclose(coefficient, same, rtol=1e-9)
+
+
+def test_wrong_rows_are_averaged():
+    """Two equal wrong labels count as much as one."""
+    one = np.array([[4.0, 2.0], [1.0, 3.0]])
+    two = one[:, [0, 1, 1]]
+    for name in ("sigmoid", "sigmoid-literal", "pairwise"):
+        (v1, c1), (v2, c2) = make(name)(one, 0.0), make(name)(two, 0.0)
+        assert v1 == pytest.approx(v2)
+        np.testing.assert_allclose(c2[:, 1:].sum(axis=1), c1[:, 1])
