@@ -13,7 +13,7 @@ from ffnp.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK
 from ffnp.backends.activity import Activity, Array
 from ffnp.backends.base import EPSILON, Backend
 from ffnp.backends.launching import Kernels
-from ffnp.objectives import SigmoidGoodness
+from ffnp.objectives import entropy, entropy_readings, pairwise, sigmoid, softmax
 
 if TYPE_CHECKING:
     from ffnp.activations import Activation
@@ -24,9 +24,17 @@ ROW = 128  # threads that share a row
 TILE = 32  # columns, and rows at a time, of the blocks that sum over rows
 BLOCK = 256  # threads of every other block
 NUMBERS = {name: i for i, name in enumerate(ACTIVATIONS)}  # the activations', in kernels.cu
-EVALUATE: dict[type, str] = {
-    SigmoidGoodness: "evaluate_sigmoid"
-}  # kernels whose last arguments are the fields
+EVALUATE: dict[type, str] = {  # kernels whose last arguments are the objective's fields
+    sigmoid.SigmoidGoodness: "evaluate_sigmoid",
+    sigmoid.LiteralSigmoidGoodness: "evaluate_sigmoid_literal",
+    softmax.SoftmaxOverLabels: "evaluate_softmax",
+    pairwise.Pairwise: "evaluate_pairwise",
+    entropy.ConditionalEntropy: "evaluate_entropy",
+    entropy_readings.UnsignedEntropy: "evaluate_entropy_unsigned",
+    entropy_readings.SignedEntropy: "evaluate_entropy_signed",
+    entropy_readings.EntropyDifference: "evaluate_entropy_difference",
+    entropy_readings.NormalisedEntropy: "evaluate_entropy_normalised",
+}
 
 
 def kernels_source() -> str:
@@ -40,6 +48,8 @@ def compiler_options(dtype: np.dtype[Any]) -> tuple[str, ...]:
         "REAL": "float" if dtype == np.float32 else "double",
         "TILE": TILE,
         "EPSILON": EPSILON,
+        "ENTROPY_EPSILON": entropy.EPSILON,
+        "KAPPA": entropy.KAPPA,
         "LEAK": LEAK,
         "GELU_SCALE": GELU_SCALE,
         "GELU_CUBIC": GELU_CUBIC,
@@ -181,7 +191,8 @@ class CupyBackend(Backend):
             goodness,
             objective.gamma in ("others", "previous"),
             objective.gamma in ("others", "next"),
-            out_coefficients, out_totals, *vars(objective.objective).values(),
+            out_coefficients, out_totals,
+            *(0 if value is None else value for value in vars(objective.objective).values()),
         )  # fmt: skip
 
     # --- gradients --------------------------------------------------------------------------

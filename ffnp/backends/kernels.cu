@@ -1,8 +1,8 @@
 // The kernels of the CuPy backend: what ffnp/backends/base.py spells out, one launch a method.
 //
 // Compiled once with REAL = float and once with REAL = double. The compiler's options also define
-// TILE, EPSILON, LEAK, GELU_SCALE, GELU_CUBIC and the activations' numbers, RELU to SIGMOID
-// (see cupy_backend.py): they have one source, and it is Python.
+// the constants below in capitals, and the activations' numbers, RELU to SIGMOID (see
+// cupy_backend.py): they have one source, and it is Python.
 //
 // The launcher reads every parameter list below, and checks the arguments of every launch against
 // it: types, and the shapes in the comments. Keep one array a line. Axis letters are base.py's;
@@ -218,19 +218,168 @@ __device__ real cross_entropy_of(real* z, int size, int target, int images) {
     return value;
 }
 
-// An objective replaces the R values u = g + gamma of one image, the true label's first, by the
-// coefficients dJ/dg, and gives back what the image adds to the sum of J over images.
+// An objective of single images replaces the R values h = g + gamma of one image, the true label's
+// first, by the coefficients dJ/dg, and gives back what the image adds to the sum of J over images.
 
 struct Sigmoid {
     real theta;
 
-    __device__ real operator()(real* u, int R, int N) const {
-        real value = softplus(theta - u[0]);
-        u[0] = -sigmoid(theta - u[0]) / N;
+    __device__ real image(real* h, int N, int R) const {
+        real value = softplus(theta - h[0]);
+        h[0] = -sigmoid(theta - h[0]) / N;
         for (int r = 1; r < R; r++) {
-            value += softplus(u[r] - theta) / (R - 1);
-            u[r] = sigmoid(u[r] - theta) / (N * (R - 1));
+            value += softplus(h[r] - theta) / (R - 1);
+            h[r] = sigmoid(h[r] - theta) / (N * (R - 1));
         }
+        return value;
+    }
+};
+
+struct SigmoidLiteral {
+    real theta;
+
+    __device__ real image(real* h, int N, int R) const {
+        real value = softplus(theta - h[0]);
+        h[0] = -sigmoid(theta - h[0]) / N;
+        for (int r = 1; r < R; r++) {
+            value -= softplus(theta - h[r]) / (R - 1);
+            h[r] = sigmoid(theta - h[r]) / (N * (R - 1));
+        }
+        return value;
+    }
+};
+
+struct Softmax {
+    __device__ real image(real* h, int N, int R) const { return cross_entropy_of(h, R, 0, N); }
+};
+
+struct Pairwise {
+    real alpha;
+
+    __device__ real image(real* h, int N, int R) const {
+        real value = 0, sum = 0;
+        for (int r = 1; r < R; r++) {
+            real lag = alpha * (h[r] - h[0]);
+            value += softplus(lag) / (R - 1);
+            h[r] = sigmoid(lag) * alpha / (N * (R - 1));
+            sum += h[r];
+        }
+        h[0] = -sum;
+        return value;
+    }
+};
+
+// J = sum_r w_r f(u_r), f(u) = u log u, u_r = h_r / m, m = sum_r h_r / R + epsilon.
+struct Entropy {
+    __device__ static real weight(int r, int R) { return r == 0 ? real(-1) : real(1) / (R - 1); }
+
+    __device__ static real log_of(real u) { return log(fmax(u, real(KAPPA))); }
+
+    __device__ real image(real* h, int N, int R) const {
+        real m = 0, value = 0, shared = 0;
+        for (int r = 0; r < R; r++) m += h[r];
+        m = m / R + real(ENTROPY_EPSILON);
+        for (int r = 0; r < R; r++) {
+            real u = h[r] / m;
+            value += weight(r, R) * (u * log_of(u) + fmin(u - real(KAPPA), real(0)));
+            shared += weight(r, R) * (log_of(u) + 1) * u / R;
+        }
+        for (int r = 0; r < R; r++)
+            h[r] = (weight(r, R) * (log_of(h[r] / m) + 1) - shared) / (m * N);
+        return value;
+    }
+};
+
+// An objective of a whole batch does so for all its images, each thread for its own, and gives
+// back what these add. This one is an objective of single images.
+template <class Objective>
+struct EachImage {
+    Objective objective;
+
+    __device__ double batch(real* h, int N, int R) const {
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            value += objective.image(h + n * R, N, R);
+        return value;
+    }
+};
+
+// The other readings of the entropy. They add epsilon to h, and take its mean over the columns
+// first <= r < last of all images.
+__device__ real mean_of(real* h, int N, int R, int first, int last) {
+    double sum = 0;
+    for (int n = threadIdx.x; n < N; n += blockDim.x)
+        for (int r = first; r < last; r++) sum += h[n * R + r] += real(ENTROPY_EPSILON);
+    return block_sum(sum) / (N * (last - first));
+}
+
+__device__ real sign_of(int r) { return r == 0 ? 1 : -1; }
+
+struct EntropyUnsigned {
+    __device__ double batch(real* h, int N, int R) const {
+        const real mean = mean_of(h, N, R, 0, R);
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real& entry = h[n * R + r];
+                real logarithm = log(entry / mean);
+                value -= entry * logarithm / R;
+                entry = -logarithm / (N * R);
+            }
+        return value;
+    }
+};
+
+struct EntropySigned {
+    real constant;  // 0: the batch's own mean
+
+    __device__ double batch(real* h, int N, int R) const {
+        const real own = mean_of(h, N, R, 0, R), mean = constant > 0 ? constant : own;
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real& entry = h[n * R + r];
+                real logarithm = log(entry / mean);
+                value -= sign_of(r) * entry * logarithm / R;
+                entry = -sign_of(r) * (logarithm + 1) / (N * R);
+            }
+        return value;
+    }
+};
+
+struct EntropyDifference {
+    __device__ double batch(real* h, int N, int R) const {
+        const real true_mean = mean_of(h, N, R, 0, 1), wrong_mean = mean_of(h, N, R, 1, R);
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real& entry = h[n * R + r];
+                real logarithm = log(entry / (r == 0 ? true_mean : wrong_mean));
+                real weight = -sign_of(r) / (r == 0 ? 1 : R - 1);
+                value += weight * entry * logarithm;
+                entry = weight * logarithm / N;
+            }
+        return value;
+    }
+};
+
+struct EntropyNormalised {
+    __device__ double batch(real* h, int N, int R) const {
+        const real mean = mean_of(h, N, R, 0, R);
+        double value = 0, shared = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real u = h[n * R + r] / mean;
+                value -= sign_of(r) * u * log(u) / R;
+                shared += sign_of(r) * (log(u) + 1) * u / (N * R);
+            }
+        shared = block_sum(shared);
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real& entry = h[n * R + r];
+                real slope = sign_of(r) * (log(entry / mean) + 1);
+                entry = (real(shared) - slope) / (mean * N * R);
+            }
         return value;
     }
 };
@@ -244,17 +393,13 @@ __device__ void evaluate(
     const int rows = N * R;
     for (int layer = 0; layer < L; layer++) {
         const int first = below ? 0 : layer, last = above ? L - 1 : layer;
-        double value = 0;
-        for (int n = threadIdx.x; n < N; n += blockDim.x) {
-            real* u = coefficients + layer * rows + n * R;
-            for (int r = 0; r < R; r++) {
-                real sum = 0;
-                for (int i = first; i <= last; i++) sum += goodness[i * rows + n * R + r];
-                u[r] = sum;
+        real* h = coefficients + layer * rows;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int row = n * R; row < (n + 1) * R; row++) {
+                h[row] = 0;
+                for (int i = first; i <= last; i++) h[row] += goodness[i * rows + row];
             }
-            value += objective(u, R, N);
-        }
-        value = block_sum(value);
+        double value = block_sum(objective.batch(h, N, R));
         if (threadIdx.x == 0) totals[layer] += value;
     }
     double misranked = 0;
@@ -281,7 +426,90 @@ KERNEL evaluate_sigmoid(
     real theta,
     int L, int N, int R
 ) {
-    evaluate(Sigmoid{theta}, goodness, below, above, coefficients, totals, L, N, R);
+    evaluate(EachImage<Sigmoid>{{theta}}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_sigmoid_literal(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    real theta,
+    int L, int N, int R
+) {
+    evaluate(EachImage<SigmoidLiteral>{{theta}}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_softmax(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EachImage<Softmax>{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_pairwise(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    real alpha,
+    int L, int N, int R
+) {
+    evaluate(EachImage<Pairwise>{{alpha}}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EachImage<Entropy>{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_unsigned(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EntropyUnsigned{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_signed(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    real constant,
+    int L, int N, int R
+) {
+    evaluate(EntropySigned{constant}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_difference(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EntropyDifference{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_normalised(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EntropyNormalised{}, goodness, below, above, coefficients, totals, L, N, R);
 }
 
 // --- gradients -----------------------------------------------------------------------------------

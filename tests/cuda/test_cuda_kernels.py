@@ -1,6 +1,5 @@
 """Every kernel, run on the CPU by the shim, against the readable reference."""
 
-import copy
 from dataclasses import fields
 
 import gpu_shim
@@ -13,7 +12,7 @@ from ffnp.backends.activity import Activity
 from ffnp.collaboration import GAMMAS, LayerObjective
 from ffnp.data.scaling import Scaling
 from ffnp.labels import candidate_labels
-from ffnp.objectives import SigmoidGoodness
+from ffnp.objectives import OBJECTIVES
 
 CLASSES = 11
 SIZES = [(1, 1, 1), (31, 1, 31), (16, 2, 32), (33, 3, 33), (7, 10, 127), (2, 2, 129)]  # (N, R, H)
@@ -52,9 +51,18 @@ def arrays(argument):
     return {"": argument}
 
 
-def compare(backend, cupy, method, arguments, written, undefined=()):
-    """One launch against the reference: all arguments agree, those not `written` to the bit."""
-    expected = copy.deepcopy(arguments)
+def doubled(array):
+    """A float64 copy of a float array; a copy of any other."""
+    return array.astype(np.float64) if array.dtype.kind == "f" else array.copy()
+
+
+def compare(backend, cupy, method, arguments, written, undefined=(), scales=None):
+    """One launch against the reference in float64: what is `written` agrees, the rest is untouched.
+
+    The tolerance of an array is that of the dtype, times its largest entry, or its part in
+    `scales` if that is larger: what its entries are differences of.
+    """
+    expected = {name: mapped(doubled, argument) for name, argument in arguments.items()}
     getattr(Backend(), method)(**expected)
     got = {name: mapped(backend.to_device, argument) for name, argument in arguments.items()}
     before = len(cupy.DEVICE.operations)
@@ -64,15 +72,17 @@ def compare(backend, cupy, method, arguments, written, undefined=()):
     with cupy.steady_state():
         getattr(backend, method)(**got)
     assert len(cupy.DEVICE.operations) == before + 1
-    for name, argument in got.items():
-        if name in undefined:
-            continue
-        for part, array in arrays(argument).items():
+    for name in set(got) - set(undefined):
+        for part, array in arrays(got[name]).items():
             if isinstance(array, cupy.ndarray):
                 have, want = backend.to_host(array), arrays(expected[name])[part]
-                assert (have.dtype, have.shape) == (want.dtype, want.shape)
-                scale = tolerance * np.abs(want).max() if name in written else 0
-                np.testing.assert_allclose(have, want, 0, scale, err_msg=f"{name}.{part}")
+                given = arrays(arguments[name])[part]
+                assert (have.dtype, have.shape) == (given.dtype, given.shape)
+                if name in written:
+                    atol = tolerance * max(np.abs(want).max(), (scales or {}).get(name, 0))
+                    np.testing.assert_allclose(have, want, 0, atol, err_msg=f"{name}.{part}")
+                else:
+                    np.testing.assert_array_equal(have, given, err_msg=f"{name}.{part}")
 
 
 def activity(random, n, r, h, dtype, slope):
@@ -97,7 +107,7 @@ def test_standardise(backend, cupy, order, random, dtype, images, pixels, kind, 
         "images": random.integers(0, 256, (9, pixels)).astype(images),
         "rows": slice(2, 9) if kind == "slice" else random.permutation(9)[:7],
         "scaling": Scaling(33.3, 78.6, length),
-        "out": np.empty((7, pixels), dtype),
+        "out": np.zeros((7, pixels), dtype),
     }
     compare(backend, cupy, "standardise", arguments, {"out"})
 
@@ -170,15 +180,18 @@ def test_large_preactivations_do_not_overflow(backend, random, dtype):
 @pytest.mark.parametrize("gamma", GAMMAS)
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize(("n", "r"), [(1, 2), (31, 3), (257, 2), (7, 10)])
-def test_evaluate(backend, cupy, order, random, dtype, n, r, layers, gamma):
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_evaluate(backend, cupy, order, random, dtype, name, n, r, layers, gamma):
     goodness = (20 * random.random((layers, n, r))).astype(dtype)
     arguments = {
-        "objective": LayerObjective(SigmoidGoodness(20.0), gamma),
+        "objective": LayerObjective(OBJECTIVES[name](20.0, 0.7), gamma),
         "goodness": goodness,
-        "out_coefficients": np.empty_like(goodness),
+        "out_coefficients": np.zeros_like(goodness),
         "out_totals": np.arange(layers + 1.0),
     }
-    compare(backend, cupy, "evaluate", arguments, {"out_coefficients", "out_totals"})
+    # sigmoids are differences of numbers near 1, entropies of numbers near h log h
+    scales = {"out_coefficients": 1 / n, "out_totals": goodness.sum() / r}
+    compare(backend, cupy, "evaluate", arguments, {"out_coefficients", "out_totals"}, scales=scales)
 
 
 # --- gradients ------------------------------------------------------------------------------
@@ -192,7 +205,7 @@ def test_delta(backend, cupy, order, random, dtype, size, slope):
         "coefficients": random.normal(size=(n, r)).astype(dtype),
         "scale": random.random((n, r)).astype(dtype),
         "activity": activity(random, n, r, h, dtype, slope),
-        "out_d_bias": np.empty(h, dtype),
+        "out_d_bias": np.zeros(h, dtype),
     }
     compare(backend, cupy, "delta", arguments, {"activity", "out_d_bias"})
 
@@ -201,9 +214,9 @@ def labelled_outputs(random, n, r, h, dtype):
     return {
         "labels": some_labels(random, n, r),
         "label_scale": 3.0,
-        "out_sum": np.empty((n, h), dtype),
-        "out_d_label_weights": np.empty((CLASSES, h), dtype),
-        "out_d_bias": np.empty(h, dtype),
+        "out_sum": np.zeros((n, h), dtype),
+        "out_d_label_weights": np.zeros((CLASSES, h), dtype),
+        "out_d_bias": np.zeros(h, dtype),
     }
 
 
@@ -238,7 +251,7 @@ def test_backpropagate(backend, cupy, order, random, dtype, size, slope):
     arguments = {
         "d_values": random.normal(size=(n, r, h)).astype(dtype),
         "activity": activity(random, n, r, h, dtype, slope),
-        "out_d_bias": np.empty(h, dtype),
+        "out_d_bias": np.zeros(h, dtype),
     }
     compare(backend, cupy, "backpropagate", arguments, {"activity", "out_d_bias"})
 
@@ -250,7 +263,7 @@ def test_cross_entropy(backend, cupy, order, random, dtype, n):
         "bias": random.normal(size=CLASSES).astype(dtype),
         "labels": random.integers(0, CLASSES, n).astype(np.int32),
         "out_totals": np.arange(2.0),
-        "out_d_bias": np.empty(CLASSES, dtype),
+        "out_d_bias": np.zeros(CLASSES, dtype),
     }
     compare(backend, cupy, "cross_entropy", arguments, {"logits", "out_totals", "out_d_bias"})
 

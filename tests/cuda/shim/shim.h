@@ -28,6 +28,7 @@
 using std::exp;
 using std::fabs;
 using std::fmax;
+using std::fmin;
 using std::log;
 using std::log1p;
 using std::sqrt;
