@@ -27,6 +27,13 @@ def compiler():
     return shutil.which("g++")
 
 
+def sanitizer():
+    """The path of AddressSanitizer's library, to be loaded before all others; or None."""
+    command = [compiler(), "-print-file-name=libasan.so"]
+    path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return path if os.path.isabs(path) else None
+
+
 @cache
 def build(source, options):
     """A library with the kernels of a source text; `options` as for NVRTC."""
