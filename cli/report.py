@@ -5,7 +5,6 @@ from ffnp.evaluation import Evaluation
 
 def error_table(test: Evaluation, layers: list[int]) -> str:
     """Test errors of each layer alone and of the first layers together, a line a layer."""
-    lines = ["layer   alone %   with all before it %"]
     images = int(test.confusion.sum())
     if len(layers) == 1:
         return f"test error {test.all:.2f}% of {images} images"
