@@ -119,9 +119,13 @@ def _backend_of_resumed(ctx: click.Context, options: dict[str, Any]) -> str | No
 
 def _summary(result: Result) -> str:
     config, backend = result.model.config, result.model.backend.name
-    gamma = f", gamma {config.gamma}" if config.method == "collab" else ""
+    parts = [config.method]
+    if config.method == "collab":
+        parts.append(f"gamma {config.gamma}")
+    if not config.backpropagates:
+        parts.append(f"objective {config.objective}, schedule {config.schedule}")
     head = (
-        f"{config.dataset}: {config.method}{gamma}, {config.epochs} epochs "
+        f"{config.dataset}: {', '.join(parts)}; {config.epochs} epochs "
         f"in {result.seconds:.1f} s on {backend}"
     )
     layers = list(range(1, len(result.test.layers) + 1))

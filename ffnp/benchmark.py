@@ -141,7 +141,7 @@ def interleaved(functions: Mapping[str, Callable[[], None]], rounds: int) -> dic
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "system": platform.platform(),
         "processor": _processor(),

@@ -36,6 +36,19 @@ class Dense:
         # In the forward pass this was z = (a_prev W) * scale + b, and out holds scale * dJ/dz.
         self.backend.matmul(inputs.rows.T, out.rows, out=self.d_weights)
 
+    def backward(self, d_values: Array, inputs: Activity, out: Activity) -> None:
+        """Gradient by the chain rule from dJ/da (N, R, out), of inputs with scale 1.
+
+        Overwrites `out.values` with dJ/dz, from which `input_gradient` goes on.
+        """
+        self.backend.backpropagate(d_values, out, self.d_bias)
+        # In the forward pass this was z = a_prev W + b.
+        self.backend.matmul(inputs.rows.T, out.rows, out=self.d_weights)
+
+    def input_gradient(self, d_z: Array, out: Array) -> None:
+        """dJ/da_prev = (dJ/dz) W^T of rows (M, out) into `out` (M, in)."""
+        self.backend.matmul(d_z, self.weights.T, out=out)
+
 
 class LabelledDense(Dense):
     """The first layer: z = x W_x + s W_y[label] + b, with [W_x; W_y] stored as (D + K, H).
@@ -83,4 +96,14 @@ class LabelledDense(Dense):
             coefficients, out, labels, self.label_scale,
             product, self.d_label_weights, self.d_bias,
         )  # fmt: skip
+        self.backend.matmul(x.T, product, out=self.d_pixel_weights)
+
+    def backward_labelled(
+        self, d_values: Array, x: Array, labels: Array, product: Array, out: Activity
+    ) -> None:
+        """Gradient by the chain rule from dJ/da (N, R, H). Overwrites `out.values`, `product`."""
+        self.backend.backpropagate(d_values, out, self.d_bias)
+        self.backend.reduce_labelled(
+            out.values, labels, self.label_scale, product, self.d_label_weights, self.d_bias
+        )
         self.backend.matmul(x.T, product, out=self.d_pixel_weights)

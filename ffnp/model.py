@@ -12,7 +12,7 @@ from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Images
 from ffnp.data.scaling import Scaling, fit_scaling
 from ffnp.errors import InputError
-from ffnp.methods import ForwardForward, Method
+from ffnp.methods import BackpropLabel, BackpropPairwise, ForwardForward, Method
 from ffnp.network import Network
 from ffnp.objectives import OBJECTIVES
 from ffnp.randomness import INITIALISATION, stream
@@ -112,15 +112,14 @@ class Model:
 
 
 def _method(config: Config, data: DataDescription, backend: Backend) -> Method:
+    activation, dtype = ACTIVATIONS[config.activation], np.dtype(config.dtype)
+    if config.method == "backprop-label":
+        return BackpropLabel(backend, data.pixels, data.classes, config.hidden, activation, dtype)
     network = Network(
-        backend,
-        data.pixels,
-        data.classes,
-        config.hidden,
-        ACTIVATIONS[config.activation],
-        config.label_scale,
-        np.dtype(config.dtype),
+        backend, data.pixels, data.classes, config.hidden, activation, config.label_scale, dtype
     )
+    if config.method == "backprop-pairwise":
+        return BackpropPairwise(network)
     gamma = config.gamma if config.method == "collab" else "none"
     objective = OBJECTIVES[config.objective](config.theta, config.alpha)
     return ForwardForward(network, LayerObjective(objective, gamma), config.rows(data.classes))

@@ -1,4 +1,6 @@
-"""What is trained and how it scores labels: Forward-Forward and the two baselines."""
+"""What learns: a network with its objective."""
 
+from ffnp.methods.backprop_label import BackpropLabel as BackpropLabel
+from ffnp.methods.backprop_pairwise import BackpropPairwise as BackpropPairwise
 from ffnp.methods.base import Method as Method
 from ffnp.methods.forward_forward import ForwardForward as ForwardForward

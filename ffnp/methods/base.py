@@ -1,6 +1,6 @@
 """What the trainer and the evaluation need of a method."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from ffnp.backends.activity import Array
 from ffnp.network import Batch
@@ -8,7 +8,7 @@ from ffnp.parameters import Parameters
 
 
 class Method(Protocol):
-    """A network with its objective.
+    """A network with its objective. Its batches are of its own making: a `Batch`, or more.
 
     Attributes
     ----------
@@ -34,18 +34,18 @@ class Method(Protocol):
         """Buffers to score every label of `images` images at a time."""
         ...
 
-    def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
+    def forward(self, batch: Any, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0)."""
         ...
 
-    def evaluate(self, batch: Batch, totals: Array) -> None:
+    def evaluate(self, batch: Any, totals: Array) -> None:
         """Objective of the first `len(totals) - 1` values; see `Backend.evaluate`."""
         ...
 
-    def gradient(self, batch: Batch, layer: int) -> None:
+    def gradient(self, batch: Any, layer: int) -> None:
         """Gradient of one layer (from 0), after `evaluate`; from the last layer down."""
         ...
 
-    def scores(self, batch: Batch) -> Array:
+    def scores(self, batch: Any) -> Array:
         """(V, N, K) scores by the method's V voters, after `forward` on a scoring batch."""
         ...

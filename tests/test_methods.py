@@ -1,0 +1,78 @@
+"""Gradients of every method against finite differences, the losses' layers frozen or not."""
+
+import numpy as np
+import pytest
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.backends import Backend
+from ffnp.labels import candidate_labels
+from ffnp.methods import BackpropLabel, BackpropPairwise
+from ffnp.network import Network
+
+IMAGES, PIXELS, CLASSES, STEP = 6, 7, 4, 1e-6
+DOUBLE = np.dtype(np.float64)
+
+
+def make(name, hidden, activation):
+    phi = ACTIVATIONS[activation]
+    if name == "backprop-label":
+        method = BackpropLabel(Backend(), PIXELS, CLASSES, hidden, phi, DOUBLE)
+    else:
+        method = BackpropPairwise(
+            Network(Backend(), PIXELS, CLASSES, hidden, phi, 3.0, DOUBLE)
+        )
+    random = np.random.default_rng(3)
+    method.parameters.initialise(random)
+    batch = method.training_batch(IMAGES)
+    batch.x[...] = random.normal(size=batch.x.shape)
+    true = random.integers(0, CLASSES, IMAGES)
+    batch.labels = candidate_labels(true, CLASSES, method.rows, random)
+    return method, batch
+
+
+def loss(method, batch):
+    totals = np.zeros(2)
+    method.forward(batch)
+    method.evaluate(batch, totals)
+    return totals[0] / IMAGES
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("hidden", [(5,), (6, 5), (6, 5, 4)])
+@pytest.mark.parametrize("name", ["backprop-label", "backprop-pairwise"])
+def test_chain_rule_matches_finite_differences(name, hidden, activation):
+    method, batch = make(name, hidden, activation)
+    loss(method, batch)
+    for layer in reversed(range(method.depth)):
+        method.gradient(batch, layer)
+    gradients = {key: g.copy() for key, g in method.parameters.gradients.items()}
+    random = np.random.default_rng(4)
+    for key, weights in method.parameters.weights.items():
+        direction = random.normal(size=weights.shape)
+        weights += STEP * direction
+        ahead = loss(method, batch)
+        weights -= 2 * STEP * direction
+        behind = loss(method, batch)
+        weights += STEP * direction
+        expected = (gradients[key] * direction).sum()
+        assert (ahead - behind) / (2 * STEP) == pytest.approx(expected, rel=1e-6, abs=1e-9), key
+
+
+@pytest.mark.parametrize("name", ["backprop-label", "backprop-pairwise"])
+def test_scores_rank_the_labels_as_the_training_error_does(name):
+    method, batch = make(name, (6, 5), "relu")
+    totals = np.zeros(2)
+    method.forward(batch)
+    method.evaluate(batch, totals)
+    scoring = method.scoring_batch(IMAGES)
+    scoring.x[...] = batch.x
+    method.forward(scoring)
+    scores = method.scores(scoring)
+    assert scores.shape == (1, IMAGES, CLASSES)
+    true = batch.labels[:, :1]
+    own = np.take_along_axis(scores[0], true, axis=1)
+    if method.rows == 2:
+        wrong = np.take_along_axis(scores[0], batch.labels[:, 1:], axis=1)
+    else:
+        wrong = np.where(np.arange(CLASSES) == true, -np.inf, scores[0]).max(axis=1, keepdims=True)
+    assert totals[1] == (wrong >= own).sum()
