@@ -24,10 +24,15 @@ def make_backend(name: str, device: int = 0) -> Backend:
     if name not in BACKENDS:
         raise InputError(f"unknown backend '{name}': choose one of {', '.join(BACKENDS)}")
     if name == "auto":
-        name = next(each for each in ("cupy", "numba", "numpy") if unavailable(each) is None)
-    reason = unavailable(name)
+        order = ("cupy", "numba", "numpy")
+        name = next(each for each in order if unavailable(each, device) is None)
+    reason = unavailable(name, device)
     if reason is not None:
         raise InputError(f"backend '{name}' is not available: {reason}")
+    if name == "cupy":
+        from ffnp.backends.cupy_backend import CupyBackend
+
+        return CupyBackend(device)
     if name == "numpy":
         from ffnp.backends.numpy_backend import NumpyBackend
 
@@ -35,10 +40,12 @@ def make_backend(name: str, device: int = 0) -> Backend:
     return Backend()
 
 
-def unavailable(name: str) -> str | None:
+def unavailable(name: str, device: int = 0) -> str | None:
     """Why a backend (not `auto`) cannot be had here, with the remedy; None if it can."""
     if name == "numba":
         return "not written yet: choose numpy"
     if name == "cupy":
-        return "not written yet: choose numpy"
+        from ffnp.backends.cupy_backend import probe
+
+        return probe(device)
     return None
