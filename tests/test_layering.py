@@ -29,6 +29,7 @@ ORDER = [
     ["ffnp.storage"],
     ["ffnp.runs"],
     ["ffnp.experiment"],
+    ["ffnp.benchmark"],
     ["ffnp"],
     ["ffnp_cli"],
 ]
