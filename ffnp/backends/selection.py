@@ -28,6 +28,10 @@ def make_backend(name: str, device: int = 0) -> Backend:
     reason = unavailable(name)
     if reason is not None:
         raise InputError(f"backend '{name}' is not available: {reason}")
+    if name == "numba":
+        from ffnp.backends.numba_backend import NumbaBackend
+
+        return NumbaBackend()
     if name == "numpy":
         from ffnp.backends.numpy_backend import NumpyBackend
 
@@ -38,7 +42,10 @@ def make_backend(name: str, device: int = 0) -> Backend:
 def unavailable(name: str) -> str | None:
     """Why a backend (not `auto`) cannot be had here, with the remedy; None if it can."""
     if name == "numba":
-        return "not written yet: choose numpy"
+        try:
+            import numba  # noqa: F401
+        except ImportError as error:  # not installed, or too old for this NumPy
+            return f"{error}: pip install 'ffnp[fast]'"
     if name == "cupy":
         return "not written yet: choose numpy"
     return None
