@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ffnp.activations import ACTIVATIONS
 from ffnp.backends.base import Backend
+from ffnp.backends.selection import make_backend
 from ffnp.collaboration import LayerObjective
 from ffnp.data.scaling import Scaling
 from ffnp.labels import candidate_labels
@@ -19,6 +20,7 @@ from ffnp.network import Network
 from ffnp.objectives import SigmoidGoodness
 from ffnp.optimizers import Adam
 
+WARM_UP = 3  # rounds that are not counted
 LOSS_TOLERANCE = 1e-4  # relative, of the loss after a few steps from the same weights
 
 
@@ -120,7 +122,7 @@ def products(shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
 
 
 def validate(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], steps: int = 3) -> None:
-    """AssertionError if a few steps' losses differ from the reference's by more than 1e-4."""
+    """Raise AssertionError if a few steps' losses are not the reference backend's."""
     expected, got = (Step(each, shapes, dtype) for each in (Backend(), backend))
     for _ in range(steps):
         expected()
@@ -129,14 +131,46 @@ def validate(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], steps: int 
 
 
 def interleaved(functions: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each function, called in turn so that a machine's drift cancels."""
+    """Median seconds of each function; called in turn, so that a machine's drift cancels."""
     times: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(rounds):
+    for round in range(-WARM_UP, rounds):
         for name, function in functions.items():
             start = time.perf_counter()
             function()
-            times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(seconds[rounds // 10 :])) for name, seconds in times.items()}
+            if round >= 0:
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(seconds)) for name, seconds in times.items()}
+
+
+def compare(
+    names: Sequence[str], shapes: Shapes, dtype: np.dtype[Any], rounds: int
+) -> dict[str, Any]:
+    """Time a step of each backend against its matrix products alone, after validating it.
+
+    Returns
+    -------
+    dict
+        `floor_seconds`, `gflops` (of the floor) and, by backend, `seconds`, `floor_ratio`
+        (floor time / step time: 1 is the limit) and `gflops`.
+    """
+    functions: dict[str, Callable[[], None]] = {"floor": products(shapes, dtype)}
+    for name in names:
+        validate(make_backend(name), shapes, dtype)
+        functions[name] = Step(make_backend(name), shapes, dtype)
+    seconds = interleaved(functions, rounds)
+    floor = seconds["floor"]
+    return {
+        "floor_seconds": floor,
+        "gflops": shapes.flop / floor / 1e9,
+        "backends": {
+            name: {
+                "seconds": seconds[name],
+                "floor_ratio": floor / seconds[name],
+                "gflops": shapes.flop / seconds[name] / 1e9,
+            }
+            for name in names
+        },
+    }
 
 
 def machine() -> dict[str, Any]:

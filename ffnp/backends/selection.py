@@ -33,6 +33,10 @@ def make_backend(name: str, device: int = 0) -> Backend:
         from ffnp.backends.cupy_backend import CupyBackend
 
         return CupyBackend(device)
+    if name == "numba":
+        from ffnp.backends.numba_backend import NumbaBackend
+
+        return NumbaBackend()
     if name == "numpy":
         from ffnp.backends.numpy_backend import NumpyBackend
 
@@ -43,7 +47,10 @@ def make_backend(name: str, device: int = 0) -> Backend:
 def unavailable(name: str, device: int = 0) -> str | None:
     """Why a backend (not `auto`) cannot be had here, with the remedy; None if it can."""
     if name == "numba":
-        return "not written yet: choose numpy"
+        try:
+            import numba  # noqa: F401
+        except ImportError as error:  # not installed, or too old for this NumPy
+            return f"{error}: pip install 'ffnp[fast]'"
     if name == "cupy":
         from ffnp.backends.cupy_backend import probe
 

@@ -64,7 +64,7 @@ struct Thread {
 };
 
 const unsigned WARP = 32, MOST_THREADS = 1024, MOST_SHARED = 48 * 1024;
-const size_t STACK = 64 * 1024;
+const size_t STACK = 16 * 1024 + 320;  // odd: equal places in all stacks would share cache lines
 
 static std::vector<Thread> threads;
 static std::vector<char> stacks;
@@ -123,31 +123,27 @@ static void fail(const std::string& what, const Thread& thread) {
                 std::to_string(thread.line);
 }
 
-// Let a warp's shuffle happen if all the lanes of its mask have come to it.
-static void release_shuffle(unsigned first) {
-    const unsigned lanes = std::min<size_t>(WARP, threads.size() - first);
+// Let a warp's shuffle happen once all the lanes of its mask have come to it.
+static void release_shuffle(Thread* warp, unsigned lanes) {
     for (unsigned lane = 0; lane < lanes; lane++) {
-        Thread& thread = threads[first + lane];
-        if (thread.state != State::shuffle) continue;
-        if (!(thread.mask >> lane & 1)) return fail("a lane is not in its own mask", thread);
-        for (unsigned other = 0; other < WARP; other++) {
-            if (!(thread.mask >> other & 1)) continue;
-            if (other >= lanes) return fail("a mask names a lane that does not exist", thread);
-            const Thread& peer = threads[first + other];
-            if (peer.state == State::ready) return;  // just released by another mask
-            if (peer.state != State::shuffle || peer.line != thread.line) return;
-            if (peer.mask != thread.mask) return fail("masks of one shuffle differ", thread);
-        }
-        if (thread.from >= lanes || !(thread.mask >> thread.from & 1))
-            return fail("a shuffle reads a lane outside its mask", thread);
+        const State state = warp[lane].state;
+        const int line = warp[lane].line;
+        const unsigned mask = warp[lane].mask;
+        if (state != State::shuffle) continue;
+        if (!(mask >> lane & 1)) return fail("a lane is not in its own mask", warp[lane]);
+        unsigned here = 0;
+        for (unsigned i = 0; i < lanes; i++)
+            here |= (warp[i].state == State::shuffle && warp[i].line == line &&
+                     warp[i].mask == mask) << i;
+        if (here != mask) continue;
+        for (unsigned i = 0; i < lanes; i++)
+            if (here >> i & 1) {
+                if (!(here >> warp[i].from & 1))
+                    return fail("a shuffle reads a lane outside its mask", warp[i]);
+                warp[i].received = warp[warp[i].from].sent;
+                warp[i].state = State::ready;
+            }
     }
-    for (unsigned lane = 0; lane < lanes; lane++) {
-        Thread& thread = threads[first + lane];
-        if (thread.state == State::shuffle) thread.received = threads[first + thread.from].sent;
-    }
-    for (unsigned lane = 0; lane < lanes; lane++)
-        if (threads[first + lane].state == State::shuffle)
-            threads[first + lane].state = State::ready;
 }
 
 // Let all threads pass a barrier once every thread of the block has come to the same one.
@@ -173,7 +169,8 @@ static void run_block(const std::string& order, std::mt19937& random) {
                 resume(threads[i]);
                 progress = true;
             }
-        for (unsigned first = 0; first < threads.size(); first += WARP) release_shuffle(first);
+        for (size_t first = 0; first < threads.size(); first += WARP)
+            release_shuffle(&threads[first], std::min<size_t>(WARP, threads.size() - first));
         release_barrier();
         if (!error.empty()) return;
         if (progress) continue;
