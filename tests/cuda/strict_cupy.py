@@ -2,8 +2,9 @@
 
 It has only the names that ffnp uses, with CuPy's own parameters (see cupy_signatures.json): no
 arithmetic but by kernels and products. It refuses what CuPy refuses or does slowly without a
-word: NumPy functions and operands, index arrays from the host, lists. Kernels run by the shim. Everything that a device would do is
-recorded; in `steady_state` nothing may allocate, copy to or from the host, or wait.
+word: NumPy functions and operands, index arrays from the host, lists. Kernels run by the shim.
+Everything that a device would do is recorded; in `steady_state` nothing may allocate, copy to or
+from the host, or wait.
 """
 
 from contextlib import contextmanager
