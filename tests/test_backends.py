@@ -328,3 +328,15 @@ def test_same_bits_twice(backend):
 def test_unknown_backend_is_refused():
     with pytest.raises(ValueError, match="unknown backend 'torch': choose one of auto, numpy"):
         make_backend("torch")
+
+
+def test_empty_arrays_are_aligned_and_apart(backend, dtype):
+    shapes = [(5, 300), (7,), (200, 2, 500), (3_000_000,), (1, 1025)]
+    arrays = [backend.empty(shape, dtype) for shape in shapes]
+    for i, array in enumerate(arrays):
+        array[...] = i
+    for i, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        assert (array.shape, array.dtype) == (shape, dtype)
+        assert array.flags.c_contiguous
+        assert (array == i).all()
+    assert arrays[2].ctypes.data % 64 == 0
