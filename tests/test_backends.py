@@ -2,6 +2,8 @@
 
 import copy
 import inspect
+import subprocess
+import sys
 import tracemalloc
 from dataclasses import fields
 
@@ -14,6 +16,7 @@ from ffnp.backends.activity import Activity
 from ffnp.backends.selection import make_backend
 from ffnp.collaboration import GAMMAS, LayerObjective
 from ffnp.data.scaling import Scaling
+from ffnp.errors import InputError
 from ffnp.labels import candidate_labels
 from ffnp.methods import ForwardForward
 from ffnp.network import Network
@@ -340,3 +343,16 @@ def test_empty_arrays_are_aligned_and_apart(backend, dtype):
         assert array.flags.c_contiguous
         assert (array == i).all()
     assert arrays[2].ctypes.data % 64 == 0
+
+
+def test_without_numba_auto_is_numpy_and_numba_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "ffnp.backends.numba_backend", raising=False)
+    assert make_backend("auto").name == "numpy"
+    with pytest.raises(InputError, match=r"pip install 'ffnp\[fast\]'"):
+        make_backend("numba")
+
+
+def test_importing_ffnp_does_not_import_numba():
+    code = "import sys, ffnp.experiment; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
