@@ -9,6 +9,7 @@ import resource
 import time
 
 from ffnp import Config, train
+from ffnp.backends import Backend
 from ffnp.benchmark import Shapes, interleaved, machine, products
 
 BATCH, ROWS, STEPS = 200, 2, 300
@@ -26,7 +27,7 @@ def main() -> None:
     result = train(config)
     wall = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    floor = products(Shapes(), result.model.weights()["layer1.bias"].dtype)
+    floor = products(Backend(), Shapes(), result.model.weights()["layer1.bias"].dtype)
     step = interleaved({"floor": floor}, 400)["floor"]
     epoch = result.seconds / options.epochs
     found = {

@@ -1,9 +1,10 @@
 """A strict stand-in for `cupy`: arrays in host memory that behave as if they were on a GPU.
 
-It has only the names that ffnp uses, with CuPy's own parameters (see cupy_signatures.json), and
-refuses what CuPy refuses or does slowly without a word: NumPy functions and operands, index
-arrays from the host, lists. Kernels run by the shim. Everything that a device would do is
-recorded; in `steady_state` nothing may allocate, copy to or from the host, or wait.
+It has only the names that ffnp uses, with CuPy's own parameters (see cupy_signatures.json): no
+arithmetic but by kernels and products. It refuses what CuPy refuses or does slowly without a
+word: NumPy functions and operands, index arrays from the host, lists. Kernels run by the shim.
+Everything that a device would do is recorded; in `steady_state` nothing may allocate, copy to or
+from the host, or wait.
 """
 
 from contextlib import contextmanager
@@ -82,18 +83,6 @@ def index(key):
     return key
 
 
-def elementwise(name, swapped=False, in_place=False):
-    def operator(self, other):
-        operands = (self._array, host(other))
-        if in_place:
-            getattr(np, name)(*operands, out=self._array, casting="same_kind")
-            record(name, self)
-            return self
-        return made(name, getattr(np, name)(*(operands[::-1] if swapped else operands)))
-
-    return operator
-
-
 def reduction(name):
     def method(self, axis=None, keepdims=False):
         return made(name, np.asarray(getattr(self._array, name)(axis=axis, keepdims=keepdims)))
@@ -147,19 +136,12 @@ class ndarray:
         self._array[index(key)] = host(value)
         record("assign", self)
 
-    __add__, __radd__ = elementwise("add"), elementwise("add", swapped=True)
-    __sub__, __rsub__ = elementwise("subtract"), elementwise("subtract", swapped=True)
-    __mul__, __rmul__ = elementwise("multiply"), elementwise("multiply", swapped=True)
-    __truediv__, __rtruediv__ = elementwise("divide"), elementwise("divide", swapped=True)
-    __eq__, __ne__ = elementwise("equal"), elementwise("not_equal")
-    __lt__, __le__ = elementwise("less"), elementwise("less_equal")
-    __gt__, __ge__ = elementwise("greater"), elementwise("greater_equal")
-    __iadd__, __isub__ = elementwise("add", in_place=True), elementwise("subtract", in_place=True)
-    __imul__ = elementwise("multiply", in_place=True)
+    def __eq__(self, other):
+        return made("equal", self._array == host(other))
 
-    sum, any, all, max, min = map(reduction, ("sum", "any", "all", "max", "min"))
+    sum, any, all = map(reduction, ("sum", "any", "all"))
 
-    __bool__, __int__, __float__ = map(scalar, (bool, int, float))
+    __bool__, __float__ = map(scalar, (bool, float))
 
 
 def made(name, array):

@@ -1,8 +1,9 @@
 // CUDA on the CPU, for tests: the same .cu text, compiled by g++.
 //
 // The blocks of a launch run in turn. Each thread of a block is a fiber that runs until it
-// waits: so between two waits threads run one after another, in the order asked for (forward,
-// reverse or random), and a missing barrier shows as a wrong number in one of the orders.
+// waits, and each warp goes on until all its threads wait for other warps. Threads and warps take
+// their turns in the order asked for (forward, reverse or random): a missing barrier shows as a
+// wrong number in one of them.
 // Barriers and masks are strict: what CUDA leaves undefined is an error here. Shared memory
 // holds NaN when a block begins.
 //
@@ -19,6 +20,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <random>
 #include <string>
 #include <utility>
@@ -68,7 +70,6 @@ const size_t STACK = 16 * 1024 + 320;  // odd: equal places in all stacks would 
 
 static std::vector<Thread> threads;
 static std::vector<char> stacks;
-static std::vector<unsigned> sequence;  // the order in which threads run
 static std::function<void()> kernel;
 static Thread* current;
 static jmp_buf scheduler;
@@ -156,35 +157,54 @@ static void release_barrier() {
     for (Thread& thread : threads) thread.state = State::ready;
 }
 
-static void run_block(const std::string& order, std::mt19937& random) {
+// The numbers below `count` in the order asked for.
+static std::vector<unsigned> in_order(unsigned count, const std::string& order) {
+    static std::mt19937 random(0);
+    std::vector<unsigned> numbers(count);
+    std::iota(numbers.begin(), numbers.end(), 0);
+    if (order == "reverse") std::reverse(numbers.begin(), numbers.end());
+    if (order == "random") std::shuffle(numbers.begin(), numbers.end(), random);
+    return numbers;
+}
+
+// Run the threads of a warp for as long as they come on without the others.
+static bool run_warp(Thread* warp, unsigned lanes, const std::string& order) {
+    for (bool moved = false;; moved = true) {
+        bool progress = false;
+        for (unsigned lane : in_order(lanes, order))
+            if (warp[lane].state == State::ready) {
+                resume(warp[lane]);
+                progress = true;
+            }
+        release_shuffle(warp, lanes);
+        if (!progress || !error.empty()) return moved;
+    }
+}
+
+// One warp after another goes as far as it can: those before and after it are then at other
+// places of the kernel, as they may be on a GPU.
+static void run_block(const std::string& order) {
 #ifndef __SANITIZE_ADDRESS__
     memset(__start_shim_shared, 0xff, __stop_shim_shared - __start_shim_shared);  // NaN
 #endif
     for (Thread& thread : threads) thread.state = State::ready;
-    for (;;) {
-        if (order == "random") std::shuffle(sequence.begin(), sequence.end(), random);
-        bool progress = false;
-        for (unsigned i : sequence)
-            if (threads[i].state == State::ready) {
-                resume(threads[i]);
-                progress = true;
-            }
-        for (size_t first = 0; first < threads.size(); first += WARP)
-            release_shuffle(&threads[first], std::min<size_t>(WARP, threads.size() - first));
+    for (bool progress = true; progress;) {
+        progress = false;
+        for (unsigned warp : in_order((threads.size() + WARP - 1) / WARP, order)) {
+            Thread* first = &threads[warp * WARP];
+            progress |= run_warp(first, std::min<size_t>(WARP, &*threads.end() - first), order);
+        }
         release_barrier();
         if (!error.empty()) return;
-        if (progress) continue;
-        for (const Thread& thread : threads)
-            if (thread.state != State::done)
-                return fail("not all threads come to a barrier or shuffle", thread);
-        return;
     }
+    for (const Thread& thread : threads)
+        if (thread.state != State::done)
+            return fail("not all threads come to a barrier or shuffle", thread);
 }
 
-static void start_fibers(const std::string& order) {
+static void start_fibers() {
     threads.assign(block_size.x * block_size.y * block_size.z, {});
     stacks.resize(MOST_THREADS * STACK);
-    sequence.clear();
     for (unsigned i = 0; i < threads.size(); i++) {
         Thread& thread = threads[i];
         unsigned rest = i / block_size.x;
@@ -193,7 +213,6 @@ static void start_fibers(const std::string& order) {
         thread.start.uc_stack.ss_sp = &stacks[i * STACK];
         thread.start.uc_stack.ss_size = STACK;
         makecontext(&thread.start, fiber, 0);
-        sequence.push_back(order == "reverse" ? threads.size() - 1 - i : i);
     }
 }
 
@@ -214,13 +233,12 @@ static const char* launch(Index grid, Index block, std::function<void()> body, c
 #ifndef __SANITIZE_ADDRESS__
     if (__stop_shim_shared - __start_shim_shared > MOST_SHARED) return "too much shared memory";
 #endif
-    start_fibers(order);
-    std::mt19937 random(0);
+    start_fibers();
     for (unsigned z = 0; z < grid.z; z++)
         for (unsigned y = 0; y < grid.y; y++)
             for (unsigned x = 0; x < grid.x; x++) {
                 block_index = {x, y, z};
-                run_block(order, random);
+                run_block(order);
                 if (!error.empty()) return error.c_str();
             }
     return "";
