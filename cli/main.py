@@ -8,6 +8,7 @@ from ffnp.errors import FFNPError
 
 from .data import data
 from .evaluate import evaluate
+from .gradcheck import gradcheck
 from .info import info
 from .predict import predict
 from .train import train
@@ -19,7 +20,7 @@ def cli() -> None:
     """Forward-Forward learning with layer collaboration."""
 
 
-for command in (train, evaluate, predict, data, info):
+for command in (train, evaluate, predict, gradcheck, data, info):
     cli.add_command(command)
 
 

@@ -2,6 +2,8 @@
 
 import copy
 import inspect
+import subprocess
+import sys
 import tracemalloc
 from dataclasses import fields
 
@@ -14,6 +16,7 @@ from ffnp.backends.activity import Activity
 from ffnp.backends.selection import make_backend
 from ffnp.collaboration import GAMMAS, LayerObjective
 from ffnp.data.scaling import Scaling
+from ffnp.errors import InputError
 from ffnp.labels import candidate_labels
 from ffnp.methods import ForwardForward
 from ffnp.network import Network
@@ -328,3 +331,28 @@ def test_same_bits_twice(backend):
 def test_unknown_backend_is_refused():
     with pytest.raises(ValueError, match="unknown backend 'torch': choose one of auto, numpy"):
         make_backend("torch")
+
+
+def test_empty_arrays_are_aligned_and_apart(backend, dtype):
+    shapes = [(5, 300), (7,), (200, 2, 500), (3_000_000,), (1, 1025)]
+    arrays = [backend.empty(shape, dtype) for shape in shapes]
+    for i, array in enumerate(arrays):
+        array[...] = i
+    for i, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        assert (array.shape, array.dtype) == (shape, dtype)
+        assert array.flags.c_contiguous
+        assert (array == i).all()
+    assert arrays[2].ctypes.data % 64 == 0
+
+
+def test_without_numba_auto_is_numpy_and_numba_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "ffnp.backends.numba_backend", raising=False)
+    assert make_backend("auto").name == "numpy"
+    with pytest.raises(InputError, match=r"pip install 'ffnp\[fast\]'"):
+        make_backend("numba")
+
+
+def test_importing_ffnp_does_not_import_numba():
+    code = "import sys, ffnp.experiment; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

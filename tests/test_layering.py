@@ -23,6 +23,7 @@ ORDER = [
     ["ffnp.optimizers"],
     ["ffnp.config"],
     ["ffnp.model"],
+    ["ffnp.gradcheck"],
     ["ffnp.schedules"],
     ["ffnp.training"],
     ["ffnp.evaluation"],

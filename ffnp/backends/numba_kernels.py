@@ -86,15 +86,16 @@ def delta(coefficients, row_scale, values, d_bias, parts):
     images, rows, width = values.shape
     for part in prange(parts):
         start, stop = part * width // parts, (part + 1) * width // parts
-        for h in range(start, stop):
-            d_bias[h] = 0
+        total = d_bias[start:stop]
+        for h in range(len(total)):
+            total[h] = 0
         for n in range(images):
             for r in range(rows):
-                a, s = values[n, r], row_scale[n, r]
+                a, s = values[n, r, start:stop], row_scale[n, r]
                 c = number(2) * coefficients[n, r]
-                for h in range(start, stop):
+                for h in range(len(a)):
                     d_z = c * a[h]
-                    d_bias[h] += d_z
+                    total[h] += d_z
                     a[h] = s * d_z
 
 
@@ -111,29 +112,31 @@ def reduce_labelled(factor, values, labels, label_scale, out_sum, d_label_weight
     for part in prange(parts):
         start, stop = part * width // parts, (part + 1) * width // parts
         for k in range(classes):
-            for h in range(start, stop):
-                d_label_weights[k, h] = 0
+            of_label = d_label_weights[k, start:stop]
+            for h in range(len(of_label)):
+                of_label[h] = 0
         for n in range(images):
-            total = out_sum[n]
+            total = out_sum[n, start:stop]
             for r in range(rows):
-                a, of_label = values[n, r], d_label_weights[labels[n, r]]
+                a, of_label = values[n, r, start:stop], d_label_weights[labels[n, r], start:stop]
                 c = factor[n, r]
                 if r == 0:
-                    for h in range(start, stop):
+                    for h in range(len(a)):
                         d_z = c * a[h]
                         total[h] = d_z
                         of_label[h] += d_z
                 else:
-                    for h in range(start, stop):
+                    for h in range(len(a)):
                         d_z = c * a[h]
                         total[h] += d_z
                         of_label[h] += d_z
-        for h in range(start, stop):
-            d_bias[h] = 0
+        total = d_bias[start:stop]
+        for h in range(len(total)):
+            total[h] = 0
         for k in range(classes):
-            of_label = d_label_weights[k]
-            for h in range(start, stop):
-                d_bias[h] += of_label[h]
+            of_label = d_label_weights[k, start:stop]
+            for h in range(len(total)):
+                total[h] += of_label[h]
                 of_label[h] *= s
 
 

@@ -48,9 +48,11 @@ def unavailable(name: str, device: int = 0) -> str | None:
     """Why a backend (not `auto`) cannot be had here, with the remedy; None if it can."""
     if name == "numba":
         try:
-            import numba  # noqa: F401
+            import ffnp.backends.numba_backend  # noqa: F401
         except ImportError as error:  # not installed, or too old for this NumPy
             return f"{error}: pip install 'ffnp[fast]'"
+        except RuntimeError as error:  # neither the package nor the user's cache can be written
+            return f"{error}: set NUMBA_CACHE_DIR to a directory to write to"
     if name == "cupy":
         from ffnp.backends.cupy_backend import probe
 

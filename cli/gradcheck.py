@@ -1,0 +1,96 @@
+"""`ffnp gradcheck`: every gradient against finite differences."""
+
+import json
+import math
+from itertools import groupby
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from ffnp.backends.selection import make_backend
+from ffnp.errors import FFNPError
+from ffnp.gradcheck import CHECKS, Result, cases, check
+
+from .options import backend_option, device_option, json_option
+
+
+@click.command()
+@backend_option
+@device_option
+@json_option
+def gradcheck(backend: str, device: int, as_json: bool) -> None:
+    """Check every gradient: objectives x gamma x activations x layers, and both baselines.
+
+    In float64 against central differences, of each parameter and along a random direction; and in
+    float32 against float64. Exit status 1 names what failed.
+
+    \b
+    Example:
+      ffnp gradcheck --backend numpy
+    """
+    chosen = make_backend(backend, device)
+    results = [
+        result
+        for case in tqdm(cases(), desc="gradcheck", unit="case", leave=False, disable=None)
+        for result in check(case, chosen)
+    ]
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        click.echo(json.dumps({"backend": chosen.name} | _summary(results)))
+    else:
+        click.echo(_table(results))
+        passed = len(results) - len(failed)
+        click.echo(f"{passed} of {len(results)} checks passed on backend {chosen.name}")
+    if failed:
+        worst = _largest(failed)
+        names = dict.fromkeys(f"{each.method} gamma {each.gamma}" for each in failed)
+        raise FFNPError(
+            f"{len(failed)} of {len(results)} checks failed on backend {chosen.name}, by most "
+            f"{_place(worst)} ({worst.check}: {worst.error:.1e}); in {', '.join(names)}"
+        )
+
+
+def _summary(results: list[Result]) -> dict[str, Any]:
+    """Everything, for JSON: an error that is not finite is null."""
+    worst = {name: _largest([r for r in results if r.check == name]) for name in CHECKS}
+    return {
+        "passed": all(result.passed for result in results),
+        "largest_errors": {name: _plain(result) for name, result in worst.items()},
+        "results": [_plain(result) for result in results],
+    }
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    error = result.error if math.isfinite(result.error) else None
+    return vars(result) | {"error": error, "passed": result.passed}
+
+
+def _table(results: list[Result]) -> str:
+    """The largest errors of each method and gamma, over activations and layers."""
+    lines = [
+        "largest relative error over activations and layers",
+        f"{'method':18}  {'gamma':8}  {'parameters':>10}  {'direction':>9}  {'float32':>8}",
+    ]
+    for (method, gamma), group in groupby(results, lambda each: (each.method, each.gamma)):
+        rows = list(group)
+        errors = [_largest([r for r in rows if r.check == name]).error for name in CHECKS]
+        failed = [row for row in rows if not row.passed]
+        verdict = f"FAILED: {_place(_largest(failed))}" if failed else "ok"
+        lines.append(
+            f"{method:18}  {gamma:8}  {errors[0]:10.1e}  {errors[1]:9.1e}  {errors[2]:8.1e}  "
+            + verdict
+        )
+    tolerances = [next(r.tolerance for r in results if r.check == name) for name in CHECKS]
+    first, second, third = (f"{tolerance:.0e}" for tolerance in tolerances)
+    lines.append(f"{'tolerance':28}  {first:>10}  {second:>9}  {third:>8}")
+    return "\n".join(lines)
+
+
+def _largest(results: list[Result]) -> Result:
+    """The result with the largest error; NaN is the largest of all."""
+    return max(results, key=lambda each: (math.isnan(each.error), each.error))
+
+
+def _place(result: Result) -> str:
+    return f"{result.method}, gamma {result.gamma}, {result.activation}, layer {result.layer}"

@@ -1,0 +1,33 @@
+"""What is checked, and on how small a network."""
+
+from dataclasses import replace
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.collaboration import GAMMAS
+from ffnp.config import Config
+from ffnp.data.scaling import Scaling
+from ffnp.model import DataDescription
+from ffnp.objectives import OBJECTIVES
+
+IMAGES, PIXELS, CLASSES, ROWS, HIDDEN = 4, 5, 4, 3, (6, 5, 4)
+BASELINES = ("backprop-label", "backprop-pairwise")
+DATA = DataDescription((PIXELS,), CLASSES, False, Scaling(0.0, 1.0, None))
+
+
+def cases() -> list[Config]:
+    """Every objective x gamma x activation, and both baselines x activation."""
+    tiny = Config(hidden=HIDDEN, theta=4.0, alpha=0.5, label_scale=2.0)
+    ff, collab = (replace(tiny, method=method, labels=ROWS) for method in ("ff", "collab"))
+    methods = [
+        replace(ff if gamma == "none" else replace(collab, gamma=gamma), objective=objective)
+        for objective in OBJECTIVES
+        for gamma in GAMMAS
+    ] + [replace(tiny, method=name) for name in BASELINES]
+    return [replace(each, activation=name) for each in methods for name in ACTIVATIONS]
+
+
+def name_of(case: Config) -> tuple[str, str]:
+    """The objective or baseline of a case, and its gamma."""
+    if case.backpropagates:
+        return case.method, "none"
+    return case.objective, case.gamma if case.method == "collab" else "none"

@@ -1,0 +1,126 @@
+"""A tiny model with its gradient, and the losses that it should be the gradient of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.backends import Backend
+from ffnp.backends.activity import Array
+from ffnp.config import Config
+from ffnp.gradcheck.cases import DATA, IMAGES, name_of
+from ffnp.labels import Labels
+from ffnp.methods import ForwardForward
+from ffnp.model import Model
+
+STEP = 1e-5  # of central differences: truncation and rounding are both near 1e-10
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a check starts from, on the host and exact in float32.
+
+    Attributes
+    ----------
+    weights : dict of str to array
+    x : (N, D) array
+    labels : (N, R) int32 array
+    """
+
+    weights: Mapping[str, Any]
+    x: NDArray[np.float32]
+    labels: Labels
+
+
+def heard(case: Config, goodness: Array, layer: int) -> Array:
+    """Gamma of one layer (from 0), (N, R), from the host's (L, N, R) goodness.
+
+    Said once more, apart from `collaboration`, which is what is being checked.
+    """
+    below, above = goodness[:layer].sum(axis=0), goodness[layer + 1 :].sum(axis=0)
+    kinds = {"none": 0 * below, "previous": below, "next": above, "others": below + above}
+    return kinds[name_of(case)[1]]
+
+
+class Subject:
+    """A tiny model on a backend, with one batch in hand.
+
+    Parameters
+    ----------
+    case : Config
+    sample : Sample
+    backend : Backend
+    dtype : {"float64", "float32"}
+    """
+
+    def __init__(self, case: Config, sample: Sample, backend: Backend, dtype: str) -> None:
+        self._case, self._backend = case, backend
+        self.method = Model.create(replace(case, dtype=dtype), DATA, backend).method
+        self.method.parameters.load(sample.weights)
+        self.batch = self.method.training_batch(IMAGES)
+        self.batch.x[...] = backend.to_device(sample.x.astype(dtype))
+        self.batch.labels = backend.to_device(sample.labels)
+
+    def indices(self) -> list[NDArray[np.intp]]:
+        """Where each layer's parameters are in the flat arrays, without the padding."""
+        parameters = self.method.parameters
+        places = parameters.views(np.arange(len(parameters.flat)))
+        return [
+            np.concatenate([places[f"layer{i}.{part}"].ravel() for part in ("weights", "bias")])
+            for i in range(1, self.method.depth + 1)
+        ]
+
+    def gradient(self) -> Vector:
+        """The method's own gradient, flat."""
+        self.method.forward(self.batch)
+        self._value()
+        for layer in reversed(range(self.method.depth)):
+            self.method.gradient(self.batch, layer)
+        flat = self._backend.to_host(self.method.parameters.flat_gradient)
+        return np.array(flat, np.float64)
+
+    def _value(self) -> float:
+        """The first loss that the method reports."""
+        totals = self._backend.to_device(np.zeros(self.method.losses + 1))
+        self.method.evaluate(self.batch, totals)
+        return float(self._backend.to_host(totals)[0]) / IMAGES
+
+    def loss(self, layer: int) -> Callable[[], float]:
+        """What the gradient of one layer (from 0) must be the gradient of."""
+        method, batch = self.method, self.batch
+        if not isinstance(method, ForwardForward):
+
+            def whole() -> float:
+                method.forward(batch)
+                return self._value()
+
+            return whole
+        method.forward(batch)
+        goodness = np.array(self._backend.to_host(batch.goodness))
+        gamma = heard(self._case, goodness, layer)
+        objective = method.objective.objective
+        if hasattr(objective, "frozen"):  # constants of the batch that are not differentiated
+            objective = objective.frozen(goodness[layer], gamma)
+
+        def local() -> float:
+            method.forward(batch, layer, layer + 1)
+            return objective(self._backend.to_host(batch.goodness[layer]), gamma)[0]
+
+        return local
+
+    def difference(self, loss: Callable[[], float], where: Any, direction: Any) -> float:
+        """Central difference of a loss along a direction of the parameters at `where`."""
+        flat = self.method.parameters.flat
+        start = np.array(self._backend.to_host(flat))
+        values = []
+        for step in (STEP, -STEP):
+            moved = start.copy()
+            moved[where] += step * direction
+            flat[...] = self._backend.to_device(moved)
+            values.append(loss())
+        flat[...] = self._backend.to_device(start)
+        return (values[0] - values[1]) / (2 * STEP)
