@@ -9,10 +9,11 @@ import launch_table
 import numpy as np
 import pytest
 
-from ffnp import Config, load
+from ffnp import Config, gradcheck, load
 from ffnp.backends import Backend
 from ffnp.errors import InputError, TrainingError
 from ffnp.experiment import resume, train
+from ffnp.gradcheck.cases import name_of
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import OBJECTIVES
 from ffnp.runs import Run
@@ -126,6 +127,12 @@ def test_images_are_uploaded_once_and_order_and_labels_once_an_epoch(backend, cu
     assert [upload for upload in large if upload[0] != "float32"] == [
         ("uint8", 110 * 784), *epoch, *epoch,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", gradcheck.cases()[::25], ids=lambda case: "-".join(name_of(case)))
+def test_gradients_match_finite_differences(backend, case):
+    failed = [result for result in gradcheck.check(case, backend) if not result.passed]
+    assert failed == []
 
 
 def test_images_that_do_not_fit_the_gpu_are_refused_in_one_line(backend, cupy, monkeypatch):
