@@ -13,6 +13,7 @@ from ffnp.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK
 from ffnp.backends.activity import Activity, Array
 from ffnp.backends.base import EPSILON, Backend
 from ffnp.backends.launching import Kernels
+from ffnp.errors import InputError
 from ffnp.objectives import entropy, entropy_readings, pairwise, sigmoid, softmax
 
 if TYPE_CHECKING:
@@ -129,8 +130,14 @@ class CupyBackend(Backend):
         return self._cupy.empty(shape, dtype)
 
     def to_device(self, array: Array) -> Array:
-        """See `Backend.to_device`."""
-        return self._cupy.asarray(np.ascontiguousarray(array))
+        """See `Backend.to_device`; `InputError` if the GPU has no room for it."""
+        try:
+            return self._cupy.asarray(np.ascontiguousarray(array))
+        except MemoryError as error:
+            raise InputError(
+                f"the GPU has no room for {array.nbytes / 1e6:.0f} MB more: "
+                "use fewer rows (limit_train), or the numpy or numba backend"
+            ) from error
 
     def to_host(self, array: Array) -> Any:
         """See `Backend.to_host`: a copy, after all that was launched before."""

@@ -15,14 +15,38 @@ import gpu_shim
 import numpy as np
 
 
+@dataclass(frozen=True)
+class Operation:
+    """One thing that the device does.
+
+    Attributes
+    ----------
+    name : str
+        Of the kernel, or e.g. `matmul`.
+    arrays : tuple of (dtype, shape)
+        The arrays it touches.
+    grid, block : tuple of int
+        Of a kernel.
+    """
+
+    name: str
+    arrays: tuple
+    grid: tuple = ()
+    block: tuple = ()
+
+    @property
+    def dtypes(self):
+        return [dtype for dtype, _ in self.arrays]
+
+
 @dataclass
 class Device:
     """What the pretended device has been told to do, and what it allows.
 
     Attributes
     ----------
-    operations : list of (str, tuple)
-        Kernel launches, products and so on, in order, each with the dtypes it touched.
+    operations : list of Operation
+        Kernel launches, products and so on, in order.
     uploads : list of (dtype, int)
         Copies from the host: dtype and bytes.
     steady : bool
@@ -62,8 +86,9 @@ def refuse_if_steady(what):
         raise AssertionError(f"{what} inside a step")
 
 
-def record(name, *arrays):
-    DEVICE.operations.append((name, tuple(array.dtype for array in arrays)))
+def record(name, *arrays, grid=(), block=()):
+    touched = tuple((array.dtype, array.shape) for array in arrays)
+    DEVICE.operations.append(Operation(name, touched, grid, block))
 
 
 def host(value):
@@ -125,9 +150,6 @@ class ndarray:
         view = self._array.reshape(*shape)
         assert np.shares_memory(view, self._array), "reshape copies"
         return ndarray(view)
-
-    def copy(self):
-        return made("copy", self._array.copy())
 
     def __getitem__(self, key):
         return ndarray(np.asarray(self._array[index(key)]))
@@ -211,7 +233,8 @@ class RawKernel:
             if not isinstance(argument, ndarray | np.generic):
                 raise TypeError(f"{self._name}: a {type(argument)} would arrive as something else")
         values = [arg._array if isinstance(arg, ndarray) else arg for arg in args]
-        record(self._name, *(arg for arg in args if isinstance(arg, ndarray)))
+        arrays = [arg for arg in args if isinstance(arg, ndarray)]
+        record(self._name, *arrays, grid=grid, block=block)
         gpu_shim.launch(self._library, self._name, grid, block, values, DEVICE.order)
 
 

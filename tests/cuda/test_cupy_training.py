@@ -3,14 +3,17 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
+import launch_table
 import numpy as np
 import pytest
 
-from ffnp import Config, load
+from ffnp import Config, gradcheck, load
 from ffnp.backends import Backend
-from ffnp.errors import TrainingError
+from ffnp.errors import InputError, TrainingError
 from ffnp.experiment import resume, train
+from ffnp.gradcheck.cases import name_of
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import OBJECTIVES
 from ffnp.runs import Run
@@ -28,6 +31,7 @@ VARIANTS = {
     "three labels": {"labels": 3},
     "sgd": {"optimizer": "sgd", "lr": 0.01},
     "layer": {"schedule": "layer", "gamma": "previous", "epochs": 1},
+    "sequential": {"update": "sequential"},
     "gelu": {"activation": "gelu"},
     "raw": {"scaling": "raw"},
 }
@@ -86,20 +90,14 @@ def test_training_agrees_with_the_reference(backend, cupy, mnist, variant, dtype
     _, got, _ = trained(config, mnist, backend, StrictTrainer)
     trained_alike(config, mnist, got)
     other = {"float32": "float64", "float64": "float32"}[dtype]
-    for name, dtypes in cupy.DEVICE.operations:
-        allowed = 1 if dtype == "float32" and name.startswith("evaluate_") else 0  # the totals
-        assert dtypes.count(np.dtype(other)) <= allowed, name
+    for operation in cupy.DEVICE.operations:
+        totals = dtype == "float32" and operation.name.startswith("evaluate_")
+        assert operation.dtypes.count(np.dtype(other)) == totals, operation
 
 
-def test_operations_of_one_step_of_the_network_of_the_paper(backend, cupy, mnist):
-    config = replace(SMALL, hidden=(500, 500, 500), batch_size=50, limit_train=150, epochs=1)
-    dataset = mnist.limited(150, 10)
-    model = Model.create(config, DataDescription.of(dataset, config), backend)
-    steps = StrictTrainer(model, dataset.train).run()
-    next(steps)
-    cupy.DEVICE.operations.clear()
-    next(steps)
-    assert [name for name, _ in cupy.DEVICE.operations] == [
+def test_operations_of_a_step_of_the_papers_network(backend, cupy):
+    operations = launch_table.operations_of_a_step(backend)
+    assert [operation.name for operation in operations] == [
         "standardise_uint8",
         "matmul", "activate_labelled",
         "matmul", "activate",
@@ -110,6 +108,11 @@ def test_operations_of_one_step_of_the_network_of_the_paper(backend, cupy, mnist
         "reduce_labelled", "matmul",
         "adam",
     ]  # fmt: skip
+
+
+def test_the_table_in_the_documentation_is_the_one_counted(backend, cupy):
+    path = Path(__file__).parents[2] / "docs" / "gpu.md"
+    assert launch_table.table(launch_table.operations_of_a_step(backend)) in path.read_text()
 
 
 def test_images_are_uploaded_once_and_order_and_labels_once_an_epoch(backend, cupy, mnist):
@@ -124,6 +127,21 @@ def test_images_are_uploaded_once_and_order_and_labels_once_an_epoch(backend, cu
     assert [upload for upload in large if upload[0] != "float32"] == [
         ("uint8", 110 * 784), *epoch, *epoch,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", gradcheck.cases()[::25], ids=lambda case: "-".join(name_of(case)))
+def test_gradients_match_finite_differences(backend, case):
+    failed = [result for result in gradcheck.check(case, backend) if not result.passed]
+    assert failed == []
+
+
+def test_images_that_do_not_fit_the_gpu_are_refused_in_one_line(backend, cupy, monkeypatch):
+    def asarray(a):
+        raise MemoryError("Out of memory allocating 1,000,000 bytes")  # CuPy's is one, too
+
+    monkeypatch.setattr(cupy, "asarray", asarray)
+    with pytest.raises(InputError, match="no room for 1 MB more: use fewer rows"):
+        backend.to_device(np.zeros(10**6, np.uint8))
 
 
 # --- the commands, and runs that change their backend ----------------------------------------
