@@ -6,6 +6,7 @@ import click
 
 from ffnp.errors import FFNPError
 
+from .analyse import analyse
 from .data import data
 from .evaluate import evaluate
 from .gradcheck import gradcheck
@@ -20,7 +21,7 @@ def cli() -> None:
     """Forward-Forward learning with layer collaboration."""
 
 
-for command in (train, evaluate, predict, gradcheck, data, info):
+for command in (train, evaluate, predict, analyse, gradcheck, data, info):
     cli.add_command(command)
 
 

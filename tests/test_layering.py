@@ -27,6 +27,7 @@ ORDER = [
     ["ffnp.schedules"],
     ["ffnp.training"],
     ["ffnp.evaluation"],
+    ["ffnp.analysis"],
     ["ffnp.storage"],
     ["ffnp.runs"],
     ["ffnp.experiment"],
