@@ -23,7 +23,7 @@ import numpy as np
 
 from ffnp.backends.base import EPSILON
 from ffnp.backends.selection import BACKENDS, make_backend
-from ffnp.gradcheck import cases, name_of
+from ffnp.gradcheck import CHECKS, cases, name_of
 from ffnp.gradcheck.checking import relative_error
 from ffnp.gradcheck.drawing import draw
 from ffnp.gradcheck.subject import STEP, Subject
@@ -44,7 +44,7 @@ def gelu(z, xp, detach):
 
 ACTIVATIONS = {
     "relu": lambda z, xp, detach: z * (detach(z) > 0),
-    "leaky_relu": lambda z, xp, detach: z * (0.01 + 0.99 * (detach(z) > 0)),
+    "leaky_relu": lambda z, xp, detach: 0.01 * z + 0.99 * z * (detach(z) > 0),
     "tanh": lambda z, xp, detach: xp.tanh(z),
     "gelu": gelu,
     "softplus": lambda z, xp, detach: softplus(z, xp),
@@ -76,9 +76,7 @@ OBJECTIVES = {  # of h = g + gamma, (N, R); theta and alpha are the case's
         softplus(case.theta - h[:, 0], xp).mean() - softplus(case.theta - h[:, 1:], xp).mean()
     ),
     "softmax": lambda h, case, xp, detach: (xp.log(xp.exp(h).sum(-1)) - h[:, 0]).mean(),
-    "pairwise": lambda h, case, xp, detach: (
-        softplus(case.alpha * (h[:, 1:] - h[:, :1]), xp).mean()
-    ),
+    "pairwise": lambda h, case, xp, detach: softplus(case.alpha * (h[:, 1:] - h[:, :1]), xp).mean(),
     "entropy": lambda h, case, xp, detach: conditional(h, xp, detach),
     "entropy-unsigned": lambda h, case, xp, detach: -entropy(h + EPSILON, xp, detach),
     "entropy-signed": lambda h, case, xp, detach: signed(
@@ -87,8 +85,8 @@ OBJECTIVES = {  # of h = g + gamma, (N, R); theta and alpha are the case's
     "entropy-difference": lambda h, case, xp, detach: (
         entropy(h[:, 1:] + EPSILON, xp, detach) - entropy(h[:, :1] + EPSILON, xp, detach)
     ),
-    "entropy-normalised": lambda h, case, xp, detach: (
-        signed((h + EPSILON) / (h + EPSILON).mean(), 1.0, xp)
+    "entropy-normalised": lambda h, case, xp, detach: signed(
+        (h + EPSILON) / (h + EPSILON).mean(), 1.0, xp
     ),
 }
 
@@ -213,9 +211,10 @@ def draw_figure(curves, path):
         panel.set(title=dtype, xlabel="step", ylim=(1e-11, 10))
         panel.grid(alpha=0.3)
     panels[0].axvline(STEP, color="0.5", lw=0.8)
-    panels[0].annotate("ffnp gradcheck", (STEP, 1), (-4, 0), textcoords="offset points",
-                       rotation=90, ha="right", va="center", color="0.4", fontsize=8)  # fmt: skip
-    panels[0].axhline(1e-6, color="0.5", lw=0.8, ls=":")
+    panels[0].text(STEP / 1.2, 3, "step of ffnp gradcheck", rotation=90, ha="right", va="top",
+                   color="0.4", fontsize=8)  # fmt: skip
+    panels[0].axhline(CHECKS["parameters"], color="0.5", lw=0.8, ls=":")
+    panels[0].text(0.3, 1.3e-6, "its tolerance", ha="right", color="0.4", fontsize=8)
     panels[0].set_ylabel("largest relative error of central differences")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
