@@ -15,6 +15,7 @@ joined with one label each, and `detach` cuts what training holds constant, the 
 
 import argparse
 import importlib.util
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from ffnp.objectives.entropy import FLOOR, POWER
 
 STEPS = 10.0 ** np.arange(-1, -12.5, -0.5)
 IMAGINARY = 1e-30
+AGREEMENT = 1e-10  # of the complex step and of autograd
 
 # --- the plain formulas, in NumPy or PyTorch ------------------------------------------------------
 
@@ -239,8 +241,8 @@ def main():
     )
     print(f"{'':18}  {'float64 differences':>21}  {'float32 differences':>21}  complex  autograd")
     print(f"{'method':18}" + 2 * f"  {'best':>7} {'at step':>13}" + f"  {'step':>7}")
-    start, curves = time.perf_counter(), {}
-    by_method = {}
+    references = [by_complex_step, by_autograd][: 1 + torch]
+    start, worst, curves, by_method = time.perf_counter(), 0.0, {}, {}
     for case in cases():
         by_method.setdefault(name_of(case)[0], []).append(case)
     for name, group in by_method.items():
@@ -251,13 +253,16 @@ def main():
         for errors in curves[name].values():
             best = errors.argmin()
             line += f"  {errors[best]:7.1e} {STEPS[best]:13.0e}"
-        line += f"  {max(disagreement(c, backend, by_complex_step) for c in group):7.1e}"
-        if torch:
-            line += f"  {max(disagreement(c, backend, by_autograd) for c in group):8.1e}"
+        for width, differentiate in enumerate(references, start=7):
+            error = max(disagreement(c, backend, differentiate) for c in group)
+            line += f"  {error:{width}.1e}"
+            worst = max(worst, error)
         print(line, flush=True)
     print(f"\n{len(cases())} cases, {time.perf_counter() - start:.0f} s")
     if options.figure:
         draw_figure(curves, options.figure)
+    if not worst <= AGREEMENT:
+        sys.exit(f"Error: a gradient disagrees by {worst:.1e}, more than {AGREEMENT:.0e}")
 
 
 if __name__ == "__main__":
