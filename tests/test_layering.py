@@ -31,6 +31,8 @@ ORDER = [
     ["ffnp.storage"],
     ["ffnp.runs"],
     ["ffnp.experiment"],
+    ["ffnp.plotting"],
+    ["ffnp.reproduction"],
     ["ffnp.benchmark"],
     ["ffnp"],
     ["ffnp_cli"],
