@@ -1,8 +1,10 @@
 """`ffnp gradcheck` passes on every backend, and finds and names what is planted."""
 
 import json
+import runpy
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from ffnp.objectives import OBJECTIVES
 from ffnp_cli import gradcheck as command
 from ffnp_cli.main import main
 
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 CASES = {(*name_of(case), case.activation): case for case in cases()}
 SIGMOID = CASES["sigmoid", "others", "tanh"]
 LABEL = CASES["backprop-label", "none", "tanh"]
@@ -52,6 +55,16 @@ def test_all_gradients_are_right(name):
 def test_every_layer_is_checked_in_every_way(case, depth):
     places = [(each.layer, each.check) for each in check(case, Backend())]
     assert places == [(layer, name) for layer in range(1, depth + 1) for name in CHECKS]
+
+
+ONE_EACH = [CASES[name, "previous", "gelu"] for name in OBJECTIVES] + [LABEL, PAIRWISE]
+
+
+@pytest.mark.parametrize("case", ONE_EACH, ids=lambda case: name_of(case)[0])
+def test_gradients_agree_with_the_complex_step_of_plain_formulas(case):
+    """The benchmark's formulas share nothing with the engine; they are right to rounding."""
+    benchmark = runpy.run_path(str(BENCHMARKS / "gradients.py"))
+    assert benchmark["disagreement"](case, Backend(), benchmark["by_complex_step"]) < 1e-12
 
 
 # --- planted errors -----------------------------------------------------------------------------

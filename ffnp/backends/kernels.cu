@@ -269,8 +269,28 @@ struct Pairwise {
     }
 };
 
-// J = sum_r w_r f(u_r), f(u) = u log u, u_r = h_r / m, m = sum_r h_r / R + epsilon.
+// The softmax of power log(h + floor); so dJ/dh = dJ/dlogit * power / (h + floor).
 struct Entropy {
+    real power;
+
+    __device__ real image(real* h, int N, int R) const {
+        real largest = h[0], sum = 0;
+        for (int r = 1; r < R; r++) largest = fmax(largest, h[r]);
+        largest = log(largest + real(ENTROPY_FLOOR));
+        for (int r = 0; r < R; r++) sum += exp(power * (log_of(h[r]) - largest));
+        real value = log(sum) - power * (log_of(h[0]) - largest);
+        for (int r = 0; r < R; r++) {
+            real share = exp(power * (log_of(h[r]) - largest)) / sum - (r == 0);
+            h[r] = share * power / ((h[r] + real(ENTROPY_FLOOR)) * N);
+        }
+        return value;
+    }
+
+    __device__ static real log_of(real h) { return log(h + real(ENTROPY_FLOOR)); }
+};
+
+// J = sum_r w_r f(u_r), f(u) = u log u, u_r = h_r / m, m = sum_r h_r / R + epsilon.
+struct EntropyConditional {
     __device__ static real weight(int r, int R) { return r == 0 ? real(-1) : real(1) / (R - 1); }
 
     __device__ static real log_of(real u) { return log(fmax(u, real(KAPPA))); }
@@ -466,9 +486,20 @@ KERNEL evaluate_entropy(
     int below, int above,
     real* coefficients,    // (L, N, R)
     double* totals,        // (L + 1)
+    real power,
     int L, int N, int R
 ) {
-    evaluate(EachImage<Entropy>{}, goodness, below, above, coefficients, totals, L, N, R);
+    evaluate(EachImage<Entropy>{{power}}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_conditional(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EachImage<EntropyConditional>{}, goodness, below, above, coefficients, totals, L, N, R);
 }
 
 KERNEL evaluate_entropy_unsigned(

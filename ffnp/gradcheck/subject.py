@@ -112,15 +112,17 @@ class Subject:
 
         return local
 
-    def difference(self, loss: Callable[[], float], where: Any, direction: Any) -> float:
+    def difference(
+        self, loss: Callable[[], float], where: Any, direction: Any, step: float = STEP
+    ) -> float:
         """Central difference of a loss along a direction of the parameters at `where`."""
         flat = self.method.parameters.flat
         start = np.array(self._backend.to_host(flat))
         values = []
-        for step in (STEP, -STEP):
+        for sign in (1, -1):
             moved = start.copy()
-            moved[where] += step * direction
+            moved[where] += sign * step * direction
             flat[...] = self._backend.to_device(moved)
             values.append(loss())
         flat[...] = self._backend.to_device(start)
-        return (values[0] - values[1]) / (2 * STEP)
+        return (values[0] - values[1]) / (2 * step)
