@@ -1,10 +1,9 @@
 """A strict stand-in for `cupy`: arrays in host memory that behave as if they were on a GPU.
 
-It has only the names that ffnp uses, with CuPy's own parameters (see cupy_signatures.json): no
-arithmetic but by kernels and products. It refuses what CuPy refuses or does slowly without a
-word: NumPy functions and operands, index arrays from the host, lists. Kernels run by the shim.
-Everything that a device would do is recorded; in `steady_state` nothing may allocate, copy to or
-from the host, or wait.
+It has only the names that ffnp uses, with CuPy's own parameters (see cupy_signatures.json). It
+refuses what CuPy refuses or does slowly without a word: NumPy functions and operands, index
+arrays from the host, lists. Kernels run by the shim. Everything that a device would do is
+recorded; in `steady_state` nothing may allocate, copy to or from the host, or wait.
 """
 
 from contextlib import contextmanager
@@ -157,6 +156,9 @@ class ndarray:
     def __setitem__(self, key, value):
         self._array[index(key)] = host(value)
         record("assign", self)
+
+    def __add__(self, other):
+        return made("add", self._array + host(other))
 
     def __eq__(self, other):
         return made("equal", self._array == host(other))

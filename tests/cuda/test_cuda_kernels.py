@@ -58,14 +58,14 @@ def test_every_kernel_and_every_method_has_cases(backend, cupy, random, dtype):
 
 
 def test_no_access_outside_an_array():
-    """The same cases under AddressSanitizer, in a process of their own."""
+    """A dozen cases of each method under AddressSanitizer, in a process of their own."""
     if gpu_shim.compiler() is None:
         pytest.skip("g++ is not installed")
     library = gpu_shim.sanitizer()
     if library is None:
         pytest.skip("g++ has no AddressSanitizer")
     folder = Path(__file__).parent
-    code = "from test_cuda_kernels import check_all; check_all()"
+    code = "from test_cuda_kernels import check_dozens; check_dozens()"
     environment = {
         "LD_PRELOAD": library,
         "ASAN_OPTIONS": "detect_leaks=0",
@@ -81,8 +81,8 @@ def test_no_access_outside_an_array():
     assert done.returncode == 0, done.stderr[-5000:]
 
 
-def check_all():
-    """All cases in float32, in one order."""
+def check_dozens():
+    """About a dozen cases of each method in float32, in one order of threads."""
     import strict_cupy
 
     sys.modules["cupy"] = strict_cupy
@@ -90,7 +90,8 @@ def check_all():
 
     backend, random = CupyBackend(), np.random.default_rng(0)
     for method, cases in CASES.items():
-        for case in cases(random, np.dtype(np.float32)):
+        every = list(cases(random, np.dtype(np.float32)))
+        for case in every[:: len(every) // 12 | 1]:  # odd: it meets all sizes
             check(backend, method, case, TOLERANCES)
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from ffnp import Config, gradcheck, load
+from ffnp.analysis import analyse
 from ffnp.backends import Backend
 from ffnp.errors import InputError, TrainingError
+from ffnp.evaluation import scores
 from ffnp.experiment import resume, train
 from ffnp.gradcheck.cases import name_of
 from ffnp.model import DataDescription, Model
@@ -28,6 +30,9 @@ VARIANTS = {
     **{gamma: {"gamma": gamma} for gamma in ("others", "previous", "next")},
     **{objective: {"objective": objective} for objective in OBJECTIVES if objective != "sigmoid"},
     "ff": {"method": "ff"},
+    "backprop-label": {"method": "backprop-label"},
+    "backprop-label gelu": {"method": "backprop-label", "activation": "gelu"},
+    "backprop-pairwise": {"method": "backprop-pairwise"},
     "three labels": {"labels": 3},
     "sgd": {"optimizer": "sgd", "lr": 0.01},
     "layer": {"schedule": "layer", "gamma": "previous", "epochs": 1},
@@ -91,7 +96,7 @@ def test_training_agrees_with_the_reference(backend, cupy, mnist, variant, dtype
     trained_alike(config, mnist, got)
     other = {"float32": "float64", "float64": "float32"}[dtype]
     for operation in cupy.DEVICE.operations:
-        totals = dtype == "float32" and operation.name.startswith("evaluate_")
+        totals = dtype == "float32" and operation.name.startswith(("evaluate_", "cross_"))
         assert operation.dtypes.count(np.dtype(other)) == totals, operation
 
 
@@ -127,6 +132,18 @@ def test_images_are_uploaded_once_and_order_and_labels_once_an_epoch(backend, cu
     assert [upload for upload in large if upload[0] != "float32"] == [
         ("uint8", 110 * 784), *epoch, *epoch,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["collab", "backprop-label", "backprop-pairwise"])
+def test_scores_and_analysis_agree(backend, mnist, method):
+    dataset, config = mnist.limited(50, 30), replace(SMALL, method=method)
+    data = DataDescription.of(dataset, config)
+    got, expected = (Model.create(config, data, each) for each in (backend, Backend()))
+    for have, want in zip(*(scores(m, dataset.test.images) for m in (got, expected)), strict=True):
+        np.testing.assert_allclose(have, want, rtol=1e-4)
+    if method == "collab":
+        have, want = (analyse(model, dataset.test) for model in (got, expected))
+        np.testing.assert_allclose(have.entropy_all.total, want.entropy_all.total, rtol=1e-4)
 
 
 @pytest.mark.parametrize("case", gradcheck.cases()[::25], ids=lambda case: "-".join(name_of(case)))
