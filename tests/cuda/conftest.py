@@ -1,5 +1,6 @@
 """Fixtures: the CuPy backend over the strict stand-in, and over a real GPU."""
 
+import importlib
 import os
 import sys
 from functools import cache
@@ -35,14 +36,38 @@ def missing_gpu():
     return probe(0)
 
 
+def skip(reason, variable):
+    """Skip a test with its reason; fail it where the environment variable says 1."""
+    if os.environ.get(variable) == "1":
+        pytest.fail(f"{variable}=1, but {reason}")
+    pytest.skip(reason)
+
+
 @pytest.fixture
 def gpu():
     """The CuPy backend on a real GPU."""
     reason = missing_gpu()
-    if reason and os.environ.get("FFNP_REQUIRE_GPU") == "1":
-        pytest.fail(reason)
     if reason:
-        pytest.skip(reason)
+        skip(reason, "FFNP_REQUIRE_GPU")
     from ffnp.backends.cupy_backend import CupyBackend
 
     return CupyBackend()
+
+
+@pytest.fixture
+def nvrtc():
+    """Compile CUDA source to machine code, with CuPy's own options and others."""
+    try:
+        core = importlib.import_module("cupy._core.core")
+        compiler = importlib.import_module("cupy.cuda.compiler")
+        own = core.assemble_cupy_compiler_options(())
+        compiler._NVRTCProgram("", "empty.cu")
+    except (ImportError, RuntimeError) as error:
+        reason = f"no NVRTC: pip install 'ffnp[cuda-check]' ({error})"
+        skip(reason, "FFNP_REQUIRE_CUDA_CHECK")
+
+    def compile(source, options):
+        program = compiler._NVRTCProgram(source, "kernels.cu", method="cubin")
+        return program.compile((*own, *options))[0]
+
+    return compile
