@@ -28,6 +28,7 @@ from ffnp.gradcheck import CHECKS, cases, name_of
 from ffnp.gradcheck.checking import relative_error
 from ffnp.gradcheck.drawing import draw
 from ffnp.gradcheck.subject import STEP, Subject
+from ffnp.objectives.entropy import FLOOR, POWER
 
 STEPS = 10.0 ** np.arange(-1, -12.5, -0.5)
 IMAGINARY = 1e-30
@@ -79,7 +80,10 @@ OBJECTIVES = {  # of h = g + gamma, (N, R); theta and alpha are the case's
     ),
     "softmax": lambda h, case, xp, detach: (xp.log(xp.exp(h).sum(-1)) - h[:, 0]).mean(),
     "pairwise": lambda h, case, xp, detach: softplus(case.alpha * (h[:, 1:] - h[:, :1]), xp).mean(),
-    "entropy": lambda h, case, xp, detach: conditional(h, xp, detach),
+    "entropy": lambda h, case, xp, detach: (
+        xp.log(((h + FLOOR) ** POWER).sum(-1)) - POWER * xp.log(h[:, 0] + FLOOR)
+    ).mean(),
+    "entropy-conditional": lambda h, case, xp, detach: conditional(h, xp, detach),
     "entropy-unsigned": lambda h, case, xp, detach: -entropy(h + EPSILON, xp, detach),
     "entropy-signed": lambda h, case, xp, detach: signed(
         h + EPSILON, detach((h + EPSILON).mean()), xp

@@ -6,11 +6,14 @@ import click
 
 from ffnp.errors import FFNPError
 
+from .analyse import analyse
 from .data import data
 from .evaluate import evaluate
 from .gradcheck import gradcheck
 from .info import info
+from .plot import plot
 from .predict import predict
+from .reproduce import reproduce
 from .train import train
 
 
@@ -20,7 +23,7 @@ def cli() -> None:
     """Forward-Forward learning with layer collaboration."""
 
 
-for command in (train, evaluate, predict, gradcheck, data, info):
+for command in (train, evaluate, predict, analyse, plot, reproduce, gradcheck, data, info):
     cli.add_command(command)
 
 

@@ -56,6 +56,7 @@ def _choice(name: str) -> click.Choice[str]:
     "validation", "Evaluate on the last N training rows, held out.", type=int, metavar="N"
 )
 @config_option("evaluate_every", "Epochs between test errors; 0: at the end.", type=int)
+@config_option("analyse_every", "Epochs between analyses of goodness; 0: none.", type=int)
 @click.option(
     "--checkpoint-every",
     type=click.FloatRange(min=0),

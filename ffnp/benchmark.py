@@ -3,14 +3,16 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ffnp.activations import ACTIVATIONS
+from ffnp.backends.activity import Array
 from ffnp.backends.base import Backend
+from ffnp.backends.selection import make_backend
 from ffnp.collaboration import LayerObjective
 from ffnp.data.scaling import Scaling
 from ffnp.labels import candidate_labels
@@ -19,6 +21,7 @@ from ffnp.network import Network
 from ffnp.objectives import SigmoidGoodness
 from ffnp.optimizers import Adam
 
+WARM_UP = 3  # rounds that are not counted
 LOSS_TOLERANCE = 1e-4  # relative, of the loss after a few steps from the same weights
 
 
@@ -67,17 +70,15 @@ class Step:
         objective = LayerObjective(SigmoidGoodness(20.0), "others")
         self.method = ForwardForward(network, objective, shapes.rows)
         self.optimizer = Adam(network.parameters, slice(None))
-        self.images = random.integers(0, 256, (10 * shapes.batch, shapes.pixels), dtype=np.uint8)
-        self.order = random.permutation(len(self.images))
-        self.labels = candidate_labels(
-            random.integers(0, shapes.classes, len(self.images)),
-            shapes.classes,
-            shapes.rows,
-            random,
-        )
+        count = 10 * shapes.batch
+        images = random.integers(0, 256, (count, shapes.pixels), dtype=np.uint8)
+        order = random.permutation(count)
+        true = random.integers(0, shapes.classes, count)
+        labels = candidate_labels(true, shapes.classes, shapes.rows, random)
+        self.images, self.order, self.labels = map(backend.to_device, (images, order, labels))
         self.scaling = Scaling(127.5, 73.9, 10.0)
         self.batch = self.method.training_batch(shapes.batch)
-        self.totals = np.zeros(self.method.depth + 1)
+        self.totals = backend.to_device(np.zeros(self.method.depth + 1))
         self.start = 0
 
     def __call__(self) -> None:
@@ -94,54 +95,88 @@ class Step:
         self.optimizer.step(1e-3)
 
 
-def products(shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
+def products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
     """The matrix products of a step alone, on arrays of their own: the floor."""
     random = np.random.default_rng(0)
+    matmul = backend.matmul
 
-    def draw(*shape: int) -> np.ndarray:
-        return (random.random(shape) / shape[0]).astype(dtype)
+    def draw(*shape: int) -> Array:
+        return backend.to_device((random.random(shape) / shape[0]).astype(dtype))
 
     rows = shapes.batch * shapes.rows
     x, product = draw(shapes.batch, shapes.pixels), draw(shapes.batch, shapes.hidden[0])
     values = [draw(rows, width) for width in shapes.hidden]
     first = draw(shapes.pixels, shapes.hidden[0])
     later = [draw(i, o) for i, o in zip(shapes.hidden[:-1], shapes.hidden[1:], strict=True)]
-    d_first, d_later = np.empty_like(first), [np.empty_like(weights) for weights in later]
+    d_first, d_later = draw(*first.shape), [draw(*weights.shape) for weights in later]
 
     def floor() -> None:
-        np.matmul(x, first, out=product)
+        matmul(x, first, out=product)
         for i, weights in enumerate(later):
-            np.matmul(values[i], weights, out=values[i + 1])
+            matmul(values[i], weights, out=values[i + 1])
         for i in reversed(range(len(later))):
-            np.matmul(values[i].T, values[i + 1], out=d_later[i])
-        np.matmul(x.T, product, out=d_first)
+            matmul(values[i].T, values[i + 1], out=d_later[i])
+        matmul(x.T, product, out=d_first)
 
     return floor
 
 
 def validate(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], steps: int = 3) -> None:
-    """AssertionError if a few steps' losses differ from the reference's by more than 1e-4."""
+    """Raise AssertionError if a few steps' losses are not the reference backend's."""
     expected, got = (Step(each, shapes, dtype) for each in (Backend(), backend))
     for _ in range(steps):
         expected()
         got()
-    np.testing.assert_allclose(got.totals[:-1], expected.totals[:-1], rtol=LOSS_TOLERANCE)
+    totals = backend.to_host(got.totals)
+    np.testing.assert_allclose(totals[:-1], expected.totals[:-1], rtol=LOSS_TOLERANCE)
 
 
 def interleaved(functions: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each function, called in turn so that a machine's drift cancels."""
+    """Median seconds of each function; called in turn, so that a machine's drift cancels."""
     times: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(rounds):
+    for round in range(-WARM_UP, rounds):
         for name, function in functions.items():
             start = time.perf_counter()
             function()
-            times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(seconds[rounds // 10 :])) for name, seconds in times.items()}
+            if round >= 0:
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(seconds)) for name, seconds in times.items()}
+
+
+def compare(
+    names: Sequence[str], shapes: Shapes, dtype: np.dtype[Any], rounds: int
+) -> dict[str, Any]:
+    """Time a step of each backend against its matrix products alone, after validating it.
+
+    Returns
+    -------
+    dict
+        `floor_seconds`, `gflops` (of the floor) and, by backend, `seconds`, `floor_ratio`
+        (floor time / step time: 1 is the limit) and `gflops`.
+    """
+    functions: dict[str, Callable[[], None]] = {"floor": products(Backend(), shapes, dtype)}
+    for name in names:
+        validate(make_backend(name), shapes, dtype)
+        functions[name] = Step(make_backend(name), shapes, dtype)
+    seconds = interleaved(functions, rounds)
+    floor = seconds["floor"]
+    return {
+        "floor_seconds": floor,
+        "gflops": shapes.flop / floor / 1e9,
+        "backends": {
+            name: {
+                "seconds": seconds[name],
+                "floor_ratio": floor / seconds[name],
+                "gflops": shapes.flop / seconds[name] / 1e9,
+            }
+            for name in names
+        },
+    }
 
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "system": platform.platform(),
         "processor": _processor(),

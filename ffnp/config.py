@@ -73,6 +73,8 @@ class Config:
     dtype : {"float32", "float64"}
     evaluate_every : int
         Epochs between evaluations on the test set; 0: only after the last.
+    analyse_every : int
+        Epochs between two analyses of goodness (`ffnp.analysis`); 0: none. Changes no training.
     """
 
     dataset: str = "mnist"
@@ -104,6 +106,7 @@ class Config:
     device: int = 0
     dtype: str = "float32"
     evaluate_every: int = 0
+    analyse_every: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -139,6 +142,8 @@ class Config:
                     f"{self.method} trains all layers together: "
                     "leave out schedule layer and update sequential"
                 )
+            if self.analyse_every:
+                raise InputError(f"{self.method} has no goodness to analyse: leave it out")
             if self.labels is not None:
                 raise InputError(f"{self.method} chooses its own label rows: leave out labels")
         elif self.schedule == "layer" and self.method == "collab" and self.gamma != "previous":
@@ -200,6 +205,7 @@ LEAST = {
     "seed": 0,
     "device": 0,
     "evaluate_every": 0,
+    "analyse_every": 0,
 }
 
 

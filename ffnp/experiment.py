@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from ffnp.analysis import analyse
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data import Dataset, load
@@ -198,6 +199,8 @@ def _complete(
             if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
                 layers = range(1, trainer.schedule.losses(position.phase) + 1)
                 record["test_error"] = evaluate(model, dataset.test, layers).to_dict()
+            if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
+                record["analysis"] = analyse(model, dataset.test).to_dict()
             metrics.append(record)
             if run is not None:
                 run.write_metrics(metrics)

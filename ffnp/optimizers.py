@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-import numpy as np
-
 from ffnp.backends.activity import Array
 from ffnp.parameters import Parameters
 
@@ -53,10 +51,9 @@ class Adam:
         self._weights = parameters.flat[span]
         self.gradient = parameters.flat_gradient[span]
         self._constants = (beta1, beta2, epsilon)
-        zeros = np.zeros(self._weights.shape, self._weights.dtype)
         self.state = {
-            "mean": self._backend.to_device(zeros),
-            "variance": self._backend.to_device(zeros.copy()),
+            name: self._backend.zeros(self._weights.shape, self._weights.dtype)
+            for name in ("mean", "variance")
         }
         self.steps = 0
 
@@ -90,8 +87,8 @@ class SGD:
         self._weights = parameters.flat[span]
         self.gradient = parameters.flat_gradient[span]
         self._momentum = momentum
-        zeros = np.zeros(self._weights.shape, self._weights.dtype)
-        self.state = {"velocity": self._backend.to_device(zeros)}
+        zeros = self._backend.zeros(self._weights.shape, self._weights.dtype)
+        self.state = {"velocity": zeros}
         self.steps = 0
 
     def step(self, lr: float) -> None:

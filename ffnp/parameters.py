@@ -33,8 +33,8 @@ class Parameters:
         self.shapes = dict(shapes)
         self._starts = dict(zip(shapes, starts, strict=False))
         self._sizes = dict(zip(shapes, sizes, strict=True))
-        self.flat = backend.to_device(np.zeros(starts[-1], dtype))
-        self.flat_gradient = backend.to_device(np.zeros(starts[-1], dtype))
+        self.flat = backend.zeros((starts[-1],), dtype)
+        self.flat_gradient = backend.zeros((starts[-1],), dtype)
         self.weights = self.views(self.flat)
         self.gradients = self.views(self.flat_gradient)
 

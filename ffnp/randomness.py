@@ -6,7 +6,7 @@ run needs no saved random state, and every backend sees the same numbers.
 
 import numpy as np
 
-INITIALISATION, SHUFFLE, NEGATIVES = range(3)
+INITIALISATION, SHUFFLE, NEGATIVES, ANALYSIS = range(4)
 
 
 def stream(seed: int, purpose: int, epoch: int = 0) -> np.random.Generator:

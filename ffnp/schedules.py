@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from ffnp.backends.activity import Array
 from ffnp.methods import Method
 from ffnp.network import Batch
@@ -72,6 +74,7 @@ class Sequential:
     def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
         self._method = method
         self.optimizers: Sequence[Optimizer] = _one_each(method, make_optimizer)
+        self._ignored = method.parameters.backend.to_device(np.zeros(method.losses + 1))
 
     def losses(self, phase: int) -> int:
         """One for each of the method's objectives."""
@@ -91,7 +94,7 @@ class Sequential:
             optimizer.step(lr)
             if layer + 1 < method.depth:
                 method.forward(batch, start=layer)
-                method.evaluate(batch, totals.copy())  # the batch is counted once
+                method.evaluate(batch, self._ignored)  # the batch is counted once
 
 
 class LayerByLayer:

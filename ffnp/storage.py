@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Write host arrays and plain values as one safetensors file, atomically."""
-    metadata = {KEY: json.dumps({"format": FORMAT, **values})}
+    """Write host arrays and plain values as one safetensors file with a checksum, atomically."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    write_atomically(path, save(contiguous, metadata))
+    text = json.dumps({"format": FORMAT, **values})
+    # One entry: safetensors writes several in no fixed order, and equal runs have equal bytes.
+    signed = json.dumps({"sha256": _checksum(contiguous, text), "values": text})
+    write_atomically(path, save(contiguous, {KEY: signed}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -73,14 +76,27 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         tensors = load(content)
         length = int.from_bytes(content[:8], "little")
-        values = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][KEY])
+        signed = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][KEY])
+        text, checksum = signed["values"], signed["sha256"]
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged or not a file of ffnp: {error}") from error
-    if values.get("format") != FORMAT:
+    if checksum != _checksum(tensors, text):
+        raise InputError(f"{path} is damaged: its checksum does not fit its content")
+    values = json.loads(text)
+    if values["format"] != FORMAT:
         raise InputError(
-            f"{path} has format {values.get('format')}, this ffnp reads {FORMAT}: update ffnp"
+            f"{path} has format {values['format']}, this ffnp reads {FORMAT}: update ffnp"
         )
     return tensors, values
+
+
+def _checksum(tensors: Mapping[str, Any], text: str) -> str:
+    """SHA-256 of the text and of every tensor's name, type, shape and bytes."""
+    digest = sha256(text.encode())
+    for name, array in sorted(tensors.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
 
 
 def read_json(path: Path) -> Any:

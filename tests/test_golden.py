@@ -44,6 +44,9 @@ CASES = {
     "pairwise others": config("pairwise", "others", labels=3),
     "entropy none": config("entropy"),
     "entropy others": config("entropy", "others", labels=3, activation="tanh"),
+    "entropy-conditional others": config(
+        "entropy-conditional", "others", labels=3, activation="tanh"
+    ),
     "entropy-unsigned others": config("entropy-unsigned", "others"),
     "entropy-signed none": config("entropy-signed"),
     "entropy-difference others": config("entropy-difference", "others", labels=3),

@@ -1,5 +1,6 @@
 """A run killed at random moments, again and again, ends with the bits of one never stopped."""
 
+import os
 import random
 import subprocess
 import sys
@@ -22,7 +23,10 @@ LATEST = 1.5  # seconds from a start to its killing: in the imports, or in train
 
 def train(*arguments):
     return subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [*COMMAND, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # small products: threads only wait
     )
 
 

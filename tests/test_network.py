@@ -9,7 +9,7 @@ from ffnp.collaboration import GAMMAS, LayerObjective, gamma_of_layers
 from ffnp.labels import candidate_labels
 from ffnp.methods import ForwardForward
 from ffnp.network import Network
-from ffnp.objectives import SigmoidGoodness
+from ffnp.objectives import OBJECTIVES, SigmoidGoodness
 
 IMAGES, PIXELS, CLASSES, ROWS, SCALE = 5, 6, 4, 3, 3.0
 
@@ -71,3 +71,16 @@ def test_candidate_labels_are_distinct_with_the_true_one_first():
         labels = candidate_labels(true, CLASSES, rows, np.random.default_rng(2))
         assert (labels[:, 0] == true).all()
         assert all(len(set(row)) == rows for row in labels.tolist())
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_one_coefficient_serves_all_layers_under_gamma_others(name):
+    random = np.random.default_rng(5)
+    goodness = random.uniform(0.1, 4.0, size=(3, IMAGES, ROWS))
+    objective = OBJECTIVES[name](2.0, 0.7)
+    values, coefficients = LayerObjective(objective, "others").of_layers(goodness)
+    for layer in range(3):
+        gamma = sum(goodness[j] for j in range(3) if j != layer)
+        value, coefficient = objective(goodness[layer], gamma)
+        assert values[layer] == pytest.approx(value, rel=1e-12)
+        np.testing.assert_allclose(coefficients[layer], coefficient, rtol=1e-12, atol=1e-15)

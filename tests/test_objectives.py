@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.entropy import FLOOR, POWER
 
 THETA, ALPHA = 3.0, 0.7
 IMAGES = 4
@@ -90,6 +91,9 @@ def naive(name, g):
             math.log(math.exp(row[0]) / sum(math.exp(v) for v in row)) for row in g
         ) / images  # fmt: skip
     if name == "entropy":
+        h = [[(v + FLOOR) ** POWER for v in row] for row in g]
+        return -sum(math.log(row[0] / sum(row)) for row in h) / images
+    if name == "entropy-conditional":
         u = [[v / (sum(row) / rows) for v in row] for row in g]
         up = sum(row[0] * math.log(row[0]) for row in u) / images
         return sum(u[n][r] * math.log(u[n][r]) for n, r in pairs) / len(pairs) - up
@@ -128,12 +132,19 @@ def test_only_differences_within_an_image_count(name, goodness, shift):
     np.testing.assert_allclose(coefficient.sum(axis=1), 0, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["entropy", "entropy-normalised"])
+@pytest.mark.parametrize("name", ["entropy-conditional", "entropy-normalised"])
 @given(goodness=goodness_arrays(), scale=st.floats(0.1, 10))
 def test_scale_is_not_rewarded(name, goodness, scale):
     value, coefficient = make(name)(goodness, 0.0)
     assert make(name)(scale * goodness, 0.0)[0] == pytest.approx(value, abs=TINY)
     assert (coefficient * goodness).sum() == pytest.approx(0, abs=TINY)
+
+
+@given(goodness=goodness_arrays(), scale=st.floats(1, 10))
+def test_scale_is_rewarded_by_no_more_than_the_floor_hides(goodness, scale):
+    value, _ = make("entropy")(goodness, 0.0)
+    hidden = POWER * FLOOR / goodness.min()
+    assert make("entropy")(scale * goodness, 0.0)[0] == pytest.approx(value, abs=hidden)
 
 
 @given(goodness=goodness_arrays(rows=2))

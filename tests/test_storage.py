@@ -4,9 +4,13 @@ import errno
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ffnp import Config, train
 from ffnp.errors import InputError, StorageError
@@ -59,6 +63,26 @@ def test_truncated_file_is_refused(tmp_path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InputError, match="damaged or not a file of ffnp"):
         read_tensors(path)
+
+
+@given(data=st.data())
+def test_a_changed_bit_is_an_error_or_changes_nothing(data):
+    tensors, values = {"a": np.arange(7.0), "b": np.ones((2, 3), np.float32)}, {"steps": [3]}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "file"
+        write_tensors(path, tensors, values)
+        content = bytearray(path.read_bytes())
+        position = data.draw(st.integers(0, len(content) - 1))
+        content[position] ^= 1 << data.draw(st.integers(0, 7))
+        path.write_bytes(content)
+        try:
+            found, read = read_tensors(path)
+        except InputError:
+            return
+        assert read == {"format": 1, **values}
+        assert {name: array.tobytes() for name, array in found.items()} == {
+            name: array.tobytes() for name, array in tensors.items()
+        }
 
 
 def test_newer_format_is_refused(tmp_path):

@@ -23,6 +23,10 @@ SCHEDULES = {
     "layer": {"schedule": "layer", "gamma": "previous"},
     "layer-ff": {"schedule": "layer", "method": "ff"},
     "sgd": {"optimizer": "sgd", "lr": 0.01},
+    "softmax": {"objective": "softmax", "method": "ff"},
+    "backprop-label": {"method": "backprop-label"},
+    "backprop-pairwise": {"method": "backprop-pairwise"},
+    "float64": {"dtype": "float64", "lr_schedule": "linear", "evaluate_every": 1},
 }
 
 
@@ -81,6 +85,13 @@ def test_stopped_and_resumed_ends_with_the_same_bits(options, tmp_path):
         assert strip == [
             {k: v for k, v in r.items() if k != "seconds"} for r in whole.metrics
         ]
+
+
+@pytest.mark.parametrize("backend", ["reference", "numpy"])
+def test_same_seed_gives_same_bits(backend):
+    first, second = (train(replace(SMALL, backend=backend)).model.weights() for _ in range(2))
+    for name, tensor in first.items():
+        assert tensor.tobytes() == second[name].tobytes()
 
 
 def test_other_seed_gives_other_weights():

@@ -38,6 +38,12 @@ class Backend:
         """An uninitialised array on the device."""
         return np.empty(shape, dtype)
 
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """An array of zeros on the device."""
+        array = self.empty(shape, dtype)
+        array[...] = 0
+        return array
+
     def to_device(self, array: Array) -> Array:
         """A C-contiguous copy of a host array on the device (the array itself on the CPU)."""
         return np.ascontiguousarray(array)
@@ -196,7 +202,10 @@ class Backend:
         out_d_label_weights: Array,
         out_d_bias: Array,
     ) -> None:
-        """First layer: the delta, reduced as `reduce_labelled` does. Overwrites `activity`."""
+        """First layer: the delta, reduced as `reduce_labelled` does.
+
+        What `activity` holds on return is left open.
+        """
         activity.values[...] = self._d_z(coefficients, activity)
         self.reduce_labelled(
             activity.values, labels, label_scale, out_sum, out_d_label_weights, out_d_bias

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ffnp.backends.activity import Activity, Array
+from ffnp.backends.arena import Arena
 from ffnp.backends.base import EPSILON, Backend
 
 if TYPE_CHECKING:
@@ -36,13 +37,18 @@ class NumpyBackend(Backend):
     name = "numpy"
 
     def __init__(self) -> None:
+        self._arena = Arena()
         self._arrays: dict[tuple[str, tuple[int, ...], Any], Array] = {}
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """See `Backend.empty`."""
+        return self._arena.empty(shape, dtype)
 
     def _scratch(self, use: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array of zeros when first asked for; the same array ever after."""
         key = (use, shape, dtype)
         if key not in self._arrays:
-            self._arrays[key] = np.zeros(shape, dtype)
+            self._arrays[key] = self.zeros(shape, dtype)
         return self._arrays[key]
 
     # --- forward ----------------------------------------------------------------------------

@@ -24,10 +24,15 @@ def make_backend(name: str, device: int = 0) -> Backend:
     if name not in BACKENDS:
         raise InputError(f"unknown backend '{name}': choose one of {', '.join(BACKENDS)}")
     if name == "auto":
-        name = next(each for each in ("cupy", "numba", "numpy") if unavailable(each) is None)
-    reason = unavailable(name)
+        order = ("cupy", "numba", "numpy")
+        name = next(each for each in order if unavailable(each, device) is None)
+    reason = unavailable(name, device)
     if reason is not None:
         raise InputError(f"backend '{name}' is not available: {reason}")
+    if name == "cupy":
+        from ffnp.backends.cupy_backend import CupyBackend
+
+        return CupyBackend(device)
     if name == "numba":
         from ffnp.backends.numba_backend import NumbaBackend
 
@@ -39,13 +44,17 @@ def make_backend(name: str, device: int = 0) -> Backend:
     return Backend()
 
 
-def unavailable(name: str) -> str | None:
+def unavailable(name: str, device: int = 0) -> str | None:
     """Why a backend (not `auto`) cannot be had here, with the remedy; None if it can."""
     if name == "numba":
         try:
-            import numba  # noqa: F401
+            import ffnp.backends.numba_backend  # noqa: F401
         except ImportError as error:  # not installed, or too old for this NumPy
             return f"{error}: pip install 'ffnp[fast]'"
+        except RuntimeError as error:  # neither the package nor the user's cache can be written
+            return f"{error}: set NUMBA_CACHE_DIR to a directory to write to"
     if name == "cupy":
-        return "not written yet: choose numba or numpy"
+        from ffnp.backends.cupy_backend import probe
+
+        return probe(device)
     return None

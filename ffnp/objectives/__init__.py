@@ -1,7 +1,7 @@
 """Local objectives: `(goodness, gamma) -> (value, coefficient)`, one file each."""
 
 from ffnp.objectives.base import Objective as Objective
-from ffnp.objectives.entropy import ConditionalEntropy as ConditionalEntropy
+from ffnp.objectives.entropy import RelativeEntropy as RelativeEntropy
 from ffnp.objectives.pairwise import Pairwise as Pairwise
 from ffnp.objectives.registry import OBJECTIVES as OBJECTIVES
 from ffnp.objectives.sigmoid import SigmoidGoodness as SigmoidGoodness

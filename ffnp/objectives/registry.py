@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from ffnp.objectives.base import Objective
-from ffnp.objectives.entropy import ConditionalEntropy
+from ffnp.objectives.entropy import RelativeEntropy
 from ffnp.objectives.entropy_readings import (
+    ConditionalEntropy,
     EntropyDifference,
     NormalisedEntropy,
     SignedEntropy,
@@ -17,10 +18,11 @@ from ffnp.objectives.softmax import SoftmaxOverLabels
 # From (theta, alpha); most need neither.
 OBJECTIVES: dict[str, Callable[[float, float], Objective]] = {
     "sigmoid": lambda theta, alpha: SigmoidGoodness(theta),
-    "entropy": lambda theta, alpha: ConditionalEntropy(),
+    "entropy": lambda theta, alpha: RelativeEntropy(),
     "softmax": lambda theta, alpha: SoftmaxOverLabels(),
     "pairwise": lambda theta, alpha: Pairwise(alpha),
     "sigmoid-literal": lambda theta, alpha: LiteralSigmoidGoodness(theta),
+    "entropy-conditional": lambda theta, alpha: ConditionalEntropy(),
     "entropy-unsigned": lambda theta, alpha: UnsignedEntropy(),
     "entropy-signed": lambda theta, alpha: SignedEntropy(),
     "entropy-difference": lambda theta, alpha: EntropyDifference(),

@@ -1,0 +1,53 @@
+"""`ffnp analyse`: what goodness does in a stored run."""
+
+import json
+from pathlib import Path
+
+import click
+
+from ffnp.analysis import ROWS
+from ffnp.analysis import analyse as analyse_model
+from ffnp.backends.selection import make_backend
+from ffnp.experiment import load_data
+from ffnp.runs import Run
+
+from .options import backend_option, device_option, json_option
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=ROWS, show_default=True,
+    help="Test images of the sample.",
+)  # fmt: skip
+@backend_option
+@device_option
+@json_option
+def analyse(run: Path, rows: int, backend: str, device: int, as_json: bool) -> None:
+    """Functional entropy of RUN's goodness, its decomposition, and each layer's statistics.
+
+    \b
+    Example:
+      ffnp analyse runs/20261123-150000-mnist-collab-0
+    """
+    model = Run(run).model(make_backend(backend, device))
+    found = analyse_model(model, load_data(model.config).test, rows)
+    if as_json:
+        click.echo(json.dumps({"run_dir": str(run)} | found.to_dict()))
+        return
+    click.echo(f"functional entropy of {found.images} test images, each with two labels")
+    click.echo("rows     total = between layers + mean of each layer's own")
+    for name in ("all", "true", "wrong"):
+        entropy = getattr(found, f"entropy_{name}")
+        own = "  ".join(f"{value:.4f}" for value in entropy.within_layers)
+        click.echo(f"{name:5} {entropy.total:8.4f}   {entropy.between_layers:8.4f}         {own}")
+    click.echo("\nlayer   goodness, true label   goodness, wrong label   dead units")
+    for i, (g, dead) in enumerate(zip(found.goodness, found.dead_units, strict=True), start=1):
+        true, wrong = (
+            f"{mean:9.3f} +- {deviation:7.3f}"
+            for mean, deviation in (
+                (g.true_mean, g.true_deviation),
+                (g.wrong_mean, g.wrong_deviation),
+            )
+        )
+        click.echo(f"{i:5d}   {true}   {wrong}   {dead:10d}")

@@ -1,0 +1,61 @@
+"""`ffnp plot`: pictures of stored runs."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ffnp.backends.selection import make_backend
+from ffnp.evaluation import evaluate
+from ffnp.experiment import load_data
+from ffnp.plotting import (
+    KINDS,
+    check_suffix,
+    draw_curves,
+    draw_entropy,
+    draw_layers,
+    has_entropy,
+    new_figure,
+    save,
+)
+from ffnp.runs import Run
+
+
+@click.command()
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.png|.svg"
+)
+def plot(runs: tuple[Path, ...], output: Path) -> None:
+    """Draw errors of layers and groups, learning curves and, where recorded, entropies.
+
+    \b
+    Example:
+      ffnp plot runs/20261123-150000-mnist-collab-0 -o run.png
+    """
+    check_suffix(output)
+    results = {folder.name: _result(folder) for folder in runs}
+    curves = list(KINDS) if has_entropy(list(results.values())) else []
+    figure, axes = new_figure(2, max(len(results), 1 + len(curves)))
+    for axis, (name, result) in zip(axes[0], results.items(), strict=False):
+        draw_layers(axis, result)
+        axis.set_title(name, fontsize=8)
+    draw_curves(axes[1, 0], results)
+    for axis, kind in zip(axes[1, 1:], curves, strict=False):
+        draw_entropy(axis, results, kind)
+    for axis in axes.flat:
+        axis.set_visible(axis.has_data())
+    save(figure, output)
+    click.echo(str(output))
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    """A run's test errors and record, measured again from its model."""
+    run = Run(folder)
+    model = run.model(make_backend("auto"))
+    test = evaluate(model, load_data(model.config).test)
+    return {
+        "test_error": test.to_dict(),
+        "metrics": run.metrics(),
+        "config": model.config.to_dict(),
+    }

@@ -1,0 +1,125 @@
+"""`ffnp reproduce`: the paper's tables and figures."""
+
+import json
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from ffnp.backends.selection import BACKENDS
+from ffnp.config import Config
+from ffnp.plotting import new_figure, save
+from ffnp.reproduction import TARGETS, Task, expand, run_tasks
+from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
+from ffnp.reproduction.figures import figure2, figure4
+from ffnp.reproduction.running import finished
+from ffnp.reproduction.tables import cells, comma_separated, markdown
+from ffnp.storage import write_atomically
+
+FIGURES = {"figure2": figure2, "figure4": figure4}
+
+
+def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+@click.command()
+@click.argument("target", type=click.Choice(list(TARGETS)))
+@click.option(
+    "--datasets", default="", callback=_names, metavar="NAME,...",
+    help=f"Of {', '.join(DATASETS)}.  [default: the target's]",
+)  # fmt: skip
+@click.option(
+    "--methods", default="", callback=_names, metavar="NAME,...",
+    help=f"Of {', '.join(ROWS)}.  [default: the target's]",
+)  # fmt: skip
+@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option(
+    "--protocol", type=click.Choice(list(PROTOCOLS)), default="paper", show_default=True,
+    help="paper: 150 epochs at a constant rate. fast: 40, linear.",
+)  # fmt: skip
+@click.option("--epochs", type=int, help="Instead of the protocol's.")
+@click.option("--data-dir", metavar="DIR", help="Where named data sets are looked for first.")
+@click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True)
+@click.option("--limit-train", type=int, metavar="N", help="Use the first N training rows.")
+@click.option("--limit-test", type=int, metavar="N", help="Use the first N test rows.")
+@click.option("--validation", type=int, default=0, metavar="N", help="Hold out N training rows.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Processes side by side.",
+)  # fmt: skip
+@click.option("--scheduler", metavar="ADDRESS", help="Send the runs to this Dask cluster.")
+@click.option(
+    "--note", "notes", multiple=True, metavar="DATASET=TEXT",
+    help="Call a data set so in tables and figures, e.g. 'cifar10=CIFAR-10 (JPEG copy)'.",
+)  # fmt: skip
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("reproduction"), show_default=True
+)
+def reproduce(
+    target: str,
+    datasets: list[str],
+    methods: list[str],
+    seeds: int,
+    protocol: str,
+    epochs: int | None,
+    data_dir: str | None,
+    backend: str,
+    limit_train: int | None,
+    limit_test: int | None,
+    validation: int,
+    jobs: int,
+    scheduler: str | None,
+    notes: tuple[str, ...],
+    out: Path,
+) -> None:
+    """Run what TARGET needs and write its table or figure.
+
+    Finished runs are not repeated, and stopped ones go on: type the same command again.
+
+    \b
+    Example:
+      ffnp reproduce table1 --protocol fast --seeds 3 --datasets mnist --jobs 2
+    """
+    titles = dict(note.partition("=")[::2] for note in notes)
+    if target in FIGURES:
+        new_figure(1, 1)  # that nothing can draw is known before anything is trained
+    base = Config(**PROTOCOLS[protocol])
+    options = {
+        "epochs": epochs or base.epochs,
+        "data_dir": data_dir,
+        "backend": backend,
+        "limit_train": limit_train,
+        "limit_test": limit_test,
+        "validation": validation,
+    }
+    tasks = expand(target, Config.from_dict(base.to_dict() | options), datasets, methods, seeds)
+    with tqdm(total=len(tasks), unit="run", disable=None) as bar:
+
+        def done(task: Task) -> None:
+            bar.set_postfix_str(task.name, refresh=False)
+            bar.update()
+
+        run_tasks(tasks, out, jobs, scheduler, done)
+    _write(target, tasks, out, titles)
+
+
+def _write(target: str, tasks: list[Task], out: Path, titles: dict[str, str]) -> None:
+    results = [(task, found) for task in tasks if (found := finished(out, task)) is not None]
+    table = cells(results)
+    text = markdown(table, titles)
+    files = {
+        f"{target}.json": json.dumps([{"row": t.row} | r for t, r in results], indent=1) + "\n",
+        f"{target}.md": text,
+        f"{target}.csv": comma_separated(table),
+    }
+    for name, content in files.items():
+        write_atomically(out / name, content.encode())
+    written = [str(out / name) for name in files]
+    if target in FIGURES:
+        figure = FIGURES[target](results, titles)
+        for suffix in (".svg", ".png"):
+            save(figure, out / f"{target}{suffix}")
+            written.append(str(out / f"{target}{suffix}"))
+    click.echo(text)
+    click.echo("written: " + ", ".join(written))

@@ -1,0 +1,695 @@
+// The kernels of the CuPy backend: what ffnp/backends/base.py spells out, one launch a method.
+//
+// Compiled once with REAL = float and once with REAL = double. The compiler's options also define
+// the constants below in capitals, and the activations' numbers, RELU to SIGMOID (see
+// cupy_backend.py): they have one source, and it is Python.
+//
+// The launcher reads every parameter list below, and checks the arguments of every launch against
+// it: types, and the shapes in the comments. Keep one array a line. Axis letters are base.py's;
+// an `int` named by an axis letter is that axis' length, and the launcher supplies it.
+//
+// No atomics: every sum has one fixed order, and the same run gives the same bits.
+
+#define KERNEL extern "C" __global__ void
+
+typedef REAL real;
+
+const int WARP = 32;
+const unsigned ALL_LANES = 0xffffffffu;
+
+// --- sums over threads ---------------------------------------------------------------------------
+
+// Sum over a warp; every lane gets it.
+template <class T>
+__device__ T warp_sum(T value) {
+    for (int distance = WARP / 2; distance > 0; distance /= 2)
+        value += __shfl_xor_sync(ALL_LANES, value, distance);
+    return value;
+}
+
+// Sum over a one-dimensional block of whole warps; every thread gets it.
+template <class T>
+__device__ T block_sum(T value) {
+    __shared__ T sums[WARP];
+    value = warp_sum(value);
+    __syncthreads();  // the sums of the call before have been read
+    if (threadIdx.x % WARP == 0) sums[threadIdx.x / WARP] = value;
+    __syncthreads();
+    T total = 0;
+    for (int warp = 0; warp < blockDim.x / WARP; warp++) total += sums[warp];
+    return total;
+}
+
+// Sum the parts of a TILE x TILE block down its columns: out[j] for the tile's columns j < width.
+// The parts are read back transposed, so that a warp holds a column.
+__device__ void column_sums(real part, int width, real* out) {
+    __shared__ real parts[TILE][TILE + 1];  // + 1: a column's entries lie in different banks
+    parts[threadIdx.y][threadIdx.x] = part;
+    __syncthreads();
+    real sum = warp_sum(parts[threadIdx.x][threadIdx.y]);
+    int column = blockIdx.x * TILE + threadIdx.y;
+    if (threadIdx.x == 0 && column < width) out[column] = sum;
+}
+
+// --- activations ---------------------------------------------------------------------------------
+
+__device__ real sigmoid(real z) { return real(0.5) * tanh(real(0.5) * z) + real(0.5); }
+
+__device__ real softplus(real z) { return fmax(z, real(0)) + log1p(exp(-fabs(z))); }
+
+// phi(z); phi'(z) goes to `slope`. Comparisons are such that NaN passes through.
+__device__ real activate_one(int activation, real z, real& slope) {
+    switch (activation) {
+        case RELU:
+            slope = z > 0 ? 1 : 0;
+            return z < 0 ? 0 : z;
+        case LEAKY_RELU:
+            slope = z > 0 ? real(1) : real(LEAK);
+            return z < 0 ? real(LEAK) * z : z;
+        case TANH: {
+            real a = tanh(z);
+            slope = 1 - a * a;
+            return a;
+        }
+        case GELU: {
+            real t = tanh(real(GELU_SCALE) * (z + real(GELU_CUBIC) * z * z * z));
+            real inner = real(GELU_SCALE) * (1 + 3 * real(GELU_CUBIC) * z * z);
+            slope = real(0.5) * (1 + t) + real(0.5) * z * (1 - t * t) * inner;
+            return real(0.5) * z * (1 + t);
+        }
+        case SOFTPLUS:
+            slope = sigmoid(z);
+            return softplus(z);
+        default: {  // SIGMOID
+            real a = sigmoid(z);
+            slope = a * (1 - a);
+            return a;
+        }
+    }
+}
+
+// --- forward -------------------------------------------------------------------------------------
+
+// One block an image: x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
+template <class Pixel>
+__device__ void standardise_image(
+    const Pixel* image, real mean, real deviation, real length, real* out, int D) {
+    real factor = 1;
+    if (length > 0) {
+        real squares = 0;
+        for (int d = threadIdx.x; d < D; d += blockDim.x) {
+            real x = (image[d] - mean) / deviation;
+            squares += x * x;
+        }
+        factor = length / sqrt(block_sum(squares) + 1);
+    }
+    for (int d = threadIdx.x; d < D; d += blockDim.x)
+        out[d] = (image[d] - mean) / deviation * factor;
+}
+
+// Image `rows[n]`, or image n where `rows` is null. A length of 0 leaves the images' own.
+KERNEL standardise_uint8(
+    const unsigned char* images,  // (M, D)
+    const long long* rows,        // (N) or null
+    real mean, real deviation, real length,
+    real* out,                    // (N, D)
+    int D
+) {
+    size_t row = rows ? rows[blockIdx.x] : blockIdx.x;
+    standardise_image(images + row * D, mean, deviation, length, out + size_t(blockIdx.x) * D, D);
+}
+
+KERNEL standardise_float32(
+    const float* images,    // (M, D)
+    const long long* rows,  // (N) or null
+    real mean, real deviation, real length,
+    real* out,              // (N, D)
+    int D
+) {
+    size_t row = rows ? rows[blockIdx.x] : blockIdx.x;
+    standardise_image(images + row * D, mean, deviation, length, out + size_t(blockIdx.x) * D, D);
+}
+
+KERNEL standardise_float64(
+    const double* images,   // (M, D)
+    const long long* rows,  // (N) or null
+    real mean, real deviation, real length,
+    real* out,              // (N, D)
+    int D
+) {
+    size_t row = rows ? rows[blockIdx.x] : blockIdx.x;
+    standardise_image(images + row * D, mean, deviation, length, out + size_t(blockIdx.x) * D, D);
+}
+
+// Store a = phi(z), and phi'(z) where it is kept; gives back a^2.
+__device__ real store(int activation, real z, size_t i, real* values, real* slope) {
+    real kept;
+    real a = activate_one(activation, z, kept);
+    values[i] = a;
+    if (slope) slope[i] = kept;
+    return a * a;
+}
+
+// The goodness of the block's row, and the scale that brings the row to length 1.
+__device__ void finish_row(real squares, real* goodness, real* scale) {
+    real sum = block_sum(squares);
+    if (threadIdx.x == 0) {
+        goodness[blockIdx.x] = sum;
+        scale[blockIdx.x] = 1 / (sqrt(sum) + real(EPSILON));
+    }
+}
+
+// One block a row: z = x W_x + s W_y[label] + b, where the R rows of an image share x W_x.
+KERNEL activate_labelled(
+    const real* product,        // (N, H)
+    const real* label_weights,  // (K, H)
+    const int* labels,          // (N, R)
+    real label_scale,
+    const real* bias,           // (H)
+    int activation,
+    real* values,               // (N, R, H)
+    real* slope,                // (N, R, H) or null
+    real* goodness,             // (N, R)
+    real* scale,                // (N, R)
+    int R, int H
+) {
+    const int row = blockIdx.x;
+    const real* image = product + size_t(row / R) * H;
+    const real* label = label_weights + size_t(labels[row]) * H;
+    real squares = 0;
+    for (int h = threadIdx.x; h < H; h += blockDim.x) {
+        real z = image[h] + label_scale * label[h] + bias[h];
+        squares += store(activation, z, size_t(row) * H + h, values, slope);
+    }
+    finish_row(squares, goodness, scale);
+}
+
+// One block a row: z = scale a_prev W + b, where `values` holds a_prev W.
+KERNEL activate(
+    const real* scale_before,  // (N, R)
+    const real* bias,          // (H)
+    int activation,
+    real* values,              // (N, R, H)
+    real* slope,               // (N, R, H) or null
+    real* goodness,            // (N, R)
+    real* scale,               // (N, R)
+    int H
+) {
+    const int row = blockIdx.x;
+    real squares = 0;
+    for (int h = threadIdx.x; h < H; h += blockDim.x) {
+        size_t i = size_t(row) * H + h;
+        squares += store(activation, values[i] * scale_before[row] + bias[h], i, values, slope);
+    }
+    finish_row(squares, goodness, scale);
+}
+
+// --- objectives ----------------------------------------------------------------------------------
+
+// Softmax cross-entropy of one image: z becomes (softmax - onehot) / images; gives back J.
+__device__ real cross_entropy_of(real* z, int size, int target, int images) {
+    real largest = z[0];
+    for (int k = 1; k < size; k++) largest = fmax(largest, z[k]);
+    real sum = 0;
+    for (int k = 0; k < size; k++) sum += exp(z[k] - largest);
+    real value = log(sum) - (z[target] - largest);
+    for (int k = 0; k < size; k++) z[k] = exp(z[k] - largest) / (sum * images);
+    z[target] -= real(1) / images;
+    return value;
+}
+
+// An objective of single images replaces the R values h = g + gamma of one image, the true label's
+// first, by the coefficients dJ/dg, and gives back what the image adds to the sum of J over images.
+
+struct Sigmoid {
+    real theta;
+
+    __device__ real image(real* h, int N, int R) const {
+        real value = softplus(theta - h[0]);
+        h[0] = -sigmoid(theta - h[0]) / N;
+        for (int r = 1; r < R; r++) {
+            value += softplus(h[r] - theta) / (R - 1);
+            h[r] = sigmoid(h[r] - theta) / (N * (R - 1));
+        }
+        return value;
+    }
+};
+
+struct SigmoidLiteral {
+    real theta;
+
+    __device__ real image(real* h, int N, int R) const {
+        real value = softplus(theta - h[0]);
+        h[0] = -sigmoid(theta - h[0]) / N;
+        for (int r = 1; r < R; r++) {
+            value -= softplus(theta - h[r]) / (R - 1);
+            h[r] = sigmoid(theta - h[r]) / (N * (R - 1));
+        }
+        return value;
+    }
+};
+
+struct Softmax {
+    __device__ real image(real* h, int N, int R) const { return cross_entropy_of(h, R, 0, N); }
+};
+
+struct Pairwise {
+    real alpha;
+
+    __device__ real image(real* h, int N, int R) const {
+        real value = 0, sum = 0;
+        for (int r = 1; r < R; r++) {
+            real lag = alpha * (h[r] - h[0]);
+            value += softplus(lag) / (R - 1);
+            h[r] = sigmoid(lag) * alpha / (N * (R - 1));
+            sum += h[r];
+        }
+        h[0] = -sum;
+        return value;
+    }
+};
+
+// The softmax of power log(h + floor); so dJ/dh = dJ/dlogit * power / (h + floor).
+struct Entropy {
+    real power;
+
+    __device__ real image(real* h, int N, int R) const {
+        real largest = h[0], sum = 0;
+        for (int r = 1; r < R; r++) largest = fmax(largest, h[r]);
+        largest = log(largest + real(ENTROPY_FLOOR));
+        for (int r = 0; r < R; r++) sum += exp(power * (log_of(h[r]) - largest));
+        real value = log(sum) - power * (log_of(h[0]) - largest);
+        for (int r = 0; r < R; r++) {
+            real share = exp(power * (log_of(h[r]) - largest)) / sum - (r == 0);
+            h[r] = share * power / ((h[r] + real(ENTROPY_FLOOR)) * N);
+        }
+        return value;
+    }
+
+    __device__ static real log_of(real h) { return log(h + real(ENTROPY_FLOOR)); }
+};
+
+// J = sum_r w_r f(u_r), f(u) = u log u, u_r = h_r / m, m = sum_r h_r / R + epsilon.
+struct EntropyConditional {
+    __device__ static real weight(int r, int R) { return r == 0 ? real(-1) : real(1) / (R - 1); }
+
+    __device__ static real log_of(real u) { return log(fmax(u, real(KAPPA))); }
+
+    __device__ real image(real* h, int N, int R) const {
+        real m = 0, value = 0, shared = 0;
+        for (int r = 0; r < R; r++) m += h[r];
+        m = m / R + real(ENTROPY_EPSILON);
+        for (int r = 0; r < R; r++) {
+            real u = h[r] / m;
+            value += weight(r, R) * (u * log_of(u) + fmin(u - real(KAPPA), real(0)));
+            shared += weight(r, R) * (log_of(u) + 1) * u / R;
+        }
+        for (int r = 0; r < R; r++)
+            h[r] = (weight(r, R) * (log_of(h[r] / m) + 1) - shared) / (m * N);
+        return value;
+    }
+};
+
+// An objective of a whole batch does so for all its images, each thread for its own, and gives
+// back what these add. This one is an objective of single images.
+template <class Objective>
+struct EachImage {
+    Objective objective;
+
+    __device__ double batch(real* h, int N, int R) const {
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            value += objective.image(h + n * R, N, R);
+        return value;
+    }
+};
+
+// The other readings of the entropy. They add epsilon to h, and take its mean over the columns
+// first <= r < last of all images.
+__device__ real mean_of(real* h, int N, int R, int first, int last) {
+    double sum = 0;
+    for (int n = threadIdx.x; n < N; n += blockDim.x)
+        for (int r = first; r < last; r++) sum += h[n * R + r] += real(ENTROPY_EPSILON);
+    return block_sum(sum) / (N * (last - first));
+}
+
+__device__ real sign_of(int r) { return r == 0 ? 1 : -1; }
+
+struct EntropyUnsigned {
+    __device__ double batch(real* h, int N, int R) const {
+        const real mean = mean_of(h, N, R, 0, R);
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real& entry = h[n * R + r];
+                real logarithm = log(entry / mean);
+                value -= entry * logarithm / R;
+                entry = -logarithm / (N * R);
+            }
+        return value;
+    }
+};
+
+struct EntropySigned {
+    real constant;  // 0: the batch's own mean
+
+    __device__ double batch(real* h, int N, int R) const {
+        const real own = mean_of(h, N, R, 0, R), mean = constant > 0 ? constant : own;
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real& entry = h[n * R + r];
+                real logarithm = log(entry / mean);
+                value -= sign_of(r) * entry * logarithm / R;
+                entry = -sign_of(r) * (logarithm + 1) / (N * R);
+            }
+        return value;
+    }
+};
+
+struct EntropyDifference {
+    __device__ double batch(real* h, int N, int R) const {
+        const real true_mean = mean_of(h, N, R, 0, 1), wrong_mean = mean_of(h, N, R, 1, R);
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real& entry = h[n * R + r];
+                real logarithm = log(entry / (r == 0 ? true_mean : wrong_mean));
+                real weight = -sign_of(r) / (r == 0 ? 1 : R - 1);
+                value += weight * entry * logarithm;
+                entry = weight * logarithm / N;
+            }
+        return value;
+    }
+};
+
+struct EntropyNormalised {
+    __device__ double batch(real* h, int N, int R) const {
+        const real mean = mean_of(h, N, R, 0, R);
+        double value = 0, shared = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real u = h[n * R + r] / mean;
+                value -= sign_of(r) * u * log(u) / R;
+                shared += sign_of(r) * (log(u) + 1) * u / (N * R);
+            }
+        shared = block_sum(shared);
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int r = 0; r < R; r++) {
+                real& entry = h[n * R + r];
+                real slope = sign_of(r) * (log(entry / mean) + 1);
+                entry = (real(shared) - slope) / (mean * N * R);
+            }
+        return value;
+    }
+};
+
+// One block: the objective of every layer, its totals, and the images whose labels are misranked.
+// gamma is the sum over the layers below, above, both or none.
+template <class Objective>
+__device__ void evaluate(
+    const Objective& objective, const real* goodness, int below, int above,
+    real* coefficients, double* totals, int L, int N, int R) {
+    const int rows = N * R;
+    for (int layer = 0; layer < L; layer++) {
+        const int first = below ? 0 : layer, last = above ? L - 1 : layer;
+        real* h = coefficients + layer * rows;
+        for (int n = threadIdx.x; n < N; n += blockDim.x)
+            for (int row = n * R; row < (n + 1) * R; row++) {
+                h[row] = 0;
+                for (int i = first; i <= last; i++) h[row] += goodness[i * rows + row];
+            }
+        double value = block_sum(objective.batch(h, N, R));
+        if (threadIdx.x == 0) totals[layer] += value;
+    }
+    double misranked = 0;
+    for (int n = threadIdx.x; n < N; n += blockDim.x) {
+        real true_label = 0;
+        bool wrong = false;
+        for (int r = 0; r < R; r++) {
+            real sum = 0;
+            for (int i = 0; i < L; i++) sum += goodness[i * rows + n * R + r];
+            if (r == 0) true_label = sum;
+            else wrong |= sum >= true_label;
+        }
+        misranked += wrong;
+    }
+    misranked = block_sum(misranked);
+    if (threadIdx.x == 0) totals[L] += misranked;
+}
+
+KERNEL evaluate_sigmoid(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    real theta,
+    int L, int N, int R
+) {
+    evaluate(EachImage<Sigmoid>{{theta}}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_sigmoid_literal(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    real theta,
+    int L, int N, int R
+) {
+    evaluate(EachImage<SigmoidLiteral>{{theta}}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_softmax(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EachImage<Softmax>{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_pairwise(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    real alpha,
+    int L, int N, int R
+) {
+    evaluate(EachImage<Pairwise>{{alpha}}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    real power,
+    int L, int N, int R
+) {
+    evaluate(EachImage<Entropy>{{power}}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_conditional(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EachImage<EntropyConditional>{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_unsigned(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EntropyUnsigned{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_signed(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    real constant,
+    int L, int N, int R
+) {
+    evaluate(EntropySigned{constant}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_difference(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EntropyDifference{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+KERNEL evaluate_entropy_normalised(
+    const real* goodness,  // (L, N, R)
+    int below, int above,
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
+    evaluate(EntropyNormalised{}, goodness, below, above, coefficients, totals, L, N, R);
+}
+
+// --- gradients -----------------------------------------------------------------------------------
+
+// Blocks of TILE columns, TILE rows at a time.
+// In the forward pass this was z = scale a_prev W + b, a = phi(z), g = sum a^2; so
+// dJ/dz = c 2 a phi'(z), db = sum of dJ/dz over rows; `values` becomes scale dJ/dz.
+KERNEL delta(
+    const real* coefficients,  // (N, R)
+    const real* scale,         // (N, R)
+    real* values,              // (N, R, H)
+    const real* slope,         // (N, R, H) or null
+    real* d_bias,              // (H)
+    int N, int R, int H
+) {
+    const int column = blockIdx.x * TILE + threadIdx.x;
+    real sum = 0;
+    if (column < H)
+        for (int row = threadIdx.y; row < N * R; row += TILE) {
+            size_t i = size_t(row) * H + column;
+            real d_z = 2 * coefficients[row] * values[i];
+            if (slope) d_z *= slope[i];
+            sum += d_z;
+            values[i] = scale[row] * d_z;
+        }
+    column_sums(sum, H, d_bias);
+}
+
+// Block (tile, k) sums the rows with label k; block (tile, K) the rows of each image, and all.
+// In the forward pass this was z = x W_x + s W_y[label] + b for each of R rows; so
+// dW_x = x^T (sum of dJ/dz over the R rows), dW_y[k] = s (sum over rows with label k).
+// dJ/dz = c 2 a phi'(z) is made on the way; where `coefficients` is null, `values` hold it.
+KERNEL reduce_labelled(
+    const real* coefficients,  // (N, R) or null
+    const real* values,        // (N, R, H)
+    const real* slope,         // (N, R, H) or null
+    const int* labels,         // (N, R)
+    real label_scale,
+    real* sum,                 // (N, H)
+    real* d_label_weights,     // (K, H)
+    real* d_bias,              // (H)
+    int N, int R, int H, int K
+) {
+    const int column = blockIdx.x * TILE + threadIdx.x;
+    const int label = blockIdx.y;
+    real total = 0;
+    if (column < H)
+        for (int n = threadIdx.y; n < N; n += TILE) {
+            real image = 0;
+            for (int row = n * R; row < (n + 1) * R; row++) {
+                if (label < K && labels[row] != label) continue;
+                size_t i = size_t(row) * H + column;
+                real d_z = values[i];
+                if (coefficients) d_z *= 2 * coefficients[row];
+                if (slope) d_z *= slope[i];
+                image += d_z;
+            }
+            if (label == K) sum[size_t(n) * H + column] = image;
+            total += image;
+        }
+    if (label == K)
+        column_sums(total, H, d_bias);
+    else
+        column_sums(label_scale * total, H, d_label_weights + size_t(label) * H);
+}
+
+// In the forward pass this was a = phi(z), z = a_prev W + b; so dJ/dz = dJ/da phi'(z).
+KERNEL backpropagate(
+    const real* d_values,  // (N, R, H)
+    real* values,          // (N, R, H)
+    const real* slope,     // (N, R, H) or null
+    real* d_bias,          // (H)
+    int N, int R, int H
+) {
+    const int column = blockIdx.x * TILE + threadIdx.x;
+    real sum = 0;
+    if (column < H)
+        for (int row = threadIdx.y; row < N * R; row += TILE) {
+            size_t i = size_t(row) * H + column;
+            real d_z = d_values[i] * (slope ? slope[i] : values[i] > 0);
+            sum += d_z;
+            values[i] = d_z;
+        }
+    column_sums(sum, H, d_bias);
+}
+
+// One block: the output layer's loss and, in place of the logits, its gradient.
+KERNEL cross_entropy(
+    real* logits,       // (N, K)
+    const real* bias,   // (K)
+    const int* labels,  // (N)
+    double* totals,     // (2)
+    real* d_bias,       // (K)
+    int N, int K
+) {
+    double value = 0, wrong = 0;
+    for (int n = threadIdx.x; n < N; n += blockDim.x) {
+        real* z = logits + n * K;
+        for (int k = 0; k < K; k++) z[k] += bias[k];
+        bool missed = false;
+        for (int k = 0; k < K; k++) missed |= k != labels[n] && z[k] >= z[labels[n]];
+        wrong += missed;
+        value += cross_entropy_of(z, K, labels[n], N);
+    }
+    value = block_sum(value);
+    wrong = block_sum(wrong);  // and now the gradients of all images are written
+    if (threadIdx.x == 0) {
+        totals[0] += value;
+        totals[1] += wrong;
+    }
+    for (int k = threadIdx.x / WARP; k < K; k += blockDim.x / WARP) {
+        real sum = 0;
+        for (int n = threadIdx.x % WARP; n < N; n += WARP) sum += logits[n * K + k];
+        sum = warp_sum(sum);
+        if (threadIdx.x % WARP == 0) d_bias[k] = sum;
+    }
+}
+
+// --- optimisers ----------------------------------------------------------------------------------
+
+// One thread a weight. `rate` is lr / (1 - beta1^t), `correction` is sqrt(1 - beta2^t).
+KERNEL adam(
+    real* weights,         // (P)
+    const real* gradient,  // (P)
+    real* mean,            // (P)
+    real* variance,        // (P)
+    real rate, real correction, real beta1, real rest1, real beta2, real rest2, real epsilon,
+    int P
+) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= P) return;
+    real g = gradient[i];
+    real m = beta1 * mean[i] + rest1 * g;
+    real v = beta2 * variance[i] + rest2 * g * g;
+    mean[i] = m;
+    variance[i] = v;
+    weights[i] -= rate * m / (sqrt(v) / correction + epsilon);
+}
+
+KERNEL sgd(
+    real* weights,         // (P)
+    const real* gradient,  // (P)
+    real* velocity,        // (P)
+    real lr, real momentum,
+    int P
+) {
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= P) return;
+    real v = momentum * velocity[i] + gradient[i];
+    velocity[i] = v;
+    weights[i] -= lr * v;
+}

@@ -1,0 +1,117 @@
+"""Figures, by Matplotlib: readable in print and without telling red from green."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ffnp.errors import InputError, StorageError
+
+# Okabe and Ito's colours, each with a marker and a line style of its own.
+STYLES = (
+    {"color": "#0072B2", "marker": "o", "linestyle": "-"},
+    {"color": "#D55E00", "marker": "s", "linestyle": "--"},
+    {"color": "#009E73", "marker": "^", "linestyle": "-."},
+    {"color": "#CC79A7", "marker": "D", "linestyle": ":"},
+    {"color": "#000000", "marker": "v", "linestyle": "-"},
+    {"color": "#E69F00", "marker": "P", "linestyle": "--"},
+)
+KINDS = ("all", "true", "wrong")
+SUFFIXES = (".png", ".svg")
+
+Result = Mapping[str, Any]  # with `test_error`, `metrics` and `config`
+
+
+def new_figure(rows: int, columns: int) -> tuple[Any, Any]:
+    """A figure of (rows, columns) axes, drawn without a display."""
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise InputError("figures need Matplotlib: pip install 'ffnp[plot]'") from error
+    figure = Figure(figsize=(3.6 * columns, 3.0 * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def check_suffix(path: Path) -> None:
+    """Raise `InputError` unless the name ends in a format that is drawn."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path}: figures are {' or '.join(SUFFIXES)}: choose such a name")
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as PNG or SVG, by its suffix; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    check_suffix(path)
+    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+    try:
+        with rc_context({"svg.hashsalt": "ffnp"}):
+            figure.savefig(path, dpi=150, metadata=metadata)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def draw_layers(axes: Any, result: Result) -> None:
+    """Error of each layer alone, and of the first layers together (the paper's figure 2)."""
+    errors = result["test_error"]
+    layers = range(1, len(errors["layers"]) + 1)
+    axes.plot(layers, errors["layers"], label="layer alone", **STYLES[0])
+    axes.plot(layers, errors["groups"], label="layers 1..k together", **STYLES[1])
+    axes.set_xticks(list(layers))
+    axes.set_xlabel("layer k")
+    axes.set_ylabel("test error, %")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7)
+
+
+def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
+    """Error by epoch: on the test set where it was recorded, else of the training rows."""
+    for (name, result), style in zip(results.items(), STYLES * 2, strict=False):
+        tested = [r for r in result["metrics"] if "test_error" in r]
+        points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
+        where = "test"
+        if not points:
+            where = "training"
+            points = [(_epoch(r, result), r["train_error"]) for r in result["metrics"]]
+        axes.plot(*zip(*points, strict=True), label=f"{name} ({where})", **_thin(style, points))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("error, %")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
+    _finish(axes)
+
+
+def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
+    """Functional entropy of goodness by epoch (the paper's figures 4a to 4c)."""
+    for (name, result), style in zip(results.items(), STYLES * 2, strict=False):
+        points = [
+            (_epoch(r, result), r["analysis"][f"entropy_{kind}"]["total"])
+            for r in result["metrics"]
+            if "analysis" in r
+        ]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=name, **_thin(style, points))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("functional entropy")
+    axes.set_title({"all": "all rows", "true": "true labels", "wrong": "wrong labels"}[kind])
+    _finish(axes)
+
+
+def has_entropy(results: Sequence[Result]) -> bool:
+    """Whether an analysis was recorded in any of the runs."""
+    return any("analysis" in record for result in results for record in result["metrics"])
+
+
+def _finish(axes: Any) -> None:
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if axes.has_data():
+        axes.legend(fontsize=7)
+
+
+def _epoch(record: Mapping[str, Any], result: Result) -> int:
+    return int((record["phase"] - 1) * result["config"]["epochs"] + record["epoch"])
+
+
+def _thin(style: Mapping[str, Any], points: Sequence[Any]) -> dict[str, Any]:
+    """About ten markers a line, however many points it has."""
+    return {**style, "markevery": max(1, len(points) // 10), "markersize": 4, "linewidth": 1.2}

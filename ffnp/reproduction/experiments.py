@@ -1,0 +1,142 @@
+"""The runs behind each table and figure, with the paper's numbers beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ffnp.config import Config
+from ffnp.errors import InputError
+
+DATASETS = ("mnist", "fashion-mnist", "cifar10")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: a method, and the paper's test error of it in %, by data set."""
+
+    name: str
+    title: str
+    options: dict[str, Any]
+    paper: dict[str, float] = field(default_factory=dict)
+
+
+def _paper(*errors: float) -> dict[str, float]:
+    return dict(zip(DATASETS, errors, strict=True))
+
+
+# Lorberbom et al., arXiv 2305.12393, table 1 and, for entropy, the text of its experiments.
+ROWS = {
+    row.name: row
+    for row in (
+        Row("backprop-pairwise", "backprop pairwise, network",
+            {"method": "backprop-pairwise"}, _paper(2.0, 10.7, 45.4)),
+        Row("backprop-label", "backprop label, network",
+            {"method": "backprop-label"}, _paper(1.5, 10.7, 45.9)),
+        Row("ff-layer", "FF, layer",
+            {"method": "ff", "schedule": "layer"}, _paper(3.3, 13.2, 54.2)),
+        Row("ff-network", "FF, network", {"method": "ff"}, _paper(3.4, 13.6, 53.7)),
+        Row("previous-layer", "collaborative, gamma previous, layer",
+            {"gamma": "previous", "schedule": "layer"}, _paper(2.2, 11.6, 53.2)),
+        Row("previous-network", "collaborative, gamma previous, network",
+            {"gamma": "previous"}, _paper(2.2, 11.6, 51.6)),
+        Row("others-network", "collaborative, gamma others, network",
+            {"gamma": "others"}, _paper(2.1, 12.0, 52.7)),
+        Row("entropy-layer", "entropy, FF, layer",
+            {"method": "ff", "schedule": "layer", "objective": "entropy"},
+            {"fashion-mnist": 13.7}),
+        Row("entropy-others", "entropy, collaborative, network",
+            {"gamma": "others", "objective": "entropy"}, {"fashion-mnist": 12.9}),
+        Row("softmax-ff", "softmax over labels, FF, network (ours)",
+            {"method": "ff", "objective": "softmax"}),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table or figure: its rows, its data sets, and what its runs record."""
+
+    rows: tuple[str, ...]
+    datasets: tuple[str, ...] = DATASETS
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+TARGETS = {
+    "table1": Target(
+        ("backprop-pairwise", "backprop-label", "ff-layer", "ff-network", "previous-layer",
+         "previous-network", "others-network", "softmax-ff"),
+    ),
+    "figure2": Target(("ff-network", "others-network")),
+    "figure4": Target(
+        ("ff-network", "others-network", "backprop-pairwise", "backprop-label"),
+        ("mnist",),
+        {"evaluate_every": 1, "analyse_every": 1},  # the latter not for the baselines
+    ),
+    "entropy": Target(("entropy-layer", "entropy-others"), ("fashion-mnist",)),
+}  # fmt: skip
+
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "paper": {"epochs": 150, "lr_schedule": "constant"},
+    "fast": {"epochs": 40, "lr_schedule": "linear"},
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: a row of a table, on one data set, with one seed."""
+
+    row: str
+    config: Config
+
+    @property
+    def name(self) -> str:
+        """A name of its own among the tasks of a target."""
+        return f"{self.config.dataset}-{self.row}-{self.config.seed}"
+
+
+def expand(
+    target: str,
+    base: Config,
+    datasets: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    seeds: int = 5,
+) -> list[Task]:
+    """The runs of a table or figure, seed by seed.
+
+    Parameters
+    ----------
+    target : str
+        A key of `TARGETS`.
+    base : Config
+        What all runs share.
+    datasets, rows : sequences of str
+        Some of the target's (default: all).
+    seeds : int
+        Seeds 0..seeds - 1.
+
+    Raises
+    ------
+    InputError
+        If the target, a data set or a row is unknown.
+    """
+    chosen = TARGETS[target]
+    for given, known, what in (
+        (datasets, DATASETS, "data set"),
+        (rows, tuple(ROWS), "method"),
+    ):
+        for name in given:
+            if name not in known:
+                raise InputError(f"unknown {what} '{name}': choose {', '.join(known)}")
+    return [
+        Task(row, replace(base, dataset=dataset, seed=seed, **_options(chosen, row)))
+        for seed in range(seeds)  # outermost: a table of one seed is there first
+        for dataset in datasets or chosen.datasets
+        for row in rows or chosen.rows
+    ]
+
+
+def _options(target: Target, row: str) -> dict[str, Any]:
+    options = ROWS[row].options | target.options
+    if options.get("method", "").startswith("backprop"):
+        options = {name: value for name, value in options.items() if name != "analyse_every"}
+    return options

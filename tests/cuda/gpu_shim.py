@@ -1,0 +1,72 @@
+"""Builds CUDA source with g++ and the shim, and launches its kernels on NumPy arrays."""
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+SHIM = Path(__file__).parent / "shim" / "shim.h"
+ORDERS = ("forward", "reverse", "random")
+FLAGS = ["-std=c++17", "-O1", "-g1", "-shared", "-fPIC", "-ffp-contract=off", "-w"]
+FLAGS += ["-U_FORTIFY_SOURCE"]  # its longjmp takes a switch of stacks for an attack
+SANITIZE = "FFNP_SHIM_SANITIZE"  # set: build with AddressSanitizer
+
+
+class ShimError(RuntimeError):
+    """The kernel did what CUDA leaves undefined."""
+
+
+def compiler():
+    """The path of g++, or None."""
+    return shutil.which("g++")
+
+
+def sanitizer():
+    """The path of AddressSanitizer's library, to be loaded before all others; or None."""
+    command = [compiler(), "-print-file-name=libasan.so"]
+    path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return path if os.path.isabs(path) else None
+
+
+@cache
+def build(source, options):
+    """A library with the kernels of a source text; `options` as for NVRTC."""
+    names = re.findall(r"^KERNEL (\w+)\(", source, re.MULTILINE)
+    with tempfile.TemporaryDirectory() as folder:
+        kernels, unit, library = (Path(folder) / name for name in ("k.cu", "unit.cpp", "k.so"))
+        kernels.write_text(source)
+        exports = "\n".join(f"EXPORT({name})" for name in names)
+        # in a namespace without a name, templates' shared memory is this file's own
+        unit.write_text(f'#include "{SHIM}"\nnamespace {{\n#include "{kernels}"\n}}\n{exports}\n')
+        extra = ["-fsanitize=address"] if os.environ.get(SANITIZE) else []
+        command = [compiler(), *FLAGS, *extra, *options, "-o", str(library), str(unit)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise ShimError(done.stderr)
+        return ctypes.CDLL(str(library))
+
+
+def launch(library, name, grid, block, arguments, order="forward"):
+    """Run a kernel; `arguments` are NumPy arrays and scalars, `grid` and `block` up to 3 long."""
+    function = getattr(library, f"launch_{name}")
+    function.restype = ctypes.c_char_p
+    values = [pointer_bytes(argument) for argument in arguments]
+    pointers = (ctypes.c_void_p * len(values))(*map(ctypes.addressof, values))
+    sizes = [(ctypes.c_uint * 3)(*size, *[1] * (3 - len(size))) for size in (grid, block)]
+    error = function(*sizes, pointers, order.encode())
+    if error:
+        raise ShimError(f"{name}: {error.decode()}")
+
+
+def pointer_bytes(argument):
+    """The bytes that a kernel sees of an argument."""
+    if isinstance(argument, np.ndarray):
+        argument = np.uintp(argument.ctypes.data)
+    data = argument.tobytes()
+    return (ctypes.c_char * len(data)).from_buffer_copy(data)

@@ -1,0 +1,274 @@
+"""Arguments for every method of a backend, of many sizes, and the comparison with the reference."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from itertools import product
+
+import numpy as np
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.backends import Backend
+from ffnp.backends.activity import Activity
+from ffnp.collaboration import GAMMAS, LayerObjective
+from ffnp.data.scaling import Scaling
+from ffnp.labels import candidate_labels
+from ffnp.objectives import OBJECTIVES
+
+CLASSES = 11
+SIZES = [(1, 1, 1), (31, 1, 31), (16, 2, 32), (33, 3, 33), (7, 10, 127), (2, 2, 129)]  # (N, R, H)
+LENGTHS = [1, 31, 32, 33, 127, 129, 1000]
+
+
+@dataclass
+class Case:
+    """One call of a method.
+
+    Attributes
+    ----------
+    arguments : dict
+        By name, with NumPy arrays.
+    written : tuple of str
+        The arguments that change.
+    undefined : tuple of str
+        Those that may hold anything afterwards.
+    scales : dict of str to float
+        What the entries of an array are differences of, where that is larger than they are.
+    """
+
+    arguments: dict
+    written: tuple
+    undefined: tuple = ()
+    scales: dict = field(default_factory=dict)
+
+
+def check(backend, method, case, tolerances):
+    """Compare one call with the reference in float64: what is `written`; the rest is untouched."""
+    expected = {name: mapped(doubled, argument) for name, argument in case.arguments.items()}
+    getattr(Backend(), method)(**expected)
+    got = {name: mapped(backend.to_device, argument) for name, argument in case.arguments.items()}
+    getattr(backend, method)(**got)
+    dtypes = {a.dtype for name in case.written for a in arrays(case.arguments[name]).values()}
+    tolerance = max(tolerances[dtype] for dtype in dtypes)
+    for name in case.arguments.keys() - set(case.undefined):
+        for part, given in arrays(case.arguments[name]).items():
+            have = backend.to_host(arrays(got[name])[part])
+            want = arrays(expected[name])[part]
+            where = f"{method}: {name} {part} {given.shape}"
+            assert (have.dtype, have.shape) == (given.dtype, given.shape), where
+            if name in case.written:
+                scale = max(np.abs(want).max(), case.scales.get(name, 0))
+                np.testing.assert_allclose(have, want, 0, tolerance * scale, err_msg=where)
+            else:
+                np.testing.assert_array_equal(have, given, err_msg=where)
+
+
+def doubled(array):
+    """A float64 copy of a float array; a copy of any other."""
+    return array.astype(np.float64) if array.dtype.kind == "f" else array.copy()
+
+
+def mapped(function, argument):
+    """An argument with its arrays mapped."""
+    if isinstance(argument, Activity):
+        return Activity(
+            **{
+                f.name: None if value is None else function(value)
+                for f in fields(argument)
+                for value in [getattr(argument, f.name)]
+            }
+        )
+    return function(argument) if isinstance(argument, np.ndarray) else argument
+
+
+def arrays(argument):
+    """The arrays of an argument, by name; of a number there is none."""
+    if isinstance(argument, Activity):
+        named = {f.name: getattr(argument, f.name) for f in fields(argument)}
+    else:
+        named = {"": argument}
+    return {name: array for name, array in named.items() if hasattr(array, "dtype")}
+
+
+def blank(*shape, dtype):
+    """An output: whatever is not written stays NaN."""
+    return np.full(shape, np.nan, dtype)
+
+
+def activity(random, n, r, h, dtype, slope):
+    a = np.maximum(random.normal(size=(n, r, h)), 0).astype(dtype)
+    kept = random.normal(size=a.shape).astype(dtype) if slope else None
+    return Activity(a, kept, *(random.random((n, r)).astype(dtype) for _ in range(2)))
+
+
+def blank_activity(n, r, h, dtype, slope):
+    kept = blank(n, r, h, dtype=dtype) if slope else None
+    outputs = (blank(n, r, dtype=dtype) for _ in range(2))
+    return Activity(blank(n, r, h, dtype=dtype), kept, *outputs)
+
+
+def some_bias(random, h, dtype):
+    """Away from 0 where it is alone: the reciprocal length of a tiny number is all rounding."""
+    return (random.normal(size=h) + (4 if h == 1 else 0)).astype(dtype)
+
+
+def some_labels(random, n, r):
+    return candidate_labels(random.integers(0, CLASSES, n), CLASSES, r, random)
+
+
+def standardise(random, dtype) -> Iterator[Case]:
+    for pixels, kind, length in product([1, 31, 127, 129], ["slice", "index"], [None, 10.0]):
+        for images in (np.uint8, np.float32, np.float64):
+            arguments = {
+                "images": random.integers(0, 256, (9, pixels)).astype(images),
+                "rows": slice(2, 9) if kind == "slice" else random.permutation(9)[:7],
+                "scaling": Scaling(33.3, 78.6, length),
+                "out": blank(7, pixels, dtype=dtype),
+            }
+            yield Case(arguments, ("out",))
+
+
+def matmul(random, dtype) -> Iterator[Case]:
+    for transposed, (n, k, m) in product([False, True], [(1, 1, 1), (33, 20, 129)]):
+        a = random.normal(size=(k, n) if transposed else (n, k)).astype(dtype)
+        arguments = {
+            "a": a.T if transposed else a,
+            "b": random.normal(size=(k, m)).astype(dtype),
+            "out": blank(n, m, dtype=dtype),
+        }
+        yield Case(arguments, ("out",))
+
+
+def activate_labelled(random, dtype) -> Iterator[Case]:
+    for (n, r, h), name, kept in product(SIZES, ACTIVATIONS, [True, False]):
+        arguments = {
+            "product": random.normal(size=(n, h)).astype(dtype),
+            "label_weights": random.normal(size=(CLASSES, h)).astype(dtype),
+            "labels": some_labels(random, n, r),
+            "label_scale": 3.0,
+            "bias": some_bias(random, h, dtype),
+            "activation": ACTIVATIONS[name],
+            "out": blank_activity(n, r, h, dtype, kept),
+        }
+        yield Case(arguments, ("out",), scales={"out": 1})  # sigmoid' = a - a^2
+
+
+def activate(random, dtype) -> Iterator[Case]:
+    for (n, r, h), name, kept in product(SIZES, ACTIVATIONS, [True, False]):
+        out = blank_activity(n, r, h, dtype, kept)
+        out.values[...] = random.normal(size=out.values.shape)
+        arguments = {
+            "scale": random.random((n, r)).astype(dtype),
+            "bias": some_bias(random, h, dtype),
+            "activation": ACTIVATIONS[name],
+            "out": out,
+        }
+        yield Case(arguments, ("out",), scales={"out": 1})
+
+
+def evaluate(random, dtype) -> Iterator[Case]:
+    for name, gamma, layers in product(OBJECTIVES, GAMMAS, [1, 3]):
+        for n, r in [(1, 2), (31, 3), (257, 2), (7, 10)]:
+            goodness = (20 * random.random((layers, n, r))).astype(dtype)
+            arguments = {
+                "objective": LayerObjective(OBJECTIVES[name](20.0, 0.7), gamma),
+                "goodness": goodness,
+                "out_coefficients": blank(layers, n, r, dtype=dtype),
+                "out_totals": np.arange(layers + 1.0),
+            }
+            # sigmoids are differences of numbers near 1, entropies of numbers near h log h
+            scales = {"out_coefficients": 1 / n, "out_totals": goodness.sum() / r}
+            yield Case(arguments, ("out_coefficients", "out_totals"), scales=scales)
+
+
+def delta(random, dtype) -> Iterator[Case]:
+    for (n, r, h), slope in product(SIZES, [False, True]):
+        arguments = {
+            "coefficients": random.normal(size=(n, r)).astype(dtype),
+            "scale": random.random((n, r)).astype(dtype),
+            "activity": activity(random, n, r, h, dtype, slope),
+            "out_d_bias": blank(h, dtype=dtype),
+        }
+        yield Case(arguments, ("activity", "out_d_bias"))
+
+
+def labelled_outputs(random, n, r, h, dtype):
+    return {
+        "labels": some_labels(random, n, r),
+        "label_scale": 3.0,
+        "out_sum": blank(n, h, dtype=dtype),
+        "out_d_label_weights": blank(CLASSES, h, dtype=dtype),
+        "out_d_bias": blank(h, dtype=dtype),
+    }
+
+
+REDUCED = ("out_sum", "out_d_label_weights", "out_d_bias")
+
+
+def delta_labelled(random, dtype) -> Iterator[Case]:
+    for (n, r, h), slope in product(SIZES, [False, True]):
+        arguments = {
+            "coefficients": random.normal(size=(n, r)).astype(dtype),
+            "activity": activity(random, n, r, h, dtype, slope),
+            **labelled_outputs(random, n, r, h, dtype),
+        }
+        yield Case(arguments, REDUCED, undefined=("activity",))
+
+
+def reduce_labelled(random, dtype) -> Iterator[Case]:
+    for n, r, h in SIZES:
+        arguments = {
+            "d_z": random.normal(size=(n, r, h)).astype(dtype),
+            **labelled_outputs(random, n, r, h, dtype),
+        }
+        yield Case(arguments, REDUCED)
+
+
+def backpropagate(random, dtype) -> Iterator[Case]:
+    for (n, r, h), slope in product(SIZES, [False, True]):
+        arguments = {
+            "d_values": random.normal(size=(n, r, h)).astype(dtype),
+            "activity": activity(random, n, r, h, dtype, slope),
+            "out_d_bias": blank(h, dtype=dtype),
+        }
+        yield Case(arguments, ("activity", "out_d_bias"))
+
+
+def cross_entropy(random, dtype) -> Iterator[Case]:
+    for n in (1, 31, 32, 257):
+        arguments = {
+            "logits": random.normal(size=(n, CLASSES)).astype(dtype),
+            "bias": random.normal(size=CLASSES).astype(dtype),
+            "labels": random.integers(0, CLASSES, n).astype(np.int32),
+            "out_totals": np.arange(2.0),
+            "out_d_bias": blank(CLASSES, dtype=dtype),
+        }
+        yield Case(arguments, ("logits", "out_totals", "out_d_bias"))
+
+
+def adam(random, dtype) -> Iterator[Case]:
+    for length in LENGTHS:
+        weights, gradient, mean, variance = random.normal(size=(4, length)).astype(dtype)
+        arguments = {
+            "weights": weights, "gradient": gradient, "mean": mean, "variance": variance**2,
+            "step": 3, "lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
+        }  # fmt: skip
+        yield Case(arguments, ("weights", "mean", "variance"))
+
+
+def sgd(random, dtype) -> Iterator[Case]:
+    for length in LENGTHS:
+        weights, gradient, velocity = random.normal(size=(3, length)).astype(dtype)
+        arguments = {
+            "weights": weights, "gradient": gradient, "velocity": velocity,
+            "lr": 1e-2, "momentum": 0.9,
+        }  # fmt: skip
+        yield Case(arguments, ("weights", "velocity"))
+
+
+CASES = {
+    cases.__name__: cases
+    for cases in (
+        standardise, matmul, activate_labelled, activate, evaluate, delta, delta_labelled,
+        reduce_labelled, backpropagate, cross_entropy, adam, sgd,
+    )
+}  # fmt: skip

@@ -1,0 +1,136 @@
+"""Every kernel, run on the CPU by the shim, against the readable reference."""
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gpu_shim
+import numpy as np
+import pytest
+from kernel_cases import CASES, activity, arrays, check, mapped
+
+from ffnp.activations import ACTIVATIONS
+from ffnp.backends import Backend
+from ffnp.backends.cupy_backend import kernels_source
+from ffnp.backends.launching import declarations
+
+TOLERANCES = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-14}  # of an array's largest
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("order", gpu_shim.ORDERS)
+@pytest.mark.parametrize("method", CASES)
+def test_agrees_with_the_reference(backend, cupy, random, dtype, method, order):
+    cupy.DEVICE.order = order
+    for case in CASES[method](random, dtype):
+        check(backend, method, case, TOLERANCES)
+
+
+@pytest.mark.parametrize("method", CASES)
+def test_is_one_device_operation_and_nothing_else(backend, cupy, random, dtype, method):
+    case = next(CASES[method](random, dtype))
+    arguments = {name: mapped(backend.to_device, value) for name, value in case.arguments.items()}
+    with cupy.steady_state():
+        getattr(backend, method)(**arguments)
+    assert len(cupy.DEVICE.operations) == 1
+
+
+def test_every_kernel_and_every_method_has_cases(backend, cupy, random, dtype):
+    for method, cases in CASES.items():
+        for case in cases(random, dtype):
+            arguments = {k: mapped(backend.to_device, v) for k, v in case.arguments.items()}
+            getattr(backend, method)(**arguments)
+    launched = {operation.name for operation in cupy.DEVICE.operations} - {"matmul"}
+    assert launched == set(declarations(kernels_source()))
+    methods = {name for name, _ in inspect.getmembers(Backend, inspect.isfunction)}
+    assert {m for m in methods if m[0] != "_"} == {*CASES, "empty", "zeros", "to_device", "to_host"}
+
+
+def test_no_access_outside_an_array():
+    """A dozen cases of each method under AddressSanitizer, in a process of their own."""
+    if gpu_shim.compiler() is None:
+        pytest.skip("g++ is not installed")
+    library = gpu_shim.sanitizer()
+    if library is None:
+        pytest.skip("g++ has no AddressSanitizer")
+    folder = Path(__file__).parent
+    code = "from test_cuda_kernels import check_dozens; check_dozens()"
+    environment = {
+        "LD_PRELOAD": library,
+        "ASAN_OPTIONS": "detect_leaks=0",
+        gpu_shim.SANITIZE: "1",
+        "PYTHONPATH": str(folder),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+
+
+def check_dozens():
+    """About a dozen cases of each method in float32, in one order of threads."""
+    import strict_cupy
+
+    sys.modules["cupy"] = strict_cupy
+    from ffnp.backends.cupy_backend import CupyBackend
+
+    backend, random = CupyBackend(), np.random.default_rng(0)
+    for method, cases in CASES.items():
+        every = list(cases(random, np.dtype(np.float32)))
+        for case in every[:: len(every) // 12 | 1]:  # odd: it meets all sizes
+            check(backend, method, case, TOLERANCES)
+
+
+def test_two_runs_give_the_same_bits_in_any_order_of_threads(backend, cupy, random):
+    for method in ("delta_labelled", "cross_entropy", "evaluate"):
+        *_, case = CASES[method](random, np.dtype(np.float32))
+        results = set()
+        for order in gpu_shim.ORDERS:
+            cupy.DEVICE.order = order
+            got = {name: mapped(backend.to_device, v) for name, v in case.arguments.items()}
+            getattr(backend, method)(**got)
+            written = [a for name in case.written for a in arrays(got[name]).values()]
+            results.add(b"".join(backend.to_host(array).tobytes() for array in written))
+        assert len(results) == 1, method
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_passed_on(backend, random, value, name):
+    values = np.ones((2, 2, 33), np.float32)
+    values[1, 1, 7] = value
+    out = mapped(backend.to_device, activity(random, 2, 2, 33, np.dtype(np.float32), False))
+    out.values[...] = backend.to_device(values)
+    ones, zeros = np.ones((2, 2), np.float32), np.zeros(33, np.float32)
+    activation = ACTIVATIONS[name]
+    backend.activate(backend.to_device(ones), backend.to_device(zeros), activation, out)
+    with np.errstate(invalid="ignore"):
+        expected = activation.value(values[1, 1, 7])
+    np.testing.assert_allclose(backend.to_host(out.values)[1, 1, 7], expected)
+    assert np.isfinite(backend.to_host(out.goodness)).sum() == 3 + np.isfinite(expected)
+
+
+def test_large_preactivations_do_not_overflow(backend, random, dtype):
+    values = np.array([-1e4, -100, -1e-3, 0, 1e-3, 100, 1e4], dtype).reshape(1, 1, 7)
+    for activation in ACTIVATIONS.values():
+        out = mapped(backend.to_device, activity(random, 1, 1, 7, dtype, True))
+        out.values[...] = backend.to_device(values)
+        one, zeros = (backend.to_device(np.array(x, dtype)) for x in ([[1]], [0] * 7))
+        backend.activate(one, zeros, activation, out)
+        for have, function in ((out.values, activation.value), (out.slope, activation.slope)):
+            rtol = TOLERANCES[dtype]
+            np.testing.assert_allclose(backend.to_host(have), function(values), rtol, rtol)

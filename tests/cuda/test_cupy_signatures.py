@@ -1,0 +1,30 @@
+"""The stand-in takes nothing that CuPy does not, by CuPy's own parameter lists."""
+
+import inspect
+import json
+
+import cupy_signatures
+import pytest
+import strict_cupy
+
+MISSING = "CuPy is not installed: pip install 'ffnp[cuda-check]'"
+
+
+def test_the_record_is_of_the_installed_cupy():
+    cupy = pytest.importorskip("cupy", reason=MISSING)
+    assert cupy_signatures.record(cupy) == json.loads(cupy_signatures.RECORD.read_text())
+
+
+@pytest.mark.parametrize("name", cupy_signatures.NAMES)
+def test_the_stand_in_takes_a_part_of_the_parameters(name):
+    known = json.loads(cupy_signatures.RECORD.read_text())[name]
+    taken = inspect.signature(cupy_signatures.find(strict_cupy, name)).parameters.values()
+    if "*args" in known:  # a ufunc: operands by position
+        taken = [p for p in taken if p.kind is not inspect.Parameter.POSITIONAL_ONLY]
+    names = {p.name for p in taken if p.kind is not inspect.Parameter.VAR_POSITIONAL}
+    assert names - {"self"} <= set(known)
+
+
+@pytest.mark.parametrize("name", ["dtype", "shape", "strides", "ndim", "size", "flags", "T"])
+def test_attributes_of_arrays_exist(name):
+    assert hasattr(pytest.importorskip("cupy", reason=MISSING).ndarray, name)

@@ -1,0 +1,240 @@
+"""The whole path on the stand-in: real MNIST rows trained, evaluated, stopped and resumed."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import launch_table
+import numpy as np
+import pytest
+
+from ffnp import Config, gradcheck, load
+from ffnp.analysis import analyse
+from ffnp.backends import Backend
+from ffnp.errors import InputError, TrainingError
+from ffnp.evaluation import scores
+from ffnp.experiment import resume, train
+from ffnp.gradcheck.cases import name_of
+from ffnp.model import DataDescription, Model
+from ffnp.objectives import OBJECTIVES
+from ffnp.runs import Run
+from ffnp.training import Trainer
+from ffnp_cli.main import main
+
+SMALL = Config(
+    limit_train=110, limit_test=60, hidden=(32, 24, 16), epochs=2, batch_size=40, lr=0.003,
+    backend="cupy",
+)  # fmt: skip
+VARIANTS = {
+    **{gamma: {"gamma": gamma} for gamma in ("others", "previous", "next")},
+    **{objective: {"objective": objective} for objective in OBJECTIVES if objective != "sigmoid"},
+    "ff": {"method": "ff"},
+    "backprop-label": {"method": "backprop-label"},
+    "backprop-label gelu": {"method": "backprop-label", "activation": "gelu"},
+    "backprop-pairwise": {"method": "backprop-pairwise"},
+    "three labels": {"labels": 3},
+    "sgd": {"optimizer": "sgd", "lr": 0.01},
+    "layer": {"schedule": "layer", "gamma": "previous", "epochs": 1},
+    "sequential": {"update": "sequential"},
+    "gelu": {"activation": "gelu"},
+    "raw": {"scaling": "raw"},
+}
+
+
+class StrictTrainer(Trainer):
+    """Refuses allocation, host copies and waiting in every step but the first of its size."""
+
+    def _step(self, order, labels):
+        import strict_cupy
+
+        known = len(self._buffers)
+        last = self.position.batch + 1 == self.batches  # smaller than the others
+        if known > last:
+            with strict_cupy.steady_state():
+                super()._step(order, labels)
+        else:
+            super()._step(order, labels)
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load("mnist")
+
+
+def trained(config, mnist, backend, trainer=Trainer):
+    """Weights before and after a training, by name, and the model."""
+    dataset = mnist.limited(config.limit_train, config.limit_test)
+    model = Model.create(config, DataDescription.of(dataset, config), backend)
+    before = {name: np.copy(tensor) for name, tensor in model.weights().items()}
+    for _ in trainer(model, dataset.train).run():
+        pass
+    return before, model.weights(), model
+
+
+def trained_alike(config, mnist, got):
+    """Compare weights with the reference's in float64.
+
+    Adam turns the rounding of a gradient near 0 into a step of any size; so the measure is the
+    reference's own error in float32, and how far the tensor has moved.
+    """
+    double = replace(config, dtype="float64")
+    before, exact, _ = trained(double, mnist, Backend())
+    _, same, _ = trained(config, mnist, Backend())
+    rounding = {"float32": 1e-5, "float64": 1e-10}[config.dtype]
+    for name, want in exact.items():
+        noise, moved = (np.linalg.norm(w - want) for w in (same[name], before[name]))
+        assert np.linalg.norm(got[name] - want) <= 3 * noise + rounding * moved, name
+        assert got[name].dtype == config.dtype
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_training_agrees_with_the_reference(backend, cupy, mnist, variant, dtype):
+    config = replace(SMALL, dtype=dtype, **VARIANTS[variant])
+    _, got, _ = trained(config, mnist, backend, StrictTrainer)
+    trained_alike(config, mnist, got)
+    other = {"float32": "float64", "float64": "float32"}[dtype]
+    for operation in cupy.DEVICE.operations:
+        totals = dtype == "float32" and operation.name.startswith(("evaluate_", "cross_"))
+        assert operation.dtypes.count(np.dtype(other)) == totals, operation
+
+
+def test_operations_of_a_step_of_the_papers_network(backend, cupy):
+    operations = launch_table.operations_of_a_step(backend)
+    assert [operation.name for operation in operations] == [
+        "standardise_uint8",
+        "matmul", "activate_labelled",
+        "matmul", "activate",
+        "matmul", "activate",
+        "evaluate_sigmoid",
+        "delta", "matmul",
+        "delta", "matmul",
+        "reduce_labelled", "matmul",
+        "adam",
+    ]  # fmt: skip
+
+
+def test_the_table_in_the_documentation_is_the_one_counted(backend, cupy):
+    path = Path(__file__).parents[2] / "docs" / "gpu.md"
+    assert launch_table.table(launch_table.operations_of_a_step(backend)) in path.read_text()
+
+
+def test_images_are_uploaded_once_and_order_and_labels_once_an_epoch(backend, cupy, mnist):
+    dataset = mnist.limited(110, 10)
+    model = Model.create(SMALL, DataDescription.of(dataset, SMALL), backend)
+    cupy.DEVICE.uploads.clear()
+    trainer = StrictTrainer(model, dataset.train)
+    for _ in trainer.run():
+        pass
+    large = [(str(dtype), size) for dtype, size in cupy.DEVICE.uploads if size > 100]
+    epoch = [("int64", 110 * 8), ("int32", 110 * 2 * 4)]
+    assert [upload for upload in large if upload[0] != "float32"] == [
+        ("uint8", 110 * 784), *epoch, *epoch,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["collab", "backprop-label", "backprop-pairwise"])
+def test_scores_and_analysis_agree(backend, mnist, method):
+    dataset, config = mnist.limited(50, 30), replace(SMALL, method=method)
+    data = DataDescription.of(dataset, config)
+    got, expected = (Model.create(config, data, each) for each in (backend, Backend()))
+    for have, want in zip(*(scores(m, dataset.test.images) for m in (got, expected)), strict=True):
+        np.testing.assert_allclose(have, want, rtol=1e-4)
+    if method == "collab":
+        have, want = (analyse(model, dataset.test) for model in (got, expected))
+        np.testing.assert_allclose(have.entropy_all.total, want.entropy_all.total, rtol=1e-4)
+
+
+@pytest.mark.parametrize("case", gradcheck.cases()[::25], ids=lambda case: "-".join(name_of(case)))
+def test_gradients_match_finite_differences(backend, case):
+    failed = [result for result in gradcheck.check(case, backend) if not result.passed]
+    assert failed == []
+
+
+def test_images_that_do_not_fit_the_gpu_are_refused_in_one_line(backend, cupy, monkeypatch):
+    def asarray(a):
+        raise MemoryError("Out of memory allocating 1,000,000 bytes")  # CuPy's is one, too
+
+    monkeypatch.setattr(cupy, "asarray", asarray)
+    with pytest.raises(InputError, match="no room for 1 MB more: use fewer rows"):
+        backend.to_device(np.zeros(10**6, np.uint8))
+
+
+# --- the commands, and runs that change their backend ----------------------------------------
+
+
+class StopAfter:
+    """Asks to stop after so many batches."""
+
+    def __init__(self, batches):
+        self.left = batches
+
+    def start(self, trainer):
+        pass
+
+    def batch(self, trainer):
+        self.left -= 1
+        return self.left == 0
+
+    def epoch(self, record):
+        pass
+
+
+@pytest.fixture
+def ffnp(cupy, monkeypatch, capsys):
+    """Run a command in this process: its exit status and stdout."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ffnp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        assert stopped.value.code == 0, captured.err
+        return captured.out
+
+    return run
+
+
+def test_commands(ffnp, tmp_path):
+    small = "--limit-train 400 --limit-test 60 --hidden 60,40 --epochs 4 --batch-size 20".split()
+    small += ["--lr", 0.003]
+    runs = {name: tmp_path / name for name in ("cupy", "reference")}
+    printed = {
+        name: json.loads(ffnp("train", *small, "--backend", name, "--out", run, "--json"))
+        for name, run in runs.items()
+    }
+    assert printed["cupy"]["backend"] == "cupy"
+    assert printed["cupy"]["test_error"] == printed["reference"]["test_error"]
+    assert printed["cupy"]["test_error"]["all"] < 50
+    for name in runs:  # each run evaluated and used by the other backend
+        other = {"cupy": "reference", "reference": "cupy"}[name]
+        found = json.loads(ffnp("evaluate", runs[name], "--backend", other, "--json"))
+        assert found["test_error"] == printed[name]["test_error"]
+    np.save(tmp_path / "images.npy", load("mnist").test.images[:5])
+    predicted = {
+        name: json.loads(
+            ffnp("predict", runs["cupy"], tmp_path / "images.npy", "--backend", name, "--json")
+        )
+        for name in runs
+    }
+    print(predicted["cupy"])
+    assert "cupy: available" in ffnp("info")
+
+
+@pytest.mark.parametrize(("first", "second"), [("cupy", "reference"), ("reference", "cupy")])
+def test_a_run_is_resumed_on_the_other_backend(cupy, mnist, tmp_path, first, second):
+    config = replace(SMALL, backend=first)
+    with pytest.raises(TrainingError, match="--resume"):
+        train(config, tmp_path / "run", StopAfter(4))
+    resume(tmp_path / "run", backend=second)
+    trained_alike(config, mnist, Run(tmp_path / "run").model(Backend()).weights())
+
+
+def test_a_resumed_run_ends_with_the_same_bits(cupy, tmp_path):
+    train(SMALL, tmp_path / "whole")
+    with pytest.raises(TrainingError, match="--resume"):
+        train(SMALL, tmp_path / "run", StopAfter(4))
+    resume(tmp_path / "run")
+    model = "model.safetensors"
+    assert (tmp_path / "run" / model).read_bytes() == (tmp_path / "whole" / model).read_bytes()
