@@ -7,6 +7,7 @@ import click
 from ffnp.errors import FFNPError
 
 from .analyse import analyse
+from .bench import bench
 from .data import data
 from .evaluate import evaluate
 from .gradcheck import gradcheck
@@ -23,7 +24,7 @@ def cli() -> None:
     """Forward-Forward learning with layer collaboration."""
 
 
-for command in (train, evaluate, predict, analyse, plot, reproduce, gradcheck, data, info):
+for command in (train, evaluate, predict, analyse, plot, reproduce, gradcheck, bench, data, info):
     cli.add_command(command)
 
 

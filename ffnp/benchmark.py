@@ -1,4 +1,4 @@
-"""How close a training step comes to its matrix products alone."""
+"""How close a training step and prediction come to their matrix products alone."""
 
 import os
 import platform
@@ -45,10 +45,18 @@ class Shapes:
 
     @property
     def flop(self) -> int:
-        """Floating-point operations of a step's matrix products."""
+        """Floating-point operations of a training step's matrix products."""
+        return 2 * self._forward(self.rows)
+
+    @property
+    def sweep_flop(self) -> int:
+        """Floating-point operations of predicting a batch: all labels, forward only."""
+        return self._forward(self.classes)
+
+    def _forward(self, rows: int) -> int:
         first = 2 * self.batch * self.pixels * self.hidden[0]
         pairs = zip(self.hidden[:-1], self.hidden[1:], strict=True)
-        return 2 * first + 2 * sum(2 * self.batch * self.rows * i * o for i, o in pairs)
+        return first + sum(2 * self.batch * rows * i * o for i, o in pairs)
 
 
 class Step:
@@ -95,6 +103,29 @@ class Step:
         self.optimizer.step(1e-3)
 
 
+class Sweep:
+    """Prediction of one batch by all its labels, repeated by calling it.
+
+    Parameters
+    ----------
+    step : Step
+        Whose network and images are used.
+    """
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._size = len(step.batch.x)
+        self._batch = step.method.scoring_batch(self._size)
+
+    def __call__(self) -> None:
+        """Score every label of the first images, as `ffnp.evaluation.sweep` does."""
+        step = self._step
+        step.method.parameters.backend.standardise(
+            step.images, slice(0, self._size), step.scaling, out=self._batch.x
+        )
+        step.method.forward(self._batch)
+
+
 def products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
     """The matrix products of a step alone, on arrays of their own: the floor."""
     random = np.random.default_rng(0)
@@ -117,6 +148,24 @@ def products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable
         for i in reversed(range(len(later))):
             matmul(values[i].T, values[i + 1], out=d_later[i])
         matmul(x.T, product, out=d_first)
+
+    return floor
+
+
+def sweep_products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
+    """The matrix products of predicting a batch alone."""
+    rows = shapes.batch * shapes.classes
+    x = backend.to_device(np.ones((shapes.batch, shapes.pixels), dtype))
+    first = backend.to_device(np.ones((shapes.pixels, shapes.hidden[0]), dtype))
+    product = backend.empty((shapes.batch, shapes.hidden[0]), dtype)
+    values = [backend.to_device(np.ones((rows, width), dtype)) for width in shapes.hidden]
+    pairs = zip(shapes.hidden[:-1], shapes.hidden[1:], strict=True)
+    later = [backend.to_device(np.full(pair, 1 / pair[0], dtype)) for pair in pairs]
+
+    def floor() -> None:
+        backend.matmul(x, first, out=product)
+        for i, weights in enumerate(later):
+            backend.matmul(values[i], weights, out=values[i + 1])
 
     return floor
 
@@ -146,7 +195,7 @@ def interleaved(functions: Mapping[str, Callable[[], None]], rounds: int) -> dic
 def compare(
     names: Sequence[str], shapes: Shapes, dtype: np.dtype[Any], rounds: int
 ) -> dict[str, Any]:
-    """Time a step of each backend against its matrix products alone, after validating it.
+    """Time a step of each CPU backend against its matrix products alone, after validating it.
 
     Returns
     -------
@@ -172,6 +221,49 @@ def compare(
             for name in names
         },
     }
+
+
+def bench(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], rounds: int) -> dict[str, Any]:
+    """Validate a backend, then time its training step and prediction against their floors.
+
+    On a GPU the device's own time is taken, by `cupyx.profiler.benchmark`; on the CPU the four
+    functions are called in turn.
+
+    Returns
+    -------
+    dict
+        For `step` and `prediction` of one batch: `seconds`, `floor_seconds`, `floor_ratio` and
+        `gflops`.
+    """
+    validate(backend, shapes, dtype)
+    step = Step(backend, shapes, dtype)
+    functions: dict[str, Callable[[], None]] = {
+        "step": step,
+        "step_floor": products(backend, shapes, dtype),
+        "prediction": Sweep(step),
+        "prediction_floor": sweep_products(backend, shapes, dtype),
+    }
+    if backend.name == "cupy":
+        seconds = {name: on_device(function, rounds) for name, function in functions.items()}
+    else:
+        seconds = interleaved(functions, rounds)
+    return {
+        name: {
+            "seconds": seconds[name],
+            "floor_seconds": seconds[f"{name}_floor"],
+            "floor_ratio": seconds[f"{name}_floor"] / seconds[name],
+            "gflops": flop / seconds[name] / 1e9,
+        }
+        for name, flop in (("step", shapes.flop), ("prediction", shapes.sweep_flop))
+    }
+
+
+def on_device(function: Callable[[], None], rounds: int) -> float:
+    """Median seconds of a function on the GPU (not yet run on one)."""
+    from cupyx.profiler import benchmark
+
+    times = benchmark(function, n_repeat=rounds, n_warmup=WARM_UP)
+    return float(np.median(times.gpu_times))
 
 
 def machine() -> dict[str, Any]:

@@ -231,3 +231,15 @@ def test_a_signal_stops_with_the_state_saved(tmp_path, number):
     assert out == b""
     assert err.decode().startswith("Error: stopped in epoch ") and err.count(b"\n") == 1
     assert (folder / "state.safetensors").exists()
+
+
+def test_bench_times_a_step_and_prediction_against_their_products(ffnp):
+    status, out, err = ffnp("bench", "--backend", "numpy", "--hidden", "20,10", "--rounds", 2,
+                            "--pixels", 30, "--batch-size", 10, "--json")  # fmt: skip
+    assert status == 0, err
+    found = json.loads(out)
+    for name in ("step", "prediction"):
+        figures = found[name]
+        ratio = figures["floor_seconds"] / figures["seconds"]
+        assert figures["floor_ratio"] == pytest.approx(ratio)
+    assert found["peak_memory_mb"] > 0

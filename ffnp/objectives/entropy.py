@@ -8,7 +8,7 @@ from ffnp.objectives.base import Array
 from ffnp.objectives.softmax import SoftmaxOverLabels
 
 FLOOR = 1e-3  # added to goodness: bounds the slope of its logarithm
-POWER = 8.0  # found on validation rows: docs/objectives/entropy.md
+POWER = 8.0  # chosen on validation rows: docs/objectives/entropy.md
 
 
 @dataclass(frozen=True)

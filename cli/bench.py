@@ -1,0 +1,59 @@
+"""`ffnp bench`: how close a backend comes to its matrix products alone."""
+
+import json
+import resource
+
+import click
+import numpy as np
+
+from ffnp.backends.selection import make_backend
+from ffnp.benchmark import Shapes, machine
+from ffnp.benchmark import bench as measure
+
+from .options import backend_option, device_option, json_option, widths
+
+
+@click.command()
+@backend_option
+@device_option
+@click.option("--hidden", default="500,500,500", type=widths, show_default=True)
+@click.option("--pixels", default=784, show_default=True, help="MNIST 784, CIFAR-10 3072.")
+@click.option("--batch-size", default=200, show_default=True)
+@click.option("--labels", "rows", default=2, show_default=True, help="Label rows in training.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
+@click.option("--rounds", default=200, show_default=True, help="Calls a median is taken of.")
+@json_option
+def bench(
+    backend: str,
+    device: int,
+    hidden: tuple[int, ...],
+    pixels: int,
+    batch_size: int,
+    rows: int,
+    dtype: str,
+    rounds: int,
+    as_json: bool,
+) -> None:
+    """Time a training step and prediction against their matrix products alone.
+
+    The results are validated first. A floor ratio of 1 would be nothing but products.
+
+    \b
+    Example:
+      ffnp bench --backend numba
+    """
+    chosen = make_backend(backend, device)
+    shapes = Shapes(pixels=pixels, rows=rows, batch=batch_size, hidden=hidden)
+    found = measure(chosen, shapes, np.dtype(dtype), rounds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if as_json:
+        head = {"backend": chosen.name, "machine": machine(), "dtype": dtype}
+        click.echo(json.dumps(head | found | {"peak_memory_mb": peak}))
+        return
+    click.echo(f"{chosen.name}, {dtype}, a batch of {batch_size}; peak memory {peak:.0f} MB")
+    click.echo("                  ms    floor ms   floor ratio   GFLOP/s")
+    for name, figures in found.items():
+        click.echo(
+            f"{name:11} {1e3 * figures['seconds']:8.3f} {1e3 * figures['floor_seconds']:11.3f}"
+            f" {figures['floor_ratio']:13.3f} {figures['gflops']:9.0f}"
+        )
