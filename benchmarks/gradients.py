@@ -239,8 +239,8 @@ def main():
         f"{options.activation};\ncomplex step and autograd: the worst over every gamma and "
         f"activation, {'with' if torch else 'without'} PyTorch\n"
     )
-    print(f"{'':18}  {'float64 differences':>21}  {'float32 differences':>21}  complex  autograd")
-    print(f"{'method':18}" + 2 * f"  {'best':>7} {'at step':>13}" + f"  {'step':>7}")
+    print(f"{'':19}  {'float64 differences':>21}  {'float32 differences':>21}  complex  autograd")
+    print(f"{'method':19}" + 2 * f"  {'best':>7} {'at step':>13}" + f"  {'step':>7}")
     references = [by_complex_step, by_autograd][: 1 + torch]
     start, worst, curves, by_method = time.perf_counter(), 0.0, {}, {}
     for case in cases():
@@ -249,7 +249,7 @@ def main():
         shown = [c for c in group if name_of(c)[1] == "others" or c.backpropagates]
         case = next(c for c in shown if c.activation == options.activation)
         curves[name] = {dtype: curve(case, backend, dtype) for dtype in ("float64", "float32")}
-        line = f"{name:18}"
+        line = f"{name:19}"
         for errors in curves[name].values():
             best = errors.argmin()
             line += f"  {errors[best]:7.1e} {STEPS[best]:13.0e}"

@@ -70,7 +70,7 @@ def _table(results: list[Result]) -> str:
     """The largest errors of each method and gamma, over activations and layers."""
     lines = [
         "largest relative error over activations and layers",
-        f"{'method':18}  {'gamma':8}  {'parameters':>10}  {'direction':>9}  {'float32':>8}",
+        f"{'method':19}  {'gamma':8}  {'parameters':>10}  {'direction':>9}  {'float32':>8}",
     ]
     for (method, gamma), group in groupby(results, lambda each: (each.method, each.gamma)):
         rows = list(group)
@@ -78,12 +78,12 @@ def _table(results: list[Result]) -> str:
         failed = [row for row in rows if not row.passed]
         verdict = f"FAILED: {_place(_largest(failed))}" if failed else "ok"
         lines.append(
-            f"{method:18}  {gamma:8}  {errors[0]:10.1e}  {errors[1]:9.1e}  {errors[2]:8.1e}  "
+            f"{method:19}  {gamma:8}  {errors[0]:10.1e}  {errors[1]:9.1e}  {errors[2]:8.1e}  "
             + verdict
         )
     tolerances = [next(r.tolerance for r in results if r.check == name) for name in CHECKS]
     first, second, third = (f"{tolerance:.0e}" for tolerance in tolerances)
-    lines.append(f"{'tolerance':28}  {first:>10}  {second:>9}  {third:>8}")
+    lines.append(f"{'tolerance':29}  {first:>10}  {second:>9}  {third:>8}")
     return "\n".join(lines)
 
 
