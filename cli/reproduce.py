@@ -1,6 +1,10 @@
 """`ffnp reproduce`: the paper's tables and figures."""
 
 import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -9,7 +13,7 @@ from tqdm import tqdm
 from ffnp.backends.selection import BACKENDS
 from ffnp.config import Config
 from ffnp.plotting import new_figure, save
-from ffnp.reproduction import TARGETS, Task, expand, run_tasks
+from ffnp.reproduction import TARGETS, Task, expand, run_tasks, stop_file
 from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
 from ffnp.reproduction.figures import figure2, figure4
 from ffnp.reproduction.running import finished
@@ -94,18 +98,48 @@ def reproduce(
         "validation": validation,
     }
     tasks = expand(target, Config.from_dict(base.to_dict() | options), datasets, methods, seeds)
-    with tqdm(total=len(tasks), unit="run", disable=None) as bar:
+    kept = [task for task in tasks if finished(out, task) is not None]
+    stop = stop_file(out)
+    bar = tqdm(desc="runs", total=len(tasks), initial=len(kept), unit="run", disable=None)
 
-        def done(task: Task) -> None:
+    def done(task: Task) -> None:
+        if task not in kept:
             bar.set_postfix_str(task.name, refresh=False)
             bar.update()
 
-        run_tasks(tasks, out, jobs, scheduler, done)
-    _write(target, tasks, out, titles)
+    def failed(task: Task, reason: str) -> None:
+        bar.write(f"{task.name} failed: {reason}", file=sys.stderr)
+        bar.update()
+
+    try:
+        with bar, on_signals(stop.ask):
+            run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
+    finally:  # a table of what there is
+        _write(target, tasks, out, titles)
+
+
+@contextmanager
+def on_signals(act: Callable[[], None]) -> Iterator[None]:
+    """Inside, the first SIGINT or SIGTERM calls `act`, a second one interrupts at once."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def handle(number: int, frame: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.default_int_handler)
+        act()
+
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _write(target: str, tasks: list[Task], out: Path, titles: dict[str, str]) -> None:
     results = [(task, found) for task in tasks if (found := finished(out, task)) is not None]
+    if not results:
+        return
     table = cells(results)
     text = markdown(table, titles)
     files = {

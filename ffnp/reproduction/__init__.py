@@ -3,4 +3,5 @@
 from ffnp.reproduction.experiments import TARGETS as TARGETS
 from ffnp.reproduction.experiments import Task as Task
 from ffnp.reproduction.experiments import expand as expand
-from ffnp.reproduction.running import run_tasks as run_tasks
+from ffnp.reproduction.spreading import run_tasks as run_tasks
+from ffnp.reproduction.spreading import stop_file as stop_file

@@ -1,0 +1,182 @@
+"""Runs done side by side: in processes of this machine, or on a Dask cluster."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from threadpoolctl import threadpool_limits
+
+from ffnp.config import Config
+from ffnp.errors import FFNPError, InputError, TrainingError
+from ffnp.reproduction.experiments import Task
+from ffnp.reproduction.running import StopFile, finished, run_task, store
+from ffnp.storage import writing
+
+TIMEOUT = 20  # seconds for a scheduler to answer
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who runs: how a call is submitted, how futures come back, and what a worker's death raises.
+
+    Attributes
+    ----------
+    submit : callable
+        A function and its plain arguments to a future.
+    as_completed : callable
+    death : type of Exception
+    """
+
+    submit: Callable[..., Any]
+    as_completed: Callable[[Iterable[Any]], Iterator[Any]]
+    death: type[Exception]
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    out: Path,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    done: Callable[[Task], None] = lambda task: None,
+    failed: Callable[[Task, str], None] = lambda task, reason: None,
+    stop: StopFile | None = None,
+) -> None:
+    """Run what is not finished, in `jobs` processes or on a Dask cluster.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    out : Path
+        Results and run folders are kept here; on a disk that a cluster's workers share.
+    jobs : int
+        Processes of this machine; the cores are divided among their threads.
+    scheduler : str, optional
+        Address of a Dask scheduler: the runs go to its workers instead.
+    done : callable
+        Called with each task that has ended well, at once if it was finished before.
+    failed : callable
+        Called with each other one, and the reason. The others go on.
+    stop : StopFile, optional
+        Stops all; see `stop_file`.
+
+    Raises
+    ------
+    InputError
+        If a stored result has another configuration; before anything runs.
+    FFNPError
+        If a run failed or was stopped, when all have ended.
+    """
+    waiting = []
+    for task in tasks:  # a wrong configuration is known before anything runs
+        if finished(out, task) is None:
+            waiting.append(task)
+        else:
+            done(task)
+    if not waiting:
+        return
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    stop = stop or stop_file(out)
+    failures: list[str] = []
+    workers = _processes(min(jobs, len(waiting))) if scheduler is None else _cluster(scheduler)
+    try:
+        with workers as who:
+            futures = {
+                who.submit(run_plain, asdict(task), str(out.resolve()), str(stop.path)): task
+                for task in waiting
+            }
+            for future in who.as_completed(futures):
+                task = futures[future]
+                try:
+                    found = future.result()
+                except BrokenProcessPool:
+                    raise
+                except (FFNPError, MemoryError, who.death) as error:
+                    if not stop.asked:
+                        failures.append(f"{task.name}: {_reason(error)}")
+                        failed(task, _reason(error))
+                    continue
+                if finished(out, task) is None:  # a worker's disk is not ours
+                    store(out, task, found)
+                done(task)
+        if stop.asked:
+            raise TrainingError("stopped: the same command goes on from here")
+    except BrokenProcessPool as error:
+        what = "stopped" if stop.asked else "a worker process was killed, or is out of memory"
+        raise TrainingError(f"{what}: the same command goes on from here") from error
+    finally:
+        stop.path.unlink(missing_ok=True)
+    if failures:
+        raise TrainingError(f"{len(failures)} of {len(tasks)} runs failed, first {failures[0]}")
+
+
+def stop_file(out: Path) -> StopFile:
+    """A stop file of its own, in the output folder, where all workers see it."""
+    return StopFile(out.resolve() / f".stop-{uuid4().hex}")
+
+
+def run_plain(task: dict[str, Any], out: str, stop: str) -> dict[str, Any]:
+    """`run_task` of plain values, as a worker receives it."""
+    config = Config.from_dict(task["config"])
+    return run_task(Task(task["row"], config), Path(out), StopFile(Path(stop)))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory: use fewer --jobs"
+    return str(error) if isinstance(error, FFNPError) else "the workers that had it died"
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Workers]:
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _begin, (threads,)) as pool:
+        yield Workers(pool.submit, as_completed, BrokenProcessPool)
+
+
+def _begin(threads: int) -> None:
+    """Begin a worker process: its share of the cores, and an end when its parent ends.
+
+    Ctrl-C reaches all processes of a terminal, but only the parent acts on it, by the stop file.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["NUMBA_NUM_THREADS"] = str(threads)  # read when numba is imported
+    threadpool_limits(threads)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # killed: whoever starts again must not find this process in its folders
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Workers]:
+    try:
+        from distributed import Client, KilledWorker
+        from distributed import as_completed as dask_completed
+    except ModuleNotFoundError as error:
+        raise InputError("--scheduler needs Dask: pip install 'ffnp[dask]'") from error
+    connect: Any = Client
+    try:
+        client = connect(address, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise FFNPError(f"no Dask scheduler answers at {address}: {error}") from error
+
+    def submit(*call: Any) -> Any:
+        return client.submit(*call, pure=False)  # a task of its own, whatever ran before
+
+    with client:
+        yield Workers(submit, dask_completed, KilledWorker)
