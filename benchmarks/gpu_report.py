@@ -27,6 +27,7 @@ CASES = {
 COMMANDS = {
     "tests": ["pytest", "-m", "gpu", "-q", "-rs"],
     "gradcheck": ["ffnp_cli", "gradcheck", "--backend", "cupy", "--json"],
+    "bench": ["ffnp_cli", "bench", "--backend", "cupy", "--json"],
     "train": ["ffnp_cli", "train", "--backend", "cupy", "--epochs", "5", "--json"],
 }
 
@@ -48,7 +49,7 @@ def device() -> dict[str, Any]:
     }
 
 
-def bench() -> dict[str, Any]:
+def step_times() -> dict[str, Any]:
     """Host and device microseconds of a step and of its products alone, and losses validated."""
     from cupyx.profiler import benchmark
 
@@ -93,7 +94,7 @@ def main(out: Path) -> None:
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "machine": machine,
         "device": device,
-        "bench": bench,
+        "step_times": step_times,
     }
     parts |= {name: lambda command=command: run(command) for name, command in COMMANDS.items()}
     report = {}

@@ -143,7 +143,7 @@ class CupyBackend(Backend):
         """See `Backend.to_host`: a copy, after all that was launched before."""
         return self._cupy.asnumpy(array)
 
-    # --- forward ----------------------------------------------------------------------------
+    # --- forward, objective --------------------------------------------------------------------
 
     def standardise(self, images: Array, rows: Array, scaling: "Scaling", out: Array) -> None:
         """See `Backend.standardise`; an array of `rows` is int64, on the device, none negative."""
@@ -184,8 +184,6 @@ class CupyBackend(Backend):
             scale, bias, NUMBERS[activation.name],
             out.values, out.slope, out.goodness, out.scale,
         )  # fmt: skip
-
-    # --- objective --------------------------------------------------------------------------
 
     def evaluate(
         self,
@@ -248,8 +246,6 @@ class CupyBackend(Backend):
             (_tiles(out_d_bias), len(out_d_label_weights) + 1), (TILE, TILE),
             None, d_z, None, labels, label_scale, out_sum, out_d_label_weights, out_d_bias,
         )  # fmt: skip
-
-    # --- the chain rule, for the backpropagation baselines ------------------------------------
 
     def backpropagate(self, d_values: Array, activity: Activity, out_d_bias: Array) -> None:
         """See `Backend.backpropagate`."""
