@@ -53,7 +53,10 @@ __device__ void column_sums(real part, int width, real* out) {
 
 // --- activations ---------------------------------------------------------------------------------
 
-__device__ real sigmoid(real z) { return real(0.5) * tanh(real(0.5) * z) + real(0.5); }
+__device__ real sigmoid(real z) {
+    real e = exp(-fabs(z));
+    return (z >= 0 ? real(1) : e) / (1 + e);
+}
 
 __device__ real softplus(real z) { return fmax(z, real(0)) + log1p(exp(-fabs(z))); }
 
