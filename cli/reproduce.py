@@ -20,6 +20,8 @@ from ffnp.reproduction.running import finished
 from ffnp.reproduction.tables import cells, comma_separated, markdown
 from ffnp.storage import write_atomically
 
+from .options import widths
+
 FIGURES = {"figure2": figure2, "figure4": figure4}
 
 
@@ -45,6 +47,8 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 @click.option("--epochs", type=int, help="Instead of the protocol's.")
 @click.option("--data-dir", metavar="DIR", help="Where named data sets are looked for first.")
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True)
+@click.option("--hidden", default="500,500,500", show_default=True, type=widths,
+              help="Widths of the layers.")
 @click.option("--limit-train", type=int, metavar="N", help="Use the first N training rows.")
 @click.option("--limit-test", type=int, metavar="N", help="Use the first N test rows.")
 @click.option("--validation", type=int, default=0, metavar="N", help="Hold out N training rows.")
@@ -69,6 +73,7 @@ def reproduce(
     epochs: int | None,
     data_dir: str | None,
     backend: str,
+    hidden: tuple[int, ...],
     limit_train: int | None,
     limit_test: int | None,
     validation: int,
@@ -93,6 +98,7 @@ def reproduce(
         "epochs": epochs or base.epochs,
         "data_dir": data_dir,
         "backend": backend,
+        "hidden": hidden,
         "limit_train": limit_train,
         "limit_test": limit_test,
         "validation": validation,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ffnp.config import Config
 from ffnp.errors import FFNPError, InputError, TrainingError
@@ -152,7 +152,8 @@ def _begin(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["NUMBA_NUM_THREADS"] = str(threads)  # read when numba is imported
-    threadpool_limits(threads)
+    before = [pool["num_threads"] for pool in threadpool_info()]  # the environment's, if it says
+    threadpool_limits(min([threads, *before]))
 
 
 def _end_with_parent() -> None:
@@ -171,7 +172,7 @@ def _cluster(address: str) -> Iterator[Workers]:
         raise InputError("--scheduler needs Dask: pip install 'ffnp[dask]'") from error
     connect: Any = Client
     try:
-        client = connect(address, timeout=TIMEOUT, set_as_default=False)
+        client = connect(address, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         raise FFNPError(f"no Dask scheduler answers at {address}: {error}") from error
 

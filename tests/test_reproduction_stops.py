@@ -1,0 +1,200 @@
+"""Runs side by side that are stopped, killed or fail, here and on a real Dask cluster."""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+from ffnp import Config
+from ffnp.errors import InputError, TrainingError
+from ffnp.reproduction import expand, run_tasks
+from ffnp.reproduction.running import FOLDERS, finished, run_task
+
+PYTHON = [sys.executable, "-c", "from ffnp_cli.main import main; main()"]
+OPTIONS = [
+    "--datasets", "mnist", "--methods", "ff-network,others-network", "--limit-train", "400",
+    "--limit-test", "100", "--backend", "numpy", "--hidden", "12,10",
+]  # fmt: skip
+SMALL = Config(limit_train=400, limit_test=100, hidden=(12, 10), backend="numpy")
+PATIENCE = 120  # seconds until a process that does not end fails its test
+
+
+def tasks(epochs, seeds=1, rows=("ff-network", "others-network")):
+    return expand("table1", replace(SMALL, epochs=epochs), ["mnist"], rows, seeds)
+
+
+def start(out, *options):
+    """`ffnp reproduce table1` in a session of its own, as from a terminal of its own."""
+    return subprocess.Popen(
+        [*PYTHON, "reproduce", "table1", *OPTIONS, *map(str, options), "--out", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def wait_for_runs(out, count, *processes):
+    """Until so many runs have done an epoch, and none has ended."""
+    while len(list(out.glob(f"{FOLDERS}/*/metrics.jsonl"))) < count:
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.02)
+    assert list(out.glob("results/*")) == []
+
+
+def measured(result):
+    return result["test_error"], [record["losses"] for record in result["metrics"]]
+
+
+def complete(out, *options):
+    """The same command again, to its end."""
+    with start(out, *options) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err.decode()
+
+
+def check_results(out, chosen, tmp_path):
+    """They are, to the bit, what one process gives that is left alone."""
+    with threadpool_limits(1):  # as in `start`: BLAS adds up in another order with more threads
+        for task in chosen:
+            alone = run_task(task, tmp_path / "alone")
+            assert measured(finished(out, task)) == measured(alone)
+
+
+def locked(folder):
+    """Whether a process trains in a run's folder."""
+    with folder.with_name(f".{folder.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["ctrl-c", "the command alone"])
+def test_an_interrupt_saves_all_runs_and_starts_no_other(tmp_path, group):
+    out, epochs = tmp_path / "out", 150
+    with start(out, "--jobs", 2, "--seeds", 3, "--epochs", epochs) as process:
+        wait_for_runs(out, 2, process)
+        (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
+        printed, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert printed == b""
+    assert err.decode() == "Error: stopped: the same command goes on from here\n"
+    assert list(out.glob(".stop-*")) == []
+    begun = [path for path in (out / FOLDERS).iterdir() if path.is_dir()]
+    assert len(begun) == 2
+    assert all((folder / "state.safetensors").exists() for folder in begun)
+    complete(out, "--seeds", 1, "--epochs", epochs)
+    check_results(out, tasks(epochs), tmp_path)
+
+
+def test_workers_end_with_a_killed_command(tmp_path):
+    out, epochs = tmp_path / "out", 150
+    with start(out, "--jobs", 2, "--seeds", 1, "--epochs", epochs) as process:
+        wait_for_runs(out, 2, process)
+        process.kill()
+    folders = [out / FOLDERS / task.name for task in tasks(epochs)]
+    deadline = time.monotonic() + PATIENCE
+    while any(locked(folder) for folder in folders):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert list(out.glob("results/*")) == []
+    complete(out, "--seeds", 1, "--epochs", epochs)
+    check_results(out, tasks(epochs), tmp_path)
+
+
+def test_a_folder_has_one_writer(tmp_path):
+    (task,) = tasks(1, rows=["ff-network"])
+    lock = tmp_path / FOLDERS / f".{task.name}.lock"
+    lock.parent.mkdir()
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another process trains"):
+            run_task(task, tmp_path)
+    run_task(task, tmp_path)
+
+
+def test_other_runs_go_on_when_one_fails(tmp_path):
+    good, bad = tasks(1, seeds=2, rows=["ff-network"])
+    bad = replace(bad, config=replace(bad.config, data_dir="nowhere", dataset="cifar10"))
+    done, failed = [], []
+    with pytest.raises(TrainingError, match=f"1 of 2 runs failed, first {bad.name}: nowhere"):
+        run_tasks(
+            [bad, good], tmp_path, done=done.append, failed=lambda *each: failed.append(each[0])
+        )
+    assert (done, failed) == ([good], [bad])
+
+
+def test_a_finished_table_starts_no_process(tmp_path, monkeypatch):
+    (task,) = tasks(1, rows=["ff-network"])
+    run_task(task, tmp_path)
+    monkeypatch.setattr("ffnp.reproduction.spreading.ProcessPoolExecutor", None)
+    done = []
+    run_tasks([task], tmp_path, done=done.append)
+    assert done == [task]
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Dask scheduler on loopback: its address, and what starts another worker of it."""
+    pytest.importorskip("distributed", reason="needs Dask: pip install 'ffnp[dask]'")
+    file = tmp_path / "scheduler.json"
+    with contextlib.ExitStack() as stack:
+
+        def process(name, *options):
+            command = [sys.executable, "-m", f"distributed.cli.dask_{name}", "--no-dashboard"]
+            started = stack.enter_context(
+                subprocess.Popen(
+                    [*command, "--host", "127.0.0.1", "--scheduler-file", str(file), *options],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path,
+                    env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                )
+            )  # fmt: skip
+            stack.callback(started.kill)
+            return started
+
+        scheduler = process("scheduler", "--port", "0")
+        while not file.exists():
+            assert scheduler.poll() is None
+            time.sleep(0.02)
+        options = ["--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path)]
+        yield json.loads(file.read_text())["address"], lambda: process("worker", *options)
+
+
+def test_a_cluster_gives_the_results_of_one_process_though_a_worker_is_killed(cluster, tmp_path):
+    address, add_worker = cluster
+    workers, out, epochs = [add_worker(), add_worker()], tmp_path / "out", 60
+    with start(out, "--scheduler", address, "--seeds", 2, "--epochs", epochs) as process:
+        wait_for_runs(out, 2, process, *workers)
+        workers[0].kill()
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err.decode()
+    check_results(out, tasks(epochs, seeds=2), tmp_path)
+
+
+def test_an_interrupt_stops_the_runs_of_a_cluster(cluster, tmp_path):
+    address, add_worker = cluster
+    worker, out, epochs = add_worker(), tmp_path / "out", 60
+    with start(out, "--scheduler", address, "--seeds", 1, "--epochs", epochs) as process:
+        wait_for_runs(out, 1, process, worker)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert err.decode().endswith("Error: stopped: the same command goes on from here\n")
+    assert len(list(out.glob(f"{FOLDERS}/*/state.safetensors"))) == 1
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
+    pytest.importorskip("distributed", reason="needs Dask: pip install 'ffnp[dask]'")
+    with start(tmp_path / "out", "--scheduler", "tcp://nowhere", "--seeds", 1) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert err.decode().startswith("Error: no Dask scheduler answers at tcp://nowhere")
+    assert err.count(b"\n") == 1
