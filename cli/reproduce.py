@@ -104,7 +104,7 @@ def reproduce(
     base = Config(**PROTOCOLS[protocol])
     options = {
         "epochs": epochs or base.epochs,
-        "data_dir": data_dir,
+        "data_dir": data_dir and str(Path(data_dir).absolute()),  # the same to every process
         "backend": backend,
         "hidden": hidden,
         "limit_train": limit_train,
@@ -162,8 +162,9 @@ def _write(target: str, tasks: list[Task], out: Path, notes: dict[str, str]) -> 
         for cell in table
     }
     text = caption(tasks, table, titles) + "\n" + markdown(table, titles)
+    entries = [{"row": t.row, "data": titles[t.config.dataset]} | r for t, r in results]
     files = {
-        f"{target}.json": json.dumps([{"row": t.row} | r for t, r in results], indent=1) + "\n",
+        f"{target}.json": json.dumps(entries, indent=1) + "\n",
         f"{target}.md": text,
         f"{target}.csv": comma_separated(table, titles),
     }

@@ -58,22 +58,24 @@ def draw_layers(axes: Any, result: Result) -> None:
     axes.plot(layers, errors["groups"], label="layers 1..k together", **STYLES[1])
     axes.set_xticks(list(layers))
     axes.set_xlabel("layer k")
-    axes.set_ylabel("test error, %")
+    axes.set_ylabel(f"{_split(result)} error, %")
     axes.set_ylim(0, 1.08 * max(*errors["layers"], *errors["groups"], 1e-9))
 
 
 def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
     """Error by epoch: on the test set where it was recorded, else of the training rows."""
+    kinds = set()
     for (name, result), style in zip(results.items(), STYLES * 2, strict=False):
         tested = [r for r in result["metrics"] if "test_error" in r]
         points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
-        label = name
+        label, kind = name, _split(result)
         if not points:
-            label = f"{name} (training rows)"
+            label, kind = f"{name} (training rows)", "training"
             points = [(_epoch(r, result), r["train_error"]) for r in result["metrics"]]
+        kinds.add(kind)
         axes.plot(*zip(*points, strict=True), label=label, **_thin(style, points))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("test error, %")
+    axes.set_ylabel(f"{kinds.pop()} error, %" if len(kinds) == 1 else "error, %")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
@@ -119,6 +121,10 @@ def common_legend(figure: Any) -> None:
 def has_entropy(results: Sequence[Result]) -> bool:
     """Whether an analysis was recorded in any of the runs."""
     return any("analysis" in record for result in results for record in result["metrics"])
+
+
+def _split(result: Result) -> str:
+    return "validation" if result["config"].get("validation") else "test"
 
 
 def _whole_epochs(axes: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ffnp.data.catalogue import lookup
 from ffnp.data.verifying import verify
+from ffnp.errors import InputError
 from ffnp.reproduction.experiments import ROWS, Task
 
 
@@ -78,7 +79,10 @@ def data_title(name: str, data_dir: Path | None) -> str:
     """
     known = lookup(name)
     title = known.title.partition(":")[0]
-    copy = next(known.copies(data_dir), None)
+    try:
+        copy = next(known.copies(data_dir), None)
+    except InputError:  # a folder of the cluster's workers
+        copy = None
     if copy is None:
         return f"{title} (files not here to check)"
     published = not any(check.problem for check in verify(copy))
