@@ -15,6 +15,7 @@ from ffnp.plotting import (
     draw_entropy,
     draw_layers,
     has_entropy,
+    legend,
     new_figure,
     save,
 )
@@ -34,7 +35,11 @@ def plot(runs: tuple[Path, ...], output: Path) -> None:
       ffnp plot runs/20261123-150000-mnist-collab-0 -o run.png
     """
     check_suffix(output)
-    results = {folder.name: _result(folder) for folder in runs}
+    new_figure(1, 1)  # that nothing can draw is known before anything is evaluated
+    names = [folder.resolve().name for folder in runs]
+    if len(set(names)) < len(names):  # of one name in several places
+        names = [str(folder) for folder in runs]
+    results = {name: _result(folder) for name, folder in zip(names, runs, strict=True)}
     curves = list(KINDS) if has_entropy(list(results.values())) else []
     figure, axes = new_figure(2, max(len(results), 1 + len(curves)))
     for axis, (name, result) in zip(axes[0], results.items(), strict=False):
@@ -45,6 +50,7 @@ def plot(runs: tuple[Path, ...], output: Path) -> None:
         draw_entropy(axis, results, kind)
     for axis in axes.flat:
         axis.set_visible(axis.has_data())
+        legend(axis)
     save(figure, output)
     click.echo(str(output))
 

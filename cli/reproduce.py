@@ -17,12 +17,20 @@ from ffnp.reproduction import TARGETS, Task, expand, run_tasks, stop_file
 from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
 from ffnp.reproduction.figures import figure2, figure4
 from ffnp.reproduction.running import finished
-from ffnp.reproduction.tables import cells, comma_separated, markdown
+from ffnp.reproduction.tables import caption, cells, comma_separated, data_title, markdown
 from ffnp.storage import write_atomically
 
 from .options import widths
 
 FIGURES = {"figure2": figure2, "figure4": figure4}
+
+
+def _titles(_: click.Context, __: click.Parameter, notes: tuple[str, ...]) -> dict[str, str]:
+    titles = dict(note.partition("=")[::2] for note in notes)
+    for name, title in titles.items():
+        if name not in DATASETS or not title:
+            raise click.BadParameter(f"write DATASET=TEXT, DATASET one of {', '.join(DATASETS)}")
+    return titles
 
 
 def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
@@ -58,8 +66,9 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 )  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS", help="Send the runs to this Dask cluster.")
 @click.option(
-    "--note", "notes", multiple=True, metavar="DATASET=TEXT",
-    help="Call a data set so in tables and figures, e.g. 'cifar10=CIFAR-10 (JPEG copy)'.",
+    "--note", "notes", multiple=True, callback=_titles, metavar="DATASET=TEXT",
+    help="Call a data set so in tables and figures, e.g. 'cifar10=CIFAR-10 (JPEG copy)'.  "
+    "[default: its name, and whether the files are the published ones]",
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reproduction"), show_default=True
@@ -79,7 +88,7 @@ def reproduce(
     validation: int,
     jobs: int,
     scheduler: str | None,
-    notes: tuple[str, ...],
+    notes: dict[str, str],
     out: Path,
 ) -> None:
     """Run what TARGET needs and write its table or figure.
@@ -90,13 +99,12 @@ def reproduce(
     Example:
       ffnp reproduce table1 --protocol fast --seeds 3 --datasets mnist --jobs 2
     """
-    titles = dict(note.partition("=")[::2] for note in notes)
     if target in FIGURES:
         new_figure(1, 1)  # that nothing can draw is known before anything is trained
     base = Config(**PROTOCOLS[protocol])
     options = {
         "epochs": epochs or base.epochs,
-        "data_dir": data_dir,
+        "data_dir": data_dir and str(Path(data_dir).absolute()),  # the same to every process
         "backend": backend,
         "hidden": hidden,
         "limit_train": limit_train,
@@ -121,7 +129,7 @@ def reproduce(
         with bar, on_signals(stop.ask):
             run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
     finally:  # a table of what there is
-        _write(target, tasks, out, titles)
+        _write(target, tasks, out, notes)
 
 
 @contextmanager
@@ -142,16 +150,23 @@ def on_signals(act: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _write(target: str, tasks: list[Task], out: Path, titles: dict[str, str]) -> None:
+def _write(target: str, tasks: list[Task], out: Path, notes: dict[str, str]) -> None:
     results = [(task, found) for task in tasks if (found := finished(out, task)) is not None]
     if not results:
         return
     table = cells(results)
-    text = markdown(table, titles)
+    data_dir = tasks[0].config.data_dir
+    titles = {
+        cell.dataset: notes.get(cell.dataset)
+        or data_title(cell.dataset, None if data_dir is None else Path(data_dir))
+        for cell in table
+    }
+    text = caption(tasks, table, titles) + "\n" + markdown(table, titles)
+    entries = [{"row": t.row, "data": titles[t.config.dataset]} | r for t, r in results]
     files = {
-        f"{target}.json": json.dumps([{"row": t.row} | r for t, r in results], indent=1) + "\n",
+        f"{target}.json": json.dumps(entries, indent=1) + "\n",
         f"{target}.md": text,
-        f"{target}.csv": comma_separated(table),
+        f"{target}.csv": comma_separated(table, titles),
     }
     for name, content in files.items():
         write_atomically(out / name, content.encode())

@@ -13,7 +13,7 @@ from ffnp.labels import candidate_labels
 from ffnp.model import Model
 from ffnp.randomness import ANALYSIS, stream
 
-ROWS = 1000  # images of the sample: the first of the split
+ROWS = 1000  # images of the sample, evenly over the split
 
 Floats = NDArray[np.floating[Any]]
 
@@ -101,8 +101,10 @@ def decompose(goodness: Floats) -> Entropy:
     )
 
 
-def analyse(model: Model, split: Split, rows: int = ROWS) -> Analysis:
-    """Analyse a model's goodness on the first images of a split.
+def analyse(
+    model: Model, split: Split, rows: int = ROWS, layers: int | None = None
+) -> Analysis:
+    """Analyse a model's goodness on images taken evenly from a split.
 
     Each image is joined with its true label and one wrong label, which the model's seed draws in
     a stream of its own: the same in every call, and no other stream is touched.
@@ -114,6 +116,8 @@ def analyse(model: Model, split: Split, rows: int = ROWS) -> Analysis:
     split : Split
     rows : int
         How many images.
+    layers : int, optional
+        The first so many layers: those trained so far (default: all).
 
     Returns
     -------
@@ -126,21 +130,21 @@ def analyse(model: Model, split: Split, rows: int = ROWS) -> Analysis:
     """
     if model.config.backpropagates:
         raise InputError(f"{model.config.method} has no goodness of layers to analyse")
-    sample = split.first(rows)
+    sample = split.spread(rows)
     model.data.check(sample.images, "the analysed set")
     labels = candidate_labels(
         sample.labels, model.data.classes, 2, stream(model.config.seed, ANALYSIS)
     )
-    depth, to_host = model.method.depth, model.backend.to_host
+    depth, to_host = layers or model.method.depth, model.backend.to_host
     found: list[Floats] = []
-    alive = [np.zeros(width, bool) for width in model.config.hidden]
+    alive = [np.zeros(width, bool) for width in model.config.hidden[:depth]]
     start = 0
     for batch in sweep(model, sample.images, depth):
         both = labels[start : start + len(batch.x)]
         start += len(both)
-        scores = to_host(model.method.scores(batch)).astype(np.float64)  # (L, n, K)
+        scores = to_host(model.method.scores(batch))[:depth].astype(np.float64)  # (L, n, K)
         found.append(np.take_along_axis(scores, both[None], axis=2))
-        for unit, activity in zip(alive, batch.activities, strict=True):
+        for unit, activity in zip(alive, batch.activities[:depth], strict=True):
             unit |= to_host(activity.rows).any(axis=0)
     goodness = np.concatenate(found, axis=1)  # (L, N, 2)
     true, wrong = goodness[:, :, 0], goodness[:, :, 1]

@@ -196,11 +196,12 @@ def _complete(
                 "train_error": error,
                 "seconds": before + time.perf_counter() - start,
             }
+            trained = trainer.schedule.losses(position.phase)
             if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
-                layers = range(1, trainer.schedule.losses(position.phase) + 1)
-                record["test_error"] = evaluate(model, dataset.test, layers).to_dict()
+                voters = range(1, trained + 1)
+                record["test_error"] = evaluate(model, dataset.test, voters).to_dict()
             if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
-                record["analysis"] = analyse(model, dataset.test).to_dict()
+                record["analysis"] = analyse(model, dataset.test, layers=trained).to_dict()
             metrics.append(record)
             if run is not None:
                 run.write_metrics(metrics)

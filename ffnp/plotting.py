@@ -58,27 +58,29 @@ def draw_layers(axes: Any, result: Result) -> None:
     axes.plot(layers, errors["groups"], label="layers 1..k together", **STYLES[1])
     axes.set_xticks(list(layers))
     axes.set_xlabel("layer k")
-    axes.set_ylabel("test error, %")
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7)
+    axes.set_ylabel(f"{_split(result)} error, %")
+    axes.set_ylim(0, 1.08 * max(*errors["layers"], *errors["groups"], 1e-9))
 
 
 def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
     """Error by epoch: on the test set where it was recorded, else of the training rows."""
+    kinds = set()
     for (name, result), style in zip(results.items(), STYLES * 2, strict=False):
         tested = [r for r in result["metrics"] if "test_error" in r]
         points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
-        where = "test"
+        label, kind = name, _split(result)
         if not points:
-            where = "training"
+            label, kind = f"{name} (training rows)", "training"
             points = [(_epoch(r, result), r["train_error"]) for r in result["metrics"]]
-        axes.plot(*zip(*points, strict=True), label=f"{name} ({where})", **_thin(style, points))
+        kinds.add(kind)
+        axes.plot(*zip(*points, strict=True), label=label, **_thin(style, points))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("error, %")
+    axes.set_ylabel(f"{kinds.pop()} error, %" if len(kinds) == 1 else "error, %")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
-    _finish(axes)
+    axes.tick_params(axis="y", which="minor", labelsize=7)
+    _whole_epochs(axes)
 
 
 def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
@@ -94,7 +96,26 @@ def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel("functional entropy")
     axes.set_title({"all": "all rows", "true": "true labels", "wrong": "wrong labels"}[kind])
-    _finish(axes)
+    axes.set_ylim(bottom=0)
+    _whole_epochs(axes)
+
+
+def legend(axes: Any) -> None:
+    """A legend of one pair of axes, where it covers least."""
+    if axes.has_data():
+        axes.legend(fontsize=7)
+
+
+def common_legend(figure: Any) -> None:
+    """One legend below the axes, of every line that has a name."""
+    named: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    figure.legend(
+        list(named.values()), list(named), loc="outside lower center", fontsize=8,
+        ncols=min(len(named), 2 * len(figure.axes)), handlelength=3,
+    )  # fmt: skip
 
 
 def has_entropy(results: Sequence[Result]) -> bool:
@@ -102,10 +123,12 @@ def has_entropy(results: Sequence[Result]) -> bool:
     return any("analysis" in record for result in results for record in result["metrics"])
 
 
-def _finish(axes: Any) -> None:
+def _split(result: Result) -> str:
+    return "validation" if result["config"].get("validation") else "test"
+
+
+def _whole_epochs(axes: Any) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if axes.has_data():
-        axes.legend(fontsize=7)
 
 
 def _epoch(record: Mapping[str, Any], result: Result) -> int:

@@ -78,3 +78,11 @@ def test_a_baseline_has_nothing_to_analyse():
     model = train(replace(SMALL, method="backprop-label")).model
     with pytest.raises(InputError, match="no goodness"):
         analyse(model, load("mnist").test)
+
+
+def test_layer_by_layer_only_trained_layers_are_recorded():
+    config = replace(SMALL, method="ff", schedule="layer", epochs=1, analyse_every=1)
+    recorded = [record["analysis"] for record in train(config).metrics]
+    for field in ("goodness", "dead_units"):
+        assert [len(analysis[field]) for analysis in recorded] == [1, 2]
+    assert [len(r["entropy_all"]["within_layers"]) for r in recorded] == [1, 2]

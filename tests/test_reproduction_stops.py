@@ -144,7 +144,6 @@ def test_a_finished_table_starts_no_process(tmp_path, monkeypatch):
 @pytest.fixture
 def cluster(tmp_path):
     """A Dask scheduler on loopback: its address, and what starts another worker of it."""
-    pytest.importorskip("distributed", reason="needs Dask: pip install 'ffnp[dask]'")
     file = tmp_path / "scheduler.json"
     with contextlib.ExitStack() as stack:
 
@@ -192,7 +191,6 @@ def test_an_interrupt_stops_the_runs_of_a_cluster(cluster, tmp_path):
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
-    pytest.importorskip("distributed", reason="needs Dask: pip install 'ffnp[dask]'")
     with start(tmp_path / "out", "--scheduler", "tcp://nowhere", "--seeds", 1) as process:
         _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1

@@ -32,6 +32,14 @@ class Split:
         """The first `count` rows (all of them with None); a view, nothing is copied."""
         return self if count is None else Split(self.images[:count], self.labels[:count])
 
+    def spread(self, count: int) -> "Split":
+        """`count` rows (all, if there are no more), evenly over the whole; a view.
+
+        Unlike the first rows, these are of all classes where a split is sorted by class.
+        """
+        step = max(1, len(self) // count)
+        return Split(self.images[::step][:count], self.labels[::step][:count])
+
 
 @dataclass(frozen=True)
 class Dataset:

@@ -90,8 +90,9 @@ class Task:
 
     @property
     def name(self) -> str:
-        """A name of its own among the tasks of a target."""
-        return f"{self.config.dataset}-{self.row}-{self.config.seed}"
+        """A name of its own: targets share their runs, but for those that record every epoch."""
+        recorded = "-by-epoch" if self.config.evaluate_every else ""
+        return f"{self.config.dataset}-{self.row}-{self.config.seed}{recorded}"
 
 
 def expand(

@@ -1,37 +1,68 @@
-"""The paper's figures 2 and 4 from the results of runs."""
+"""The paper's figures 2 and 4 from the results of runs, as means over their seeds."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from ffnp.plotting import KINDS, draw_curves, draw_entropy, draw_layers, new_figure
+from ffnp.plotting import (
+    KINDS,
+    common_legend,
+    draw_curves,
+    draw_entropy,
+    draw_layers,
+    new_figure,
+)
 from ffnp.reproduction.experiments import ROWS, Task
 
 Results = Sequence[tuple[Task, Mapping[str, Any]]]
 
 
+def over_seeds(results: Results) -> dict[tuple[str, str], Any]:
+    """By row and data set: a result whose numbers are means over the seeds."""
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for task, result in results:
+        groups.setdefault((task.row, task.config.dataset), []).append(result)
+    return {key: _mean(group) for key, group in groups.items()}
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """Mean of nested values of one form, number by number; of all else the first."""
+    first = values[0]
+    if isinstance(first, Mapping):
+        return {name: _mean([value[name] for value in values]) for name in first}
+    if isinstance(first, list):
+        return [_mean(items) for items in zip(*values, strict=True)]
+    return fmean(values) if isinstance(first, int | float) else first
+
+
 def figure2(results: Results, titles: Mapping[str, str]) -> Any:
-    """Errors of layers and groups: data sets across; FF above, collaborative below. Seed 0."""
-    first = {(t.row, t.config.dataset): r for t, r in results if t.config.seed == 0}
-    rows = list(dict.fromkeys(row for row, _ in first))
-    datasets = list(dict.fromkeys(dataset for _, dataset in first))
+    """Errors of layers and groups: data sets across; FF above, collaborative below."""
+    means = over_seeds(results)
+    rows = list(dict.fromkeys(row for row, _ in means))
+    datasets = list(dict.fromkeys(dataset for _, dataset in means))
     figure, axes = new_figure(len(rows), len(datasets))
-    for i, row in enumerate(rows):
-        for j, dataset in enumerate(datasets):
-            if (row, dataset) in first:
-                draw_layers(axes[i, j], first[row, dataset])
+    for j, dataset in enumerate(datasets):
+        for i, row in enumerate(rows):
+            if (row, dataset) in means:
+                draw_layers(axes[i, j], means[row, dataset])
             axes[i, j].set_title(f"{titles.get(dataset, dataset)}\n{ROWS[row].title}", fontsize=9)
+        top = max(axis.get_ylim()[1] for axis in axes[:, j])
+        for axis in axes[:, j]:  # one scale: above and below are compared
+            axis.set_ylim(0, top)
+    common_legend(figure)
     return figure
 
 
 def figure4(results: Results, titles: Mapping[str, str]) -> Any:
-    """Functional entropy of all, true and wrong rows, and test error, by epoch. Seed 0."""
-    first = [(t, r) for t, r in results if t.config.seed == 0]
-    datasets = list(dict.fromkeys(t.config.dataset for t, _ in first))
+    """Functional entropy of all, true and wrong rows, and test error, by epoch."""
+    means = over_seeds(results)
+    datasets = list(dict.fromkeys(dataset for _, dataset in means))
     figure, axes = new_figure(len(datasets), len(KINDS) + 1)
     for i, dataset in enumerate(datasets):
-        chosen = {ROWS[t.row].title: r for t, r in first if t.config.dataset == dataset}
+        chosen = {ROWS[row].title: mean for (row, name), mean in means.items() if name == dataset}
         for axis, kind in zip(axes[i], KINDS, strict=False):
             draw_entropy(axis, chosen, kind)
         draw_curves(axes[i, -1], chosen)
         axes[i, -1].set_title(titles.get(dataset, dataset))
+    common_legend(figure)
     return figure

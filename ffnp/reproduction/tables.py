@@ -5,8 +5,12 @@ import io
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ffnp.data.catalogue import lookup
+from ffnp.data.verifying import verify
+from ffnp.errors import InputError
 from ffnp.reproduction.experiments import ROWS, Task
 
 
@@ -64,6 +68,61 @@ def cells(results: Sequence[tuple[Task, Mapping[str, Any]]]) -> list[Cell]:
     ]
 
 
+def data_title(name: str, data_dir: Path | None) -> str:
+    """A data set's name in tables and figures, which says so if its files are not the published.
+
+    Parameters
+    ----------
+    name : str
+    data_dir : Path or None
+        As for `ffnp.data.load`.
+    """
+    known = lookup(name)
+    title = known.title.partition(":")[0]
+    try:
+        copy = next(known.copies(data_dir), None)
+    except InputError:  # a folder of the cluster's workers
+        copy = None
+    if copy is None:
+        return f"{title} (files not here to check)"
+    published = not any(check.problem for check in verify(copy))
+    return title if published else f"{title} (not the published files)"
+
+
+def caption(tasks: Sequence[Task], table: Sequence[Cell], titles: Mapping[str, str]) -> str:
+    """What a table shows and how its runs were trained, and what of it is missing."""
+    config = tasks[0].config
+    seeds = len({task.config.seed for task in tasks})
+    where = "Test error"
+    if config.validation:
+        where = f"Error on the last {config.validation} training images, held out,"
+    limits = [
+        f"only the first {count} {name} images"
+        for name, count in (("training", config.limit_train), ("test", config.limit_test))
+        if count is not None
+    ]
+    training = [
+        f"{config.epochs} epochs", f"{config.optimizer}, learning rate {config.lr} "
+        f"{config.lr_schedule}", f"batches of {config.batch_size}",
+        f"layers of {', '.join(map(str, config.hidden))}", f"theta {config.theta:g}", *limits,
+    ]  # fmt: skip
+    lines = [
+        f"{where} in %, mean ± standard deviation of {seeds} seed{'s'[: seeds > 1]}; in brackets "
+        "the paper's and ours minus the paper's.",
+        f"Training: {'; '.join(training)}.",
+    ]
+    expected = dict.fromkeys((task.row, task.config.dataset) for task in tasks)
+    found = {(cell.row, cell.dataset): len(cell.errors) for cell in table}
+    missing = [
+        f"{ROWS[row].title} on {titles.get(dataset, dataset)} ({found.get((row, dataset), 0)})"
+        for row, dataset in expected
+        if found.get((row, dataset), 0) < seeds
+    ]
+    if missing:
+        lines.append(f"Fewer seeds than {seeds}: {'; '.join(missing)}.")
+    return "\n".join(lines) + "\n"
+
+
 def markdown(table: Sequence[Cell], titles: Mapping[str, str]) -> str:
     """A Markdown table: methods down, data sets across; `titles` names the data sets."""
     datasets = list(dict.fromkeys(cell.dataset for cell in table))
@@ -89,8 +148,9 @@ def _text(cell: Cell | None) -> str:
     return text
 
 
-def comma_separated(table: Sequence[Cell]) -> str:
+def comma_separated(table: Sequence[Cell], titles: Mapping[str, str] | None = None) -> str:
     """The same as CSV, a line a cell."""
+    names = titles or {}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -99,5 +159,6 @@ def comma_separated(table: Sequence[Cell]) -> str:
     for cell in table:
         numbers = (cell.mean, cell.deviation, cell.paper, cell.difference, cell.seconds)
         rounded = ["" if value is None else f"{value:.3f}" for value in numbers]
-        writer.writerow([cell.row, cell.dataset, len(cell.errors), *rounded])
+        name = names.get(cell.dataset, cell.dataset)
+        writer.writerow([cell.row, name, len(cell.errors), *rounded])
     return text.getvalue()

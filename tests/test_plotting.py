@@ -1,0 +1,106 @@
+"""Pictures of runs, and what the commands print of goodness."""
+
+import json
+import sys
+
+import pytest
+
+from ffnp import Config, train
+from ffnp.errors import InputError
+from ffnp.plotting import STYLES, draw_curves, draw_layers, new_figure
+from ffnp_cli.main import main
+
+SMALL = Config(
+    limit_train=200, limit_test=100, hidden=(12, 10), epochs=2, batch_size=50, backend="numpy"
+)
+SIGNATURES = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<?xml"}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two runs whose folders have one name: with test errors and entropies, and without."""
+    root = tmp_path_factory.mktemp("plot")
+    recorded = Config.from_dict(SMALL.to_dict() | {"evaluate_every": 1, "analyse_every": 1})
+    for name, config in (("one", recorded), ("two", SMALL)):
+        train(config, root / name / "run")
+    return root / "one" / "run", root / "two" / "run"
+
+
+@pytest.fixture
+def ffnp(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ffnp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return stopped.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("suffix", SIGNATURES)
+def test_plot_draws_the_same_bytes_again(ffnp, folders, tmp_path, suffix):
+    files = [tmp_path / f"{name}{suffix}" for name in ("first", "second")]
+    for file in files:
+        assert ffnp("plot", *folders, "-o", file) == (0, f"{file}\n", "")
+    assert files[0].read_bytes().startswith(SIGNATURES[suffix])
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_plot_tells_runs_of_one_name_apart(ffnp, folders, tmp_path):
+    ffnp("plot", *folders, "-o", tmp_path / "runs.svg")
+    text = (tmp_path / "runs.svg").read_text()
+    for folder in folders:
+        assert f"<!-- {folder} -->" in text
+
+
+def test_other_formats_are_refused(ffnp, folders, tmp_path):
+    status, out, err = ffnp("plot", folders[0], "-o", tmp_path / "run.pdf")
+    assert (status, out) == (2, "")
+    assert err.startswith("Error: ") and err.count("\n") == 1
+
+
+def test_missing_matplotlib_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(InputError, match="pip install 'ffnp\\[plot\\]'"):
+        new_figure(1, 1)
+
+
+def test_lines_differ_in_colour_and_in_marker():
+    assert len({style["color"] for style in STYLES}) == len(STYLES)
+    assert len({style["marker"] for style in STYLES}) == len(STYLES)
+
+
+def test_axes_say_which_rows_were_measured():
+    record = {"phase": 1, "epoch": 1, "train_error": 9.0}
+    tested = record | {"test_error": {"all": 3.0}}
+    errors = {"layers": [4.0, 6.0], "groups": [4.0, 3.0]}
+
+    def result(record, validation):
+        return {
+            "test_error": errors, "metrics": [record],
+            "config": {"epochs": 1, "validation": validation},
+        }  # fmt: skip
+
+    _, axes = new_figure(1, 4)
+    draw_layers(axes[0, 0], result(tested, 10))
+    draw_curves(axes[0, 1], {"a": result(tested, 0)})
+    draw_curves(axes[0, 2], {"a": result(record, 0)})
+    draw_curves(axes[0, 3], {"a": result(record, 0), "b": result(tested, 0)})
+    assert [axis.get_ylabel() for axis in axes[0]] == [
+        "validation error, %", "test error, %", "training error, %", "error, %",
+    ]  # fmt: skip
+    assert [line.get_label() for line in axes[0, 3].lines] == ["a (training rows)", "b"]
+
+
+def test_analyse_prints_what_training_recorded(ffnp, folders):
+    status, out, _ = ffnp("analyse", folders[0], "--backend", "numpy", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found.pop("run_dir") == str(folders[0])
+    last = (folders[0] / "metrics.jsonl").read_text().splitlines()[-1]
+    assert found == json.loads(last)["analysis"]
+    status, out, _ = ffnp("analyse", folders[0])
+    assert status == 0
+    assert "functional entropy of 100 test images" in out
+    assert "dead units" in out

@@ -1,0 +1,131 @@
+"""What tables and figures say of their runs: seeds, training, data, and what is missing."""
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ffnp import Config
+from ffnp.data.dataset import Split
+from ffnp.reproduction import expand
+from ffnp.reproduction.experiments import DATASETS, ROWS, Task
+from ffnp.reproduction.figures import figure2, over_seeds
+from ffnp.reproduction.tables import caption, cells, comma_separated, data_title
+from ffnp_cli.main import main
+
+BASE = Config(epochs=40, lr_schedule="linear")
+
+
+def hand_made(row, dataset, seed, layers, groups):
+    task = Task(row, replace(BASE, dataset=dataset, seed=seed, **ROWS[row].options))
+    errors = {"all": groups[-1], "layers": layers, "groups": groups}
+    config = task.config.to_dict()
+    return task, {"test_error": errors, "train_seconds": 2.0, "config": config, "metrics": []}
+
+
+RESULTS = [
+    hand_made("ff-network", "mnist", 0, [3.0, 50.0], [3.0, 4.0]),
+    hand_made("ff-network", "mnist", 1, [4.0, 60.0], [4.0, 6.0]),
+    hand_made("others-network", "mnist", 0, [9.0, 10.0], [9.0, 2.0]),
+]
+
+
+@pytest.fixture
+def ffnp(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ffnp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return stopped.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_caption_says_how_runs_were_trained_and_what_is_missing():
+    tasks = expand("figure2", BASE, ["mnist"], seeds=2)
+    assert caption(tasks, cells(RESULTS), {"mnist": "MNIST"}).splitlines() == [
+        "Test error in %, mean ± standard deviation of 2 seeds; in brackets the paper's and ours "
+        "minus the paper's.",
+        "Training: 40 epochs; adam, learning rate 0.001 linear; batches of 200; "
+        "layers of 500, 500, 500; theta 20.",
+        "Fewer seeds than 2: collaborative, gamma others, network on MNIST (1).",
+    ]
+
+
+def test_caption_names_held_out_and_limited_rows():
+    base = replace(BASE, validation=700, limit_train=300)
+    lines = caption(expand("figure2", base, ["mnist"], seeds=1), [], {}).splitlines()
+    assert lines[0].startswith("Error on the last 700 training images, held out, in %")
+    assert lines[0].count("1 seed;") == 1
+    assert "only the first 300 training images" in lines[1]
+
+
+def test_csv_names_the_data_as_the_table_does():
+    text = comma_separated(cells(RESULTS), {"mnist": "MNIST (a copy)"})
+    assert text.splitlines()[1] == "ff-network,MNIST (a copy),2,5.000,1.414,3.400,1.600,2.000"
+
+
+def test_figure2_shows_means_over_seeds_on_one_scale():
+    mean = over_seeds(RESULTS)["ff-network", "mnist"]["test_error"]
+    assert mean == {"all": 5.0, "layers": [3.5, 55.0], "groups": [3.5, 5.0]}
+    above, below = figure2(RESULTS, {"mnist": "MNIST"}).axes
+    assert list(above.lines[0].get_ydata()) == [3.5, 55.0]
+    assert list(below.lines[1].get_ydata()) == [9.0, 2.0]
+    assert above.get_ylim() == below.get_ylim()
+    assert [axes.get_title() for axes in (above, below)] == [
+        "MNIST\nFF, network", "MNIST\ncollaborative, gamma others, network",
+    ]  # fmt: skip
+
+
+def test_targets_share_runs_but_for_those_that_record_every_epoch():
+    names = {
+        target: {task.name for task in expand(target, BASE, ["mnist"], seeds=1)}
+        for target in ("table1", "figure2", "figure4")
+    }
+    assert names["figure2"] < names["table1"]
+    assert names["figure4"].isdisjoint(names["table1"])
+
+
+def test_data_titles_say_whether_files_are_the_published_ones(tmp_path):
+    assert data_title("mnist", None) == "MNIST"
+    for name in ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5",
+                 "test_batch"):  # fmt: skip
+        (tmp_path / f"{name}.bin").write_bytes(b"7" * 3073)
+    assert data_title("cifar10", tmp_path) == "CIFAR-10 (not the published files)"
+    assert data_title("cifar10", tmp_path / "no") == "CIFAR-10 (files not here to check)"
+
+
+@pytest.mark.parametrize("note", ["nope=x", "mnist", "mnist="])
+def test_wrong_notes_are_one_line(ffnp, tmp_path, note):
+    status, out, err = ffnp("reproduce", "table1", "--note", note, "--out", tmp_path / "out")
+    assert (status, out) == (2, "")
+    assert err.startswith("Error: ") and err.count("\n") == 1
+    assert all(name in err for name in DATASETS)
+
+
+def test_a_note_and_no_path_are_in_every_file(ffnp, tmp_path):
+    status, out, err = ffnp(
+        "reproduce", "table1", "--datasets", "mnist", "--methods", "ff-network", "--seeds", 1,
+        "--epochs", 1, "--hidden", "8", "--limit-train", 300, "--limit-test", 50,
+        "--data-dir", tmp_path, "--note", "mnist=MNIST (for a test)", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert status == 0, err
+    for suffix in ("md", "csv", "json"):
+        text = (tmp_path / "out" / f"table1.{suffix}").read_text()
+        assert "MNIST (for a test)" in text
+        assert str(tmp_path) not in text
+    (entry,) = json.loads((tmp_path / "out" / "table1.json").read_text())
+    assert entry["row"] == "ff-network"
+    assert entry["config"]["epochs"] == 1
+
+
+def test_a_spread_sample_of_a_sorted_split_holds_all_classes():
+    split = Split(np.arange(100, dtype=np.uint8)[:, None], np.repeat(np.arange(10), 10))
+    sample = split.spread(20)
+    assert len(sample) == 20
+    assert np.bincount(sample.labels).tolist() == [2] * 10
+    assert (split.labels[sample.images[:, 0]] == sample.labels).all()
+    assert [len(split.spread(count)) for count in (1, 30, 99, 100, 1000)] == [1, 30, 99, 100, 100]
