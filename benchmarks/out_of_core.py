@@ -3,7 +3,7 @@
 Writes a folder of .npy files (3.9 GB with the default size) in --folder, trains some hundred
 steps on it and on the same images in memory, in turn, and prints what mapping costs:
 
-    python benchmarks/out_of_core.py --folder /var/tmp/rows
+    python benchmarks/out_of_core.py --folder ROWS
 """
 
 import argparse
