@@ -98,8 +98,7 @@ class Step:
         method.parameters.backend.standardise(self.images, rows, self.scaling, out=self.batch.x)
         method.forward(self.batch)
         method.evaluate(self.batch, self.totals)
-        for layer in reversed(range(method.depth)):
-            method.gradient(self.batch, layer)
+        method.gradient(self.batch, range(method.depth))
         self.optimizer.step(1e-3)
 
 

@@ -4,6 +4,8 @@ from ffnp.activations import Activation
 from ffnp.backends.activity import Activity, Array
 from ffnp.parameters import Parameters
 
+Product = tuple[Array, Array, Array]  # a, b, out: for `Backend.matmuls`
+
 
 class Dense:
     """A fully connected layer: z = h W + b, a = phi(z).
@@ -30,24 +32,24 @@ class Dense:
         self.backend.matmul(inputs.rows, self.weights, out=out.rows)
         self.backend.activate(inputs.scale, self.bias, self.activation, out)
 
-    def gradient(self, coefficients: Array, inputs: Activity, out: Activity) -> None:
-        """Local gradient from the coefficients dJ/dg (N, R). Overwrites `out.values`."""
-        self.backend.delta(coefficients, inputs.scale, out, self.d_bias)
-        # In the forward pass this was z = (a_prev W) * scale + b, and out holds scale * dJ/dz.
-        self.backend.matmul(inputs.rows.T, out.rows, out=self.d_weights)
+    def delta(
+        self, coefficients: Array, inputs: Activity, out: Activity, out_d_bias: Array
+    ) -> None:
+        """Delta of `out`, and gradient of the bias, from the coefficients dJ/dg (N, R)."""
+        self.backend.delta(coefficients, inputs.scale, out, out_d_bias)
 
-    def backward(self, d_values: Array, inputs: Activity, out: Activity) -> None:
-        """Gradient by the chain rule from dJ/da (N, R, out), of inputs with scale 1.
+    def product(self, inputs: Activity, out: Activity) -> Product:
+        """The product that gives the gradient of the weights, after `delta` or `backward`."""
+        # In the forward pass this was z = (a_prev W) * scale + b; the delta is scale * dJ/dz.
+        return inputs.rows.T, out.delta_rows, self.d_weights
 
-        Overwrites `out.values` with dJ/dz, from which `input_gradient` goes on.
-        """
-        self.backend.backpropagate(d_values, out, self.d_bias)
-        # In the forward pass this was z = a_prev W + b.
-        self.backend.matmul(inputs.rows.T, out.rows, out=self.d_weights)
+    def backward(self, out: Activity) -> None:
+        """By the chain rule, from dJ/da in the delta of `out`, of inputs with scale 1."""
+        self.backend.backpropagate(out, self.d_bias)
 
     def input_gradient(self, d_z: Array, out: Array) -> None:
         """dJ/da_prev = (dJ/dz) W^T of rows (M, out) into `out` (M, in)."""
-        self.backend.matmul(d_z, self.weights.T, out=out)
+        self.backend.matmuls([(d_z, self.weights.T, out)])
 
 
 class LabelledDense(Dense):
@@ -88,22 +90,29 @@ class LabelledDense(Dense):
             product, self.label_weights, labels, self.label_scale, self.bias, self.activation, out
         )  # fmt: skip
 
-    def gradient_labelled(
-        self, coefficients: Array, x: Array, labels: Array, product: Array, out: Activity
+    def delta_labelled(
+        self,
+        coefficients: Array,
+        labels: Array,
+        out: Activity,
+        out_sum: Array,
+        out_d_label_weights: Array,
+        out_d_bias: Array,
     ) -> None:
-        """Local gradient from dJ/dg (N, R). Overwrites `out.values` and `product`."""
+        """Gradients but the pixel weights', from dJ/dg (N, R); `out_sum` (N, H) is for those."""
         self.backend.delta_labelled(
             coefficients, out, labels, self.label_scale,
-            product, self.d_label_weights, self.d_bias,
+            out_sum, out_d_label_weights, out_d_bias,
         )  # fmt: skip
-        self.backend.matmul(x.T, product, out=self.d_pixel_weights)
 
-    def backward_labelled(
-        self, d_values: Array, x: Array, labels: Array, product: Array, out: Activity
-    ) -> None:
-        """Gradient by the chain rule from dJ/da (N, R, H). Overwrites `out.values`, `product`."""
-        self.backend.backpropagate(d_values, out, self.d_bias)
+    def backward_labelled(self, labels: Array, out: Activity, out_sum: Array) -> None:
+        """As `delta_labelled`, by the chain rule, from dJ/da in the delta of `out`."""
+        self.backend.backpropagate(out, self.d_bias)
         self.backend.reduce_labelled(
-            out.values, labels, self.label_scale, product, self.d_label_weights, self.d_bias
+            out.delta, labels, self.label_scale, out_sum, self.d_label_weights, self.d_bias
         )
-        self.backend.matmul(x.T, product, out=self.d_pixel_weights)
+
+    def product_labelled(self, x: Array, total: Array) -> Product:
+        """The product that gives the pixel weights' gradient, from `delta_labelled`'s sum."""
+        # In the forward pass this was z = x W_x + ... for all rows of an image.
+        return x.T, total, self.d_pixel_weights

@@ -1,7 +1,8 @@
 """A network of labelled layers, and the buffers of one batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class Batch:
     activities : list of Activity, one a layer
     goodness, coefficients : (L, N, R) arrays
         `goodness[i]` is `activities[i].goodness`.
+    shares : list of Share
+        The same buffers, cut by images into parts that are worked on side by side.
     """
 
     x: Array
@@ -36,6 +39,39 @@ class Batch:
     activities: Sequence[Activity]
     goodness: Array
     coefficients: Array
+    shares: "Sequence[Share]" = ()
+
+    def part(self, images: slice) -> "Batch":
+        """Views of some of the images."""
+        return replace(
+            self,
+            x=self.x[images],
+            labels=self.labels[images],
+            product=self.product[images],
+            activities=[activity.part(images) for activity in self.activities],
+            goodness=self.goodness[:, images],
+            coefficients=self.coefficients[:, images],
+            shares=(),
+        )
+
+
+@dataclass(frozen=True)
+class Share:
+    """Some of a batch's images, and what they alone add to the gradients.
+
+    Attributes
+    ----------
+    images : slice
+    batch : Batch
+    d_label_weights : (K, H_1) array
+    d_bias : list of (H_i,) arrays
+        The parameters' own gradients, where the batch has one share.
+    """
+
+    images: slice
+    batch: Batch
+    d_label_weights: Array
+    d_bias: Sequence[Array]
 
 
 class Network:
@@ -80,45 +116,95 @@ class Network:
         """L, the number of layers."""
         return 1 + len(self.later)
 
+    @property
+    def layers(self) -> list[Dense]:
+        """All layers, the first included."""
+        return [self.first, *self.later]
+
     def batch(self, images: int, rows: int, training: bool) -> Batch:
         """Buffers for `images` images of `rows` label rows."""
         empty, dtype = self.backend.empty, self.dtype
         goodness = empty((self.depth, images, rows), dtype)
         keeps_slope = training and self.activation.keeps_slope
-        return Batch(
+        batch = Batch(
             x=empty((images, self.pixels), dtype),
             labels=empty((images, rows), np.dtype(np.int32)),
             product=empty((images, self.first.width), dtype),
             activities=[
-                Activity.empty(empty, (images, rows, layer.width), keeps_slope, goodness[i])
-                for i, layer in enumerate([self.first, *self.later])
+                Activity.empty(
+                    empty, (images, rows, layer.width), goodness[i], keeps_slope, training
+                )
+                for i, layer in enumerate(self.layers)
             ],
             goodness=goodness,
-            coefficients=empty(goodness.shape if training else (0, 0, 0), dtype),
+            coefficients=empty(goodness.shape if training else (self.depth, 0, 0), dtype),
         )
+        batch.shares = self._shares(batch)
+        return batch
+
+    def _shares(self, batch: Batch) -> list[Share]:
+        parts = self.backend.shares(len(batch.x))
+        outs = [self.first.d_label_weights, *(layer.d_bias for layer in self.layers)]
+        if len(parts) == 1:
+            return [Share(parts[0], batch, outs[0], outs[1:])]
+        return [
+            Share(part, batch.part(part), addends[0], addends[1:])
+            for part in parts
+            for addends in [[self.backend.empty(out.shape, out.dtype) for out in outs]]
+        ]
 
     def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
-        for i in range(start, self.depth if stop is None else stop):
+        layers = range(start, self.depth if stop is None else stop)
+        self.backend.run([partial(self._forward, batch, share, layers) for share in batch.shares])
+
+    def _forward(self, whole: Batch, share: Share, layers: range) -> None:
+        batch, labels = share.batch, whole.labels[share.images]
+        for i in layers:
+            out = batch.activities[i]
             if i == 0:
-                self.first.forward_labelled(
-                    batch.x, batch.labels, batch.product, batch.activities[0]
-                )
+                self.first.forward_labelled(batch.x, labels, batch.product, out)
             else:
-                self.later[i - 1].forward(batch.activities[i - 1], batch.activities[i])
+                self.later[i - 1].forward(batch.activities[i - 1], out)
 
-    def gradient(self, batch: Batch, layer: int) -> None:
-        """Local gradient of one layer (from 0), from `batch.coefficients[layer]`.
+    def gradient(self, batch: Batch, layers: Sequence[int]) -> None:
+        """Local gradients of some layers (from 0), from `batch.coefficients`."""
+        self.backend.run([partial(self._deltas, batch, share, layers) for share in batch.shares])
+        self._add_up(batch.shares, layers)
+        self.backend.matmuls(
+            [
+                self.later[i - 1].product(batch.activities[i - 1], batch.activities[i])
+                if i > 0
+                else self.first.product_labelled(batch.x, batch.product)
+                for i in layers
+            ]
+        )
 
-        Overwrites that layer's activity: take the layers from the last to the first.
-        """
-        coefficients, activities = batch.coefficients[layer], batch.activities
-        if layer == 0:
-            self.first.gradient_labelled(
-                coefficients, batch.x, batch.labels, batch.product, activities[0]
-            )
-        else:
-            self.later[layer - 1].gradient(coefficients, activities[layer - 1], activities[layer])
+    def _deltas(self, whole: Batch, share: Share, layers: Sequence[int]) -> None:
+        batch, labels = share.batch, whole.labels[share.images]
+        for i in layers:
+            coefficients, out = batch.coefficients[i], batch.activities[i]
+            if i == 0:
+                self.first.delta_labelled(
+                    coefficients, labels, out,
+                    batch.product, share.d_label_weights, share.d_bias[0],
+                )  # fmt: skip
+            else:
+                self.later[i - 1].delta(coefficients, batch.activities[i - 1], out, share.d_bias[i])
+
+    def _add_up(self, shares: Sequence[Share], layers: Sequence[int]) -> None:
+        if len(shares) == 1:
+            return
+        for i in layers:
+            _sum([share.d_bias[i] for share in shares], self.layers[i].d_bias)
+            if i == 0:
+                _sum([share.d_label_weights for share in shares], self.first.d_label_weights)
+
+
+def _sum(addends: Sequence[Array], out: Array) -> None:
+    out[...] = addends[0]
+    for addend in addends[1:]:
+        out += addend
 
 
 def layer_shapes(widths: Sequence[int]) -> dict[str, tuple[int, ...]]:

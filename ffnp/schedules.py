@@ -61,8 +61,7 @@ class Simultaneous:
         """Forward, all gradients, one update of all parameters."""
         self._method.forward(batch)
         self._method.evaluate(batch, totals)
-        for layer in reversed(range(self._method.depth)):
-            self._method.gradient(batch, layer)
+        self._method.gradient(batch, range(self._method.depth))
         self.optimizers[0].step(lr)
 
 
@@ -90,7 +89,7 @@ class Sequential:
         method.forward(batch)
         method.evaluate(batch, totals)
         for layer, optimizer in enumerate(self.optimizers):
-            method.gradient(batch, layer)
+            method.gradient(batch, [layer])
             optimizer.step(lr)
             if layer + 1 < method.depth:
                 method.forward(batch, start=layer)
@@ -117,7 +116,7 @@ class LayerByLayer:
         """Forward up to the layer in training, and update that one."""
         self._method.forward(batch, stop=phase + 1)
         self._method.evaluate(batch, totals)
-        self._method.gradient(batch, phase)
+        self._method.gradient(batch, [phase])
         self.optimizers[phase].step(lr)
 
 

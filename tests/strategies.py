@@ -50,8 +50,7 @@ class Subject:
 
     def gradients(self):
         """Gradients from the batch's coefficients, copied, by name."""
-        for layer in reversed(range(self.method.depth)):
-            self.method.gradient(self.batch, layer)
+        self.method.gradient(self.batch, range(self.method.depth))
         return {name: g.copy() for name, g in self.method.parameters.gradients.items()}
 
 

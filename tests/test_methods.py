@@ -43,8 +43,7 @@ def loss(method, batch):
 def test_chain_rule_matches_finite_differences(name, hidden, activation):
     method, batch = make(name, hidden, activation)
     loss(method, batch)
-    for layer in reversed(range(method.depth)):
-        method.gradient(batch, layer)
+    method.gradient(batch, range(method.depth))
     gradients = {key: g.copy() for key, g in method.parameters.gradients.items()}
     random = np.random.default_rng(4)
     for key, weights in method.parameters.weights.items():

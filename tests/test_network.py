@@ -47,8 +47,7 @@ def test_local_gradients_match_finite_differences(activation, gamma):
     method.forward(batch)
     frozen = gamma_of_layers(gamma, batch.goodness.copy())
     method.evaluate(batch, np.zeros(method.depth + 1))
-    for layer in (1, 0):
-        method.gradient(batch, layer)
+    method.gradient(batch, range(method.depth))
     gradients = {name: g.copy() for name, g in method.parameters.gradients.items()}
     objective, random, step = method.objective.objective, np.random.default_rng(1), 1e-6
     for name, weights in method.parameters.weights.items():

@@ -14,15 +14,18 @@ class Activity:
     Attributes
     ----------
     values : (N, R, H) array
-        a; a layer's `gradient` overwrites it with the delta.
+        a.
     slope : (N, R, H) array or None
         phi'(z), where the activation needs it kept; None for relu, where a phi'(z) = a.
+    delta : (N, R, H) array, or None but in training
+        dJ/dz, as `Backend.delta` and `Backend.backpropagate` leave it.
     goodness, scale : (N, R) arrays
         g = sum of squares of a, and 1 / (sqrt(g) + EPSILON), which normalises the row.
     """
 
     values: Array
     slope: Array | None
+    delta: Array
     goodness: Array
     scale: Array
 
@@ -31,19 +34,36 @@ class Activity:
         cls,
         empty: Callable[..., Array],
         values: tuple[int, int, int],
-        slope: bool,
         goodness: Array,
+        slope: bool,
+        delta: bool,
     ) -> "Activity":
         """Buffers of shape `values` = (N, R, H), by `Backend.empty`, around a given goodness."""
         dtype = goodness.dtype
         return cls(
             empty(values, dtype),
             empty(values, dtype) if slope else None,
+            empty(values, dtype) if delta else None,
             goodness,
             empty(goodness.shape, dtype),
         )
 
+    def part(self, images: slice) -> "Activity":
+        """Views of some of the images."""
+        arrays = (self.values, self.slope, self.delta, self.goodness, self.scale)
+        return Activity(*(None if array is None else array[images] for array in arrays))
+
     @property
     def rows(self) -> Array:
         """The values as (N R, H), a view."""
-        return self.values.reshape(-1, self.values.shape[2])
+        return rows_of(self.values)
+
+    @property
+    def delta_rows(self) -> Array:
+        """The delta as (N R, H), a view."""
+        return rows_of(self.delta)
+
+
+def rows_of(array: Array) -> Array:
+    """(N, R, H) as (N R, H), a view."""
+    return array.reshape(-1, array.shape[2])

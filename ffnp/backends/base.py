@@ -13,6 +13,7 @@ one `scale` a row, and a matrix product is linear in it. So the scale is applied
 (`activate`) and to the delta (`delta`), and the pass that would write `h` is saved.
 """
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +52,22 @@ class Backend:
     def to_host(self, array: Array) -> Any:
         """The NumPy array with the values of a device array (the array itself on the CPU)."""
         return array
+
+    # --- side by side -----------------------------------------------------------------------
+
+    def shares(self, images: int) -> list[slice]:
+        """Into which parts a batch of so many images is cut, to be worked on side by side."""
+        return [slice(0, images)]
+
+    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Call functions that do not depend on each other, as many as there are `shares`."""
+        for task in tasks:
+            task()
+
+    def matmuls(self, products: Sequence[tuple[Array, Array, Array]]) -> None:
+        """Products (a, b, out) that do not depend on each other, side by side; see `matmul`."""
+        for a, b, out in products:
+            self.matmul(a, b, out)
 
     # --- forward ----------------------------------------------------------------------------
 
@@ -172,7 +189,7 @@ class Backend:
         activity: Activity,
         out_d_bias: Array,
     ) -> None:
-        """Overwrite a layer's activity with its delta, scaled for the weight gradient.
+        """The delta of a layer, scaled for the weight gradient, and its bias gradient.
 
         In the forward pass this was z = scale * a_prev W + b, a = phi(z), g = sum a^2; so
         dJ/dz = c * 2 a * phi'(z), db = sum of dJ/dz over rows, dW = a_prev^T (scale * dJ/dz).
@@ -184,13 +201,13 @@ class Backend:
         scale : (N, R) array
             As given to `activate`.
         activity : Activity
-            Its values are a on entry; scale * dJ/dz on return.
+            Its delta is written: scale * dJ/dz.
         out_d_bias : (H,) array
             dJ/db, summed over rows.
         """
         d_z = self._d_z(coefficients, activity)
         out_d_bias[...] = d_z.sum(axis=(0, 1))
-        activity.values[...] = d_z * scale[:, :, None]
+        activity.delta[...] = d_z * scale[:, :, None]
 
     def delta_labelled(
         self,
@@ -204,12 +221,10 @@ class Backend:
     ) -> None:
         """First layer: the delta, reduced as `reduce_labelled` does.
 
-        What `activity` holds on return is left open.
+        What the activity's delta holds on return is left open.
         """
-        activity.values[...] = self._d_z(coefficients, activity)
-        self.reduce_labelled(
-            activity.values, labels, label_scale, out_sum, out_d_label_weights, out_d_bias
-        )
+        d_z = self._d_z(coefficients, activity)
+        self.reduce_labelled(d_z, labels, label_scale, out_sum, out_d_label_weights, out_d_bias)
 
     @staticmethod
     def _d_z(coefficients: Array, activity: Activity) -> Array:
@@ -247,23 +262,21 @@ class Backend:
 
     # --- the chain rule, for the backpropagation baselines ------------------------------------
 
-    def backpropagate(self, d_values: Array, activity: Activity, out_d_bias: Array) -> None:
-        """Overwrite a hidden layer's activity with dJ/dz, from dJ/da.
+    def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
+        """The delta of a hidden layer from dJ/da, in place, and its bias gradient.
 
         In the forward pass this was a = phi(z), z = a_prev W + b; so dJ/dz = dJ/da * phi'(z).
 
         Parameters
         ----------
-        d_values : (N, R, H) array
-            dJ/da = (dJ/dz of the layer above) W_above^T.
         activity : Activity
-            Its values are a on entry; dJ/dz on return.
+            Its delta holds dJ/da = (dJ/dz of the layer above) W_above^T on entry, dJ/dz on return.
         out_d_bias : (H,) array
             dJ/db, summed over rows.
         """
-        a = activity.values
-        a[...] = d_values * ((a > 0) if activity.slope is None else activity.slope)
-        out_d_bias[...] = a.sum(axis=(0, 1))
+        d_z = activity.delta
+        d_z *= (activity.values > 0) if activity.slope is None else activity.slope
+        out_d_bias[...] = d_z.sum(axis=(0, 1))
 
     def cross_entropy(
         self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array

@@ -210,7 +210,7 @@ class CupyBackend(Backend):
         """See `Backend.delta`."""
         self._launch(
             scale.dtype, "delta", (_tiles(out_d_bias),), (TILE, TILE),
-            coefficients, scale, activity.values, activity.slope, out_d_bias,
+            coefficients, scale, activity.values, activity.slope, activity.delta, out_d_bias,
         )  # fmt: skip
 
     def delta_labelled(
@@ -247,11 +247,11 @@ class CupyBackend(Backend):
             None, d_z, None, labels, label_scale, out_sum, out_d_label_weights, out_d_bias,
         )  # fmt: skip
 
-    def backpropagate(self, d_values: Array, activity: Activity, out_d_bias: Array) -> None:
+    def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
         """See `Backend.backpropagate`."""
         self._launch(
-            d_values.dtype, "backpropagate", (_tiles(out_d_bias),), (TILE, TILE),
-            d_values, activity.values, activity.slope, out_d_bias,
+            out_d_bias.dtype, "backpropagate", (_tiles(out_d_bias),), (TILE, TILE),
+            activity.values, activity.slope, activity.delta, out_d_bias,
         )  # fmt: skip
 
     def cross_entropy(

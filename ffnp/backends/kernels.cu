@@ -550,12 +550,13 @@ KERNEL evaluate_entropy_normalised(
 
 // Blocks of TILE columns, TILE rows at a time.
 // In the forward pass this was z = scale a_prev W + b, a = phi(z), g = sum a^2; so
-// dJ/dz = c 2 a phi'(z), db = sum of dJ/dz over rows; `values` becomes scale dJ/dz.
+// dJ/dz = c 2 a phi'(z), db = sum of dJ/dz over rows; `delta` is scale dJ/dz.
 KERNEL delta(
     const real* coefficients,  // (N, R)
     const real* scale,         // (N, R)
-    real* values,              // (N, R, H)
+    const real* values,        // (N, R, H)
     const real* slope,         // (N, R, H) or null
+    real* delta,               // (N, R, H)
     real* d_bias,              // (H)
     int N, int R, int H
 ) {
@@ -567,7 +568,7 @@ KERNEL delta(
             real d_z = 2 * coefficients[row] * values[i];
             if (slope) d_z *= slope[i];
             sum += d_z;
-            values[i] = scale[row] * d_z;
+            delta[i] = scale[row] * d_z;
         }
     column_sums(sum, H, d_bias);
 }
@@ -610,12 +611,12 @@ KERNEL reduce_labelled(
         column_sums(label_scale * total, H, d_label_weights + size_t(label) * H);
 }
 
-// In the forward pass this was a = phi(z), z = a_prev W + b; so dJ/dz = dJ/da phi'(z).
+// In the forward pass this was a = phi(z), z = a_prev W + b; so dJ/dz = dJ/da phi'(z), in place.
 KERNEL backpropagate(
-    const real* d_values,  // (N, R, H)
-    real* values,          // (N, R, H)
-    const real* slope,     // (N, R, H) or null
-    real* d_bias,          // (H)
+    const real* values,  // (N, R, H)
+    const real* slope,   // (N, R, H) or null
+    real* delta,         // (N, R, H)
+    real* d_bias,        // (H)
     int N, int R, int H
 ) {
     const int column = blockIdx.x * TILE + threadIdx.x;
@@ -623,9 +624,9 @@ KERNEL backpropagate(
     if (column < H)
         for (int row = threadIdx.y; row < N * R; row += TILE) {
             size_t i = size_t(row) * H + column;
-            real d_z = d_values[i] * (slope ? slope[i] : values[i] > 0);
+            real d_z = delta[i] * (slope ? slope[i] : values[i] > 0);
             sum += d_z;
-            values[i] = d_z;
+            delta[i] = d_z;
         }
     column_sums(sum, H, d_bias);
 }

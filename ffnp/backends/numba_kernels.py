@@ -1,8 +1,7 @@
 """The loops of the numba backend: each operation of the reference in one sweep over memory.
 
-Arrays are C-contiguous and of one float dtype, except where said. Images, columns or numbers are
-shared among the threads (`prange`), and no sum is split between threads, so that the results do
-not depend on their number.
+Arrays are C-contiguous and of one float dtype, except where said. The loops are serial; they run
+side by side, on parts of the arrays, since they hold no lock of the interpreter's.
 
 FAST lets the compiler reorder a sum and fuse multiply with add, which is what vectorises it. It
 assumes nothing of NaN and infinity: they pass through as in the reference.
@@ -10,14 +9,15 @@ assumes nothing of NaN and infinity: they pass through as in the reference.
 
 import math
 
-from numba import njit, prange
+from numba import njit
 
 from ffnp.backends.base import EPSILON
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+compiled = njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 
 
-@njit(parallel=True, cache=True, fastmath=FAST)
+@compiled
 def standardise(images, rows, mean, deviation, length, out):
     """out = x * length / sqrt(|x|^2 + 1), x = (images[rows] - mean) / deviation.
 
@@ -25,7 +25,7 @@ def standardise(images, rows, mean, deviation, length, out):
     """
     number = out.dtype.type
     shift = number(mean)
-    for n in prange(len(rows)):
+    for n in range(len(out)):
         pixels, x = images[rows[n]], out[n]
         squares = number(0)
         for d in range(len(x)):
@@ -39,12 +39,14 @@ def standardise(images, rows, mean, deviation, length, out):
             x[d] = factor * (number(pixels[d]) - shift)
 
 
-@njit(parallel=True, cache=True, fastmath=FAST)
-def relu_labelled(product, label_weights, labels, label_scale, bias, values, goodness, scale):
+@compiled
+def relu_labelled(
+    product, label_weights, labels, label_scale, bias, values, goodness, scale
+):
     """a = relu(z), z = product[n] + label_scale * label_weights[label] + bias; g, 1 / |a|."""
     number = values.dtype.type
     s, epsilon = number(label_scale), number(EPSILON)
-    for n in prange(values.shape[0]):
+    for n in range(values.shape[0]):
         shared = product[n]
         for r in range(values.shape[1]):
             a, w = values[n, r], label_weights[labels[n, r]]
@@ -58,12 +60,12 @@ def relu_labelled(product, label_weights, labels, label_scale, bias, values, goo
             scale[n, r] = number(1) / (math.sqrt(g) + epsilon)
 
 
-@njit(parallel=True, cache=True, fastmath=FAST)
+@compiled
 def relu(row_scale, bias, values, goodness, scale):
     """a = relu(z), z = row_scale * values + bias, in place; g, 1 / |a|."""
     number = values.dtype.type
     epsilon = number(EPSILON)
-    for n in prange(values.shape[0]):
+    for n in range(values.shape[0]):
         for r in range(values.shape[1]):
             a, s = values[n, r], row_scale[n, r]
             g = number(0)
@@ -76,78 +78,51 @@ def relu(row_scale, bias, values, goodness, scale):
             scale[n, r] = number(1) / (math.sqrt(g) + epsilon)
 
 
-@njit(parallel=True, cache=True, fastmath=FAST)
-def delta(coefficients, row_scale, values, d_bias, parts):
-    """d_z = 2 c a; d_bias = sum of d_z over rows; values = row_scale * d_z, in place.
-
-    The columns are taken in `parts` parts, a thread each.
-    """
+@compiled
+def delta(coefficients, row_scale, values, out, d_bias):
+    """d_z = 2 c a; d_bias = sum of d_z over rows; out = row_scale * d_z."""
     number = values.dtype.type
-    images, rows, width = values.shape
-    for part in prange(parts):
-        start, stop = part * width // parts, (part + 1) * width // parts
-        total = d_bias[start:stop]
-        for h in range(len(total)):
-            total[h] = 0
-        for n in range(images):
-            for r in range(rows):
-                a, s = values[n, r, start:stop], row_scale[n, r]
-                c = number(2) * coefficients[n, r]
-                for h in range(len(a)):
-                    d_z = c * a[h]
-                    total[h] += d_z
-                    a[h] = s * d_z
+    d_bias[:] = 0
+    for n in range(values.shape[0]):
+        for r in range(values.shape[1]):
+            a, o, s = values[n, r], out[n, r], row_scale[n, r]
+            c = number(2) * coefficients[n, r]
+            for h in range(len(a)):
+                d_z = c * a[h]
+                d_bias[h] += d_z
+                o[h] = s * d_z
 
 
-@njit(parallel=True, cache=True, fastmath=FAST)
-def reduce_labelled(factor, values, labels, label_scale, out_sum, d_label_weights, d_bias, parts):
-    """d_z = factor * values: its sums over an image's rows, over a label's, and over all rows.
-
-    The columns are taken in `parts` parts, a thread each.
-    """
-    number = values.dtype.type
-    classes, width = d_label_weights.shape
-    images, rows = labels.shape
-    s = number(label_scale)
-    for part in prange(parts):
-        start, stop = part * width // parts, (part + 1) * width // parts
-        for k in range(classes):
-            of_label = d_label_weights[k, start:stop]
-            for h in range(len(of_label)):
-                of_label[h] = 0
-        for n in range(images):
-            total = out_sum[n, start:stop]
-            for r in range(rows):
-                a, of_label = values[n, r, start:stop], d_label_weights[labels[n, r], start:stop]
-                c = factor[n, r]
-                if r == 0:
-                    for h in range(len(a)):
-                        d_z = c * a[h]
-                        total[h] = d_z
-                        of_label[h] += d_z
-                else:
-                    for h in range(len(a)):
-                        d_z = c * a[h]
-                        total[h] += d_z
-                        of_label[h] += d_z
-        total = d_bias[start:stop]
-        for h in range(len(total)):
-            total[h] = 0
-        for k in range(classes):
-            of_label = d_label_weights[k, start:stop]
-            for h in range(len(total)):
-                total[h] += of_label[h]
-                of_label[h] *= s
+@compiled
+def reduce_labelled(factor, values, labels, label_scale, out_sum, d_label_weights, d_bias):
+    """d_z = factor * values: its sums over an image's rows, over a label's, and over all rows."""
+    s = values.dtype.type(label_scale)
+    d_label_weights[:] = 0
+    for n in range(values.shape[0]):
+        total = out_sum[n]
+        total[:] = 0
+        for r in range(labels.shape[1]):
+            a, of_label, c = values[n, r], d_label_weights[labels[n, r]], factor[n, r]
+            for h in range(len(a)):
+                d_z = c * a[h]
+                total[h] += d_z
+                of_label[h] += d_z
+    d_bias[:] = 0
+    for k in range(len(d_label_weights)):
+        of_label = d_label_weights[k]
+        for h in range(len(d_bias)):
+            d_bias[h] += of_label[h]
+            of_label[h] *= s
 
 
-@njit(parallel=True, cache=True, fastmath=FAST)
+@compiled
 def adam(weights, gradient, mean, variance, rate, beta1, beta2, epsilon):
     """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + e)."""
     number = weights.dtype.type
     b1, c1 = number(beta1), number(1 - beta1)
     b2, c2 = number(beta2), number(1 - beta2)
     lr, e = number(rate), number(epsilon)
-    for i in prange(len(weights)):
+    for i in range(len(weights)):
         g = gradient[i]
         m = b1 * mean[i] + c1 * g
         v = b2 * variance[i] + c2 * g * g
@@ -156,12 +131,12 @@ def adam(weights, gradient, mean, variance, rate, beta1, beta2, epsilon):
         weights[i] -= lr * (m / (math.sqrt(v) + e))
 
 
-@njit(parallel=True, cache=True, fastmath=FAST)
+@compiled
 def sgd(weights, gradient, velocity, lr, momentum):
     """velocity = momentum velocity + g; w -= lr velocity."""
     number = weights.dtype.type
     rate, keep = number(lr), number(momentum)
-    for i in prange(len(weights)):
+    for i in range(len(weights)):
         v = keep * velocity[i] + gradient[i]
         velocity[i] = v
         weights[i] -= rate * v

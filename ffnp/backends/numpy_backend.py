@@ -1,27 +1,33 @@
-"""The NumPy backend: the reference's numbers, in place and in blocks that stay in cache.
+"""The NumPy backend: the reference's numbers, in place, in blocks that stay in cache, on all cores.
 
 NumPy makes one pass over memory for each operation. What can be saved is the memory: a block of
 rows goes through all passes of an operation while it is in cache, every result is written into
 an array that exists already, and a sum over rows is a BLAS product, which reads once.
 
-The passes run on one thread: after a product OpenBLAS's threads spin on the other cores for a
-while, and two Python threads were no faster than one.
+The images of a batch are cut into shares, one a thread (`team.py`): NumPy and BLAS let go of the
+interpreter's lock while they compute.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ffnp.backends.activity import Activity, Array
+from ffnp.backends.activity import Activity, Array, rows_of
 from ffnp.backends.arena import Arena
 from ffnp.backends.base import EPSILON, Backend
+from ffnp.backends.team import Team
 
 if TYPE_CHECKING:
     from ffnp.activations import Activation
     from ffnp.data.scaling import Scaling
 
-BLOCK = 1 << 16  # numbers a block: 256 KiB in float32, a few of which fit a core's cache
+# Numbers a block: 512 KiB in float32. Smaller ones would stay nearer to the core, but each pass
+# over a block takes the interpreter's lock, and threads that wait for it sleep.
+BLOCK = 1 << 17
+LEAST = 1 << 16  # numbers below which another thread costs more than it saves
+ALIGNMENT = 16  # products are cut between so many rows
 
 
 def blocks(length: int, width: int) -> Iterator[slice]:
@@ -31,51 +37,110 @@ def blocks(length: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + step, length))
 
 
+def cut(length: int, parts: int) -> list[slice]:
+    """`length` items in so many consecutive slices, as equal as can be."""
+    return [slice(length * i // parts, length * (i + 1) // parts) for i in range(parts)]
+
+
 class NumpyBackend(Backend):
-    """Plain NumPy, in place and blocked. One object serves one thread: it owns scratch arrays."""
+    """Plain NumPy, in place, blocked, on all cores.
+
+    One object serves one caller at a time: it owns threads, and scratch arrays for each.
+    """
 
     name = "numpy"
 
     def __init__(self) -> None:
         self._arena = Arena()
-        self._arrays: dict[tuple[str, tuple[int, ...], Any], Array] = {}
+        self._team = Team()
+        self._arrays: dict[tuple[Any, ...], Array] = {}
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """See `Backend.empty`."""
         return self._arena.empty(shape, dtype)
 
     def _scratch(self, use: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array of zeros when first asked for; the same array ever after."""
-        key = (use, shape, dtype)
+        """An array of zeros when first asked for; the same one ever after, for each thread."""
+        key = (use, shape, dtype, self._team.number)
         if key not in self._arrays:
-            self._arrays[key] = self.zeros(shape, dtype)
+            self._arrays[key] = np.zeros(shape, dtype)
         return self._arrays[key]
+
+    # --- side by side -----------------------------------------------------------------------
+
+    def shares(self, images: int) -> list[slice]:
+        """See `Backend.shares`."""
+        return cut(images, min(self._team.threads, images))
+
+    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """See `Backend.run`."""
+        self._team(tasks)
+
+    def matmul(self, a: Array, b: Array, out: Array) -> None:
+        """See `Backend.matmul`: on all cores, unless within a share of the work."""
+        if self._team.number is None:
+            self.matmuls([(a, b, out)])
+        else:
+            np.matmul(a, b, out=out)
+
+    def matmuls(self, products: Sequence[tuple[Array, Array, Array]]) -> None:
+        """See `Backend.matmuls`: each thread gets a stretch of all the results' rows.
+
+        Whole products where it can be: BLAS reorders both operands of each product it is given.
+        """
+        costs = [a.size * b.shape[1] for a, b, _ in products]
+        share = max(sum(costs) / self._team.threads, LEAST)
+        stretches: list[list[tuple[Array, Array, Array]]] = [[]]
+        room = share
+        for (a, b, out), cost in zip(products, costs, strict=True):
+            start, rows = 0, len(a)
+            while start < rows:
+                fitting = round(room / cost * rows / ALIGNMENT) * ALIGNMENT
+                if len(stretches) == self._team.threads or start + fitting >= rows:
+                    fitting = rows - start
+                if fitting:
+                    part = slice(start, start + fitting)
+                    stretches[-1].append((a[part], b, out[part]))
+                start, room = start + fitting, room - fitting * cost / rows
+                if start < rows:
+                    stretches.append([])
+                    room = share
+        self._team([partial(_multiply, stretch) for stretch in stretches])
+
+    def _sweep(self, work: Callable[[slice], None], length: int, numbers: int) -> None:
+        """Call `work` on consecutive slices of `length` items, side by side."""
+        parts = max(1, min(self._team.threads, length, numbers // LEAST))
+        self._team([partial(work, part) for part in cut(length, parts)])
 
     # --- forward ----------------------------------------------------------------------------
 
     def standardise(self, images: Array, rows: Array, scaling: "Scaling", out: Array) -> None:
         """See `Backend.standardise`; an array of `rows` must hold no negative numbers."""
-        pixels = images[rows] if isinstance(rows, slice) else None
-        factor = self._scratch("factor", out.shape[:1], out.dtype)
-        for block in blocks(*out.shape):
-            x = out[block]
-            if pixels is not None:
-                gathered = pixels[block]
-            else:
-                gathered = self._scratch("gathered", x.shape, images.dtype)
-                # Indices are in range; "raise" would have NumPy buffer the output.
-                np.take(images, rows[block], axis=0, out=gathered, mode="clip")
-            np.subtract(gathered, scaling.mean, out=x, dtype=x.dtype, casting="unsafe")
-            if scaling.length is None:
-                x *= 1 / scaling.deviation
-                continue
-            # x / deviation * length / sqrt(|x / deviation|^2 + 1), one factor a row
-            f = factor[block]
-            np.vecdot(x, x, out=f)
-            f += scaling.deviation**2
-            np.sqrt(f, out=f)
-            np.divide(scaling.length, f, out=f)
-            x *= f[:, None]
+        if isinstance(rows, slice):
+            images, rows = images[rows], None
+
+        def work(part: slice) -> None:
+            for block in blocks(len(out[part]), out.shape[1]):
+                x = out[part][block]
+                if rows is None:
+                    gathered = images[part][block]
+                else:
+                    gathered = self._scratch("gathered", x.shape, images.dtype)
+                    # Indices are in range; "raise" would have NumPy buffer the output.
+                    np.take(images, rows[part][block], axis=0, out=gathered, mode="clip")
+                np.subtract(gathered, scaling.mean, out=x, dtype=x.dtype, casting="unsafe")
+                if scaling.length is None:
+                    x *= 1 / scaling.deviation
+                    continue
+                # x / deviation * length / sqrt(|x / deviation|^2 + 1), one factor a row
+                factor = self._scratch("factor", x.shape[:1], x.dtype)
+                np.vecdot(x, x, out=factor)
+                factor += scaling.deviation**2
+                np.sqrt(factor, out=factor)
+                np.divide(scaling.length, factor, out=factor)
+                x *= factor[:, None]
+
+        self._sweep(work, len(out), out.size)
 
     def activate_labelled(
         self,
@@ -130,19 +195,19 @@ class NumpyBackend(Backend):
         self, coefficients: Array, scale: Array, activity: Activity, out_d_bias: Array
     ) -> None:
         """See `Backend.delta`."""
-        a = activity.values
         twice = self._twice(coefficients)
         factor = self._scratch("factors", scale.shape, scale.dtype)
         np.multiply(twice, scale, out=factor)
-        part = self._scratch("part", out_d_bias.shape, out_d_bias.dtype)
+        term = self._scratch("term", out_d_bias.shape, out_d_bias.dtype)
         out_d_bias[...] = 0
-        for block in blocks(len(a), a.shape[1] * a.shape[2]):
-            d_z = a[block]
+        for block in blocks(len(scale), activity.values[0].size):
+            a, delta = activity.values[block], activity.delta[block]
             if activity.slope is not None:
-                d_z *= activity.slope[block]
-            np.matmul(twice[block].reshape(-1), d_z.reshape(-1, d_z.shape[2]), out=part)
-            out_d_bias += part
-            d_z *= factor[block, :, None]
+                a = np.multiply(a, activity.slope[block], out=delta)
+            # db sums 2 c a phi', not the delta, which is scaled: one product reads and sums
+            np.matmul(twice[block].reshape(-1), rows_of(a), out=term)
+            out_d_bias += term
+            np.multiply(a, factor[block, :, None], out=delta)
 
     def delta_labelled(
         self,
@@ -155,10 +220,10 @@ class NumpyBackend(Backend):
         out_d_bias: Array,
     ) -> None:
         """See `Backend.delta_labelled`."""
-        d_z, twice = activity.values, self._twice(coefficients)
+        a, twice = activity.values, self._twice(coefficients)
         if activity.slope is not None:
-            np.multiply(d_z, activity.slope, out=d_z)
-        self._reduce(twice, d_z, labels, label_scale, out_sum, out_d_label_weights, out_d_bias)
+            a = np.multiply(a, activity.slope, out=activity.delta)
+        self._reduce(twice, a, labels, label_scale, out_sum, out_d_label_weights, out_d_bias)
 
     def reduce_labelled(
         self,
@@ -201,34 +266,33 @@ class NumpyBackend(Backend):
         np.equal(labels.reshape(-1), np.arange(classes)[:, None], out=matches)
         np.multiply(matches, factor.reshape(-1), out=selection[:classes])
         selection[classes] = factor.reshape(-1)
-        part = self._scratch("parts", (classes + 1, width), values.dtype)
-        total = self._scratch("total", part.shape, part.dtype)
+        term = self._scratch("terms", (classes + 1, width), values.dtype)
+        total = self._scratch("total", term.shape, term.dtype)
         total[...] = 0
         for block in blocks(n, r * width):
             v = values[block]
             # sum over r of factor[n, r] * values[n, r]: n products (1, R) (R, H)
             np.matmul(factor[block, None, :], v, out=out_sum[block, None, :])
             columns = slice(block.start * r, block.stop * r)
-            np.matmul(selection[:, columns], v.reshape(-1, width), out=part)
-            total += part
+            np.matmul(selection[:, columns], rows_of(v), out=term)
+            total += term
         np.multiply(total[:classes], label_scale, out=out_d_label_weights)
         out_d_bias[...] = total[classes]
 
-    def backpropagate(self, d_values: Array, activity: Activity, out_d_bias: Array) -> None:
+    def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
         """See `Backend.backpropagate`."""
-        a = activity.values
-        part = self._scratch("part", out_d_bias.shape, out_d_bias.dtype)
+        term = self._scratch("term", out_d_bias.shape, out_d_bias.dtype)
         out_d_bias[...] = 0
-        for block in blocks(len(a), a.shape[1] * a.shape[2]):
-            d_z = a[block]
+        for block in blocks(len(activity.delta), activity.delta[0].size):
+            d_z = activity.delta[block]
             if activity.slope is None:
                 slope = self._scratch("positive", d_z.shape, np.dtype(bool))
-                np.greater(d_z, 0, out=slope)
+                np.greater(activity.values[block], 0, out=slope)
             else:
                 slope = activity.slope[block]
-            np.multiply(d_values[block], slope, out=d_z)
-            np.add.reduce(d_z, axis=(0, 1), out=part)
-            out_d_bias += part
+            np.multiply(d_z, slope, out=d_z)
+            np.add.reduce(d_z, axis=(0, 1), out=term)
+            out_d_bias += term
 
     # --- optimisers -------------------------------------------------------------------------
 
@@ -251,30 +315,45 @@ class NumpyBackend(Backend):
         """
         k = (1 - beta2**step) ** 0.5
         rate = float(lr) * k / (1 - beta1**step)
-        for block in blocks(len(weights), 1):
-            w, g, m, v = weights[block], gradient[block], mean[block], variance[block]
-            t = self._scratch("adam", w.shape, w.dtype)
-            np.multiply(g, 1 - beta1, out=t)
-            m *= beta1
-            m += t
-            np.multiply(g, 1 - beta2, out=t)
-            t *= g
-            v *= beta2
-            v += t
-            np.sqrt(v, out=t)
-            t += k * epsilon
-            np.divide(m, t, out=t)
-            t *= rate
-            w -= t
+
+        def work(part: slice) -> None:
+            arrays = [array[part] for array in (weights, gradient, mean, variance)]
+            for block in blocks(len(arrays[0]), 1):
+                w, g, m, v = (array[block] for array in arrays)
+                t = self._scratch("adam", w.shape, w.dtype)
+                np.multiply(g, 1 - beta1, out=t)
+                m *= beta1
+                m += t
+                np.multiply(g, 1 - beta2, out=t)
+                t *= g
+                v *= beta2
+                v += t
+                np.sqrt(v, out=t)
+                t += k * epsilon
+                np.divide(m, t, out=t)
+                t *= rate
+                w -= t
+
+        self._sweep(work, len(weights), len(weights))
 
     def sgd(
         self, weights: Array, gradient: Array, velocity: Array, lr: float, momentum: float
     ) -> None:
         """See `Backend.sgd`."""
-        for block in blocks(len(weights), 1):
-            w, v = weights[block], velocity[block]
-            t = self._scratch("sgd", w.shape, w.dtype)
-            v *= momentum
-            v += gradient[block]
-            np.multiply(v, float(lr), out=t)
-            w -= t
+
+        def work(part: slice) -> None:
+            arrays = [array[part] for array in (weights, gradient, velocity)]
+            for block in blocks(len(arrays[0]), 1):
+                w, g, v = (array[block] for array in arrays)
+                t = self._scratch("sgd", w.shape, w.dtype)
+                v *= momentum
+                v += g
+                np.multiply(v, float(lr), out=t)
+                w -= t
+
+        self._sweep(work, len(weights), len(weights))
+
+
+def _multiply(products: Sequence[tuple[Array, Array, Array]]) -> None:
+    for a, b, out in products:
+        np.matmul(a, b, out=out)

@@ -78,8 +78,7 @@ class Subject:
         """The method's own gradient, flat."""
         self.method.forward(self.batch)
         self._value()
-        for layer in reversed(range(self.method.depth)):
-            self.method.gradient(self.batch, layer)
+        self.method.gradient(self.batch, range(self.method.depth))
         flat = self._backend.to_host(self.method.parameters.flat_gradient)
         return np.array(flat, np.float64)
 

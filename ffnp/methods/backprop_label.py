@@ -1,5 +1,6 @@
 """Baseline: a multilayer perceptron from pixels to classes, with the chain rule by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,13 +64,13 @@ class BackpropLabel:
             labels=empty((images, 1), np.dtype(np.int32)),
             product=empty((0, 0), dtype),
             activities=[
-                Activity.empty(empty, (images, 1, layer.width), keeps_slope, goodness[i])
+                Activity.empty(empty, (images, 1, layer.width), goodness[i], keeps_slope, training)
                 for i, layer in enumerate(self.hidden)
             ],
             goodness=goodness,
             coefficients=empty((0, 0, 0), dtype),
         )
-        return chain_batch(self._backend, batch, self.classes, training)
+        return chain_batch(self._backend, batch, self.classes)
 
     def forward(self, batch: ChainBatch, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0); the last gives a W, without b."""
@@ -85,21 +86,20 @@ class BackpropLabel:
             batch.logits, self.output.bias, batch.labels[:, 0], totals, self.output.d_bias
         )
 
-    def gradient(self, batch: ChainBatch, layer: int) -> None:
-        """Gradient of one layer (from 0), and dJ/da of the layer below."""
-        if layer == len(self.hidden):
-            # In the forward pass this was logits = a W + b.
-            self._backend.matmul(
-                batch.inputs[layer].rows.T, batch.logits, out=self.output.d_weights
-            )
-            d_z, above = batch.logits, self.output
-        else:
-            above, out = self.hidden[layer], batch.activities[layer]
-            above.backward(batch.d_values[layer], batch.inputs[layer], out)
-            d_z = out.rows
-        if layer > 0:
-            below = batch.d_values[layer - 1]
-            above.input_gradient(d_z, out=below.reshape(-1, below.shape[2]))
+    def gradient(self, batch: ChainBatch, layers: Sequence[int]) -> None:
+        """Gradients of all layers, from the last down."""
+        inputs = batch.inputs
+        # In the forward pass this was logits = a W + b.
+        products = [(inputs[-1].rows.T, batch.logits, self.output.d_weights)]
+        above, d_z = self.output, batch.logits
+        for layer, activity, read in reversed(
+            list(zip(self.hidden, batch.activities, inputs[:-1], strict=True))
+        ):
+            above.input_gradient(d_z, out=activity.delta_rows)
+            layer.backward(activity)
+            products.append(layer.product(read, activity))
+            above, d_z = layer, activity.delta_rows
+        self._backend.matmuls(products)
 
     def scores(self, batch: ChainBatch) -> Array:
         """(1, N, K) logits."""

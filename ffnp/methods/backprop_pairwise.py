@@ -1,5 +1,7 @@
 """Baseline: the last layer's goodness, ranked by label, with the chain rule by hand."""
 
+from collections.abc import Sequence
+
 from ffnp.backends.activity import Array
 from ffnp.collaboration import LayerObjective
 from ffnp.labels import every_label
@@ -31,14 +33,14 @@ class BackpropPairwise:
     def training_batch(self, images: int) -> ChainBatch:
         """Buffers to train on `images` images at a time."""
         batch = self.network.batch(images, self.rows, training=True)
-        return chain_batch(self.network.backend, batch, 0, training=True)
+        return chain_batch(self.network.backend, batch, 0)
 
     def scoring_batch(self, images: int) -> ChainBatch:
         """Buffers to score every label of `images` images at a time."""
         backend, classes = self.network.backend, self.network.classes
         batch = self.network.batch(images, classes, training=False)
         batch.labels = backend.to_device(every_label(images, classes))
-        return chain_batch(backend, batch, 0, training=False)
+        return chain_batch(backend, batch, 0)
 
     def forward(self, batch: ChainBatch, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0)."""
@@ -55,24 +57,28 @@ class BackpropPairwise:
             self._objective, batch.goodness[-1:], batch.coefficients[-1:], totals
         )
 
-    def gradient(self, batch: ChainBatch, layer: int) -> None:
-        """Gradient of one layer (from 0), and dJ/da of the layer below."""
-        first, inputs, out = self.network.first, batch.inputs[layer], batch.activities[layer]
-        last = layer == self.depth - 1
-        if layer == 0 and last:
-            first.gradient_labelled(
-                batch.coefficients[0], batch.x, batch.labels, batch.product, out
-            )
-        elif layer == 0:
-            first.backward_labelled(batch.d_values[0], batch.x, batch.labels, batch.product, out)
-        else:
-            dense = self.network.later[layer - 1]
-            if last:
-                dense.gradient(batch.coefficients[layer], inputs, out)
+    def gradient(self, batch: ChainBatch, layers: Sequence[int]) -> None:
+        """Gradients of all layers, from the last down."""
+        network, activities = self.network, batch.activities
+        first, last = network.first, self.depth - 1
+        products = []
+        for i in reversed(range(1, self.depth)):
+            dense, inputs, out = network.later[i - 1], batch.inputs[i], activities[i]
+            if i == last:
+                dense.delta(batch.coefficients[i], inputs, out, dense.d_bias)
             else:
-                dense.backward(batch.d_values[layer], inputs, out)
-            below = batch.d_values[layer - 1]
-            dense.input_gradient(out.rows, out=below.reshape(-1, below.shape[2]))
+                dense.backward(out)
+            products.append(dense.product(inputs, out))
+            dense.input_gradient(out.delta_rows, out=activities[i - 1].delta_rows)
+        if last == 0:
+            first.delta_labelled(
+                batch.coefficients[0], batch.labels, activities[0],
+                batch.product, first.d_label_weights, first.d_bias,
+            )  # fmt: skip
+        else:
+            first.backward_labelled(batch.labels, activities[0], batch.product)
+        products.append(first.product_labelled(batch.x, batch.product))
+        network.backend.matmuls(products)
 
     def scores(self, batch: ChainBatch) -> Array:
         """(1, N, K) goodness of the last layer."""

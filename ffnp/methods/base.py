@@ -1,5 +1,6 @@
 """What the trainer and the evaluation need of a method."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ffnp.backends.activity import Array
@@ -42,8 +43,8 @@ class Method(Protocol):
         """Objective of the first `len(totals) - 1` values; see `Backend.evaluate`."""
         ...
 
-    def gradient(self, batch: Any, layer: int) -> None:
-        """Gradient of one layer (from 0), after `evaluate`; from the last layer down."""
+    def gradient(self, batch: Any, layers: Sequence[int]) -> None:
+        """Gradients of some layers (from 0), in ascending order, after `evaluate`."""
         ...
 
     def scores(self, batch: Any) -> Array:

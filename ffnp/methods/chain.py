@@ -10,7 +10,7 @@ from ffnp.backends.base import Backend
 from ffnp.network import Batch
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ChainBatch(Batch):
     """A batch's buffers, with those of the way back.
 
@@ -18,29 +18,22 @@ class ChainBatch(Batch):
     ----------
     inputs : list of Activity, one a layer
         What each layer reads: x or its predecessor's values, with a scale of 1.
-    d_values : list of (N, R, H) arrays
-        dJ/da of each hidden layer.
     logits : (N, K) array
         Product of the output layer, then dJ/dlogits; empty without an output layer.
     """
 
     inputs: Sequence[Activity]
-    d_values: Sequence[Array]
     logits: Array
 
 
-def chain_batch(backend: Backend, batch: Batch, outputs: int, training: bool) -> ChainBatch:
+def chain_batch(backend: Backend, batch: Batch, outputs: int) -> ChainBatch:
     """Add to a network's batch the buffers of the chain rule and of `outputs` logits."""
     dtype, (images, rows) = batch.x.dtype, batch.labels.shape
     ones = backend.to_device(np.ones((images, rows), dtype))
-    pixels = Activity(batch.x[:, None, :], None, batch.goodness[0], ones)
+    pixels = Activity(batch.x[:, None, :], None, None, batch.goodness[0], ones)
     hidden = [replace(activity, scale=ones) for activity in batch.activities]
     return ChainBatch(
         **vars(batch),
         inputs=[pixels, *hidden],
-        d_values=[
-            backend.empty(activity.values.shape if training else (0, 0, 0), dtype)
-            for activity in batch.activities
-        ],
         logits=backend.empty((images, outputs), dtype),
     )

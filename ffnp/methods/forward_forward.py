@@ -1,5 +1,7 @@
 """Forward-Forward: every layer has its own objective, and every layer votes."""
 
+from collections.abc import Sequence
+
 from ffnp.backends.activity import Array
 from ffnp.collaboration import LayerObjective
 from ffnp.labels import every_label
@@ -45,9 +47,9 @@ class ForwardForward:
             self.objective, batch.goodness[:layers], batch.coefficients[:layers], totals
         )
 
-    def gradient(self, batch: Batch, layer: int) -> None:
-        """Local gradient of one layer (from 0), after `evaluate`; from the last layer down."""
-        self.network.gradient(batch, layer)
+    def gradient(self, batch: Batch, layers: Sequence[int]) -> None:
+        """Local gradients of some layers (from 0), after `evaluate`."""
+        self.network.gradient(batch, layers)
 
     def scores(self, batch: Batch) -> Array:
         """(L, N, K) goodness of each layer for each label: every layer is a voter."""

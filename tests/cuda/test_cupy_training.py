@@ -108,9 +108,8 @@ def test_operations_of_a_step_of_the_papers_network(backend, cupy):
         "matmul", "activate",
         "matmul", "activate",
         "evaluate_sigmoid",
-        "delta", "matmul",
-        "delta", "matmul",
-        "reduce_labelled", "matmul",
+        "reduce_labelled", "delta", "delta",
+        "matmul", "matmul", "matmul",
         "adam",
     ]  # fmt: skip
 

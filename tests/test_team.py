@@ -1,0 +1,112 @@
+"""The threads that work side by side."""
+
+import gc
+import threading
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from ffnp.backends.numpy_backend import NumpyBackend
+from ffnp.backends.team import Team
+
+
+@pytest.fixture
+def team():
+    with threadpool_limits(2, "blas"):
+        return Team()
+
+
+def blas_threads():
+    return {
+        library.num_threads
+        for library in ThreadpoolController().select(user_api="blas").lib_controllers
+    }
+
+
+def test_each_task_has_a_thread_of_its_own_at_the_same_time(team):
+    meeting = threading.Barrier(2, timeout=10)
+    numbers = []
+
+    def task():
+        meeting.wait()  # passes only if both run at once
+        numbers.append(team.number)
+
+    for _ in range(3):
+        team([task, task])
+    assert sorted(numbers) == [0, 0, 0, 1, 1, 1]
+    assert team.number is None
+
+
+def test_blas_has_one_thread_in_a_task_and_its_own_number_after(team):
+    before = blas_threads()
+    found = []
+    team([lambda: found.append(blas_threads()), lambda: None])
+    assert found == [{1}]
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_error_is_raised_when_all_have_ended(team, place):
+    ended = []
+
+    def fail():
+        raise KeyError("planted")
+
+    def other():
+        time.sleep(0.01)
+        ended.append(True)
+
+    tasks = [other]
+    tasks.insert(place, fail)
+    with pytest.raises(KeyError, match="planted"):
+        team(tasks)
+    assert ended == [True]
+    team([other, other])  # it goes on
+    assert len(ended) == 3
+
+
+def test_errstate_holds_in_every_thread(team):
+    def overflow():
+        np.exp(np.full(3, 1e3))
+
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        team([lambda: None, overflow])
+    with np.errstate(over="ignore"):
+        team([overflow, overflow])
+
+
+def test_threads_end_with_their_team():
+    team, threads = Team(), []
+    team([lambda: None, lambda: threads.append(threading.current_thread())])
+    del team
+    gc.collect()
+    threads[0].join(timeout=10)
+    assert not threads[0].is_alive()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("sizes", [[(784, 20, 50)], [(784, 20, 50), (50, 40, 50), (50, 40, 50)]])
+def test_every_row_of_every_product_is_computed_once(threads, sizes, monkeypatch):
+    monkeypatch.setattr("ffnp.backends.numpy_backend.LEAST", 1000)
+    with threadpool_limits(threads, "blas"):
+        backend = NumpyBackend()
+    backend._team.threads = threads  # also where BLAS has fewer
+    random = np.random.default_rng(0)
+    rows, taken = [], np.matmul
+
+    def matmul(a, b, out):
+        rows.append(len(a))
+        taken(a, b, out=out)
+
+    monkeypatch.setattr(np, "matmul", matmul)
+    products = []
+    for m, k, n in sizes:
+        a, b = random.normal(size=(m, k)), random.normal(size=(k, n))
+        products.append((a, b, np.full((m, n), np.nan)))
+    backend.matmuls(products)
+    assert sum(rows) == sum(m for m, _, _ in sizes)
+    assert len(rows) <= len(sizes) + threads - 1
+    for a, b, out in products:
+        np.testing.assert_allclose(out, a @ b, rtol=1e-12)
