@@ -21,7 +21,9 @@ from ffnp.network import Network
 from ffnp.objectives import SigmoidGoodness
 from ffnp.optimizers import Adam
 
-WARM_UP = 3  # rounds that are not counted
+WARM_UP = 2  # calls of a turn that are not counted
+TURN = 10  # calls of a function before the next has its turn
+PAUSE = 0.05  # seconds; OpenBLAS's threads spin for 2^26 cycles
 LOSS_TOLERANCE = 1e-4  # relative, of the loss after a few steps from the same weights
 
 
@@ -180,14 +182,20 @@ def validate(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], steps: int 
 
 
 def interleaved(functions: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each function; called in turn, so that a machine's drift cancels."""
+    """Median seconds of each function; a few calls in turn, so that a machine's drift cancels.
+
+    Before its turn there is a pause, until BLAS's threads, which spin for a while when they have
+    nothing to do, no longer take a core from the next.
+    """
     times: dict[str, list[float]] = {name: [] for name in functions}
-    for round in range(-WARM_UP, rounds):
+    for _ in range(-(-rounds // TURN)):
         for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            if round >= 0:
-                times[name].append(time.perf_counter() - start)
+            time.sleep(PAUSE)
+            for call in range(-WARM_UP, TURN):
+                start = time.perf_counter()
+                function()
+                if call >= 0:
+                    times[name].append(time.perf_counter() - start)
     return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 

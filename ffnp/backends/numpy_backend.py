@@ -10,6 +10,7 @@ interpreter's lock while they compute.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Numbers a block: 512 KiB in float32. Smaller ones would stay nearer to the core, but each pass
 # over a block takes the interpreter's lock, and threads that wait for it sleep.
 BLOCK = 1 << 17
+LEAD = 1.06  # the caller's part against the others': it starts first, and need not sleep at the end
 LEAST = 1 << 16  # numbers below which another thread costs more than it saves
 ALIGNMENT = 16  # products are cut between so many rows
 
@@ -38,8 +40,11 @@ def blocks(length: int, width: int) -> Iterator[slice]:
 
 
 def cut(length: int, parts: int) -> list[slice]:
-    """`length` items in so many consecutive slices, as equal as can be."""
-    return [slice(length * i // parts, length * (i + 1) // parts) for i in range(parts)]
+    """`length` items in so many consecutive slices, the first larger by LEAD, the others equal."""
+    first = round(length * LEAD / (parts - 1 + LEAD))
+    bounds = [0, *(first + (length - first) * i // max(parts - 1, 1) for i in range(parts))]
+    bounds[-1] = length
+    return [slice(*pair) for pair in pairwise(bounds)]
 
 
 class NumpyBackend(Backend):
@@ -89,14 +94,15 @@ class NumpyBackend(Backend):
         Whole products where it can be: BLAS reorders both operands of each product it is given.
         """
         costs = [a.size * b.shape[1] for a, b, _ in products]
-        share = max(sum(costs) / self._team.threads, LEAST)
+        threads = self._team.threads
+        equal = sum(costs) / (threads - 1 + LEAD)
         stretches: list[list[tuple[Array, Array, Array]]] = [[]]
-        room = share
+        room = max(LEAD * equal, LEAST)
         for (a, b, out), cost in zip(products, costs, strict=True):
             start, rows = 0, len(a)
             while start < rows:
                 fitting = round(room / cost * rows / ALIGNMENT) * ALIGNMENT
-                if len(stretches) == self._team.threads or start + fitting >= rows:
+                if len(stretches) == threads or start + fitting >= rows:
                     fitting = rows - start
                 if fitting:
                     part = slice(start, start + fitting)
@@ -104,7 +110,7 @@ class NumpyBackend(Backend):
                 start, room = start + fitting, room - fitting * cost / rows
                 if start < rows:
                     stretches.append([])
-                    room = share
+                    room = max(equal, LEAST)
         self._team([partial(_multiply, stretch) for stretch in stretches])
 
     def _sweep(self, work: Callable[[slice], None], length: int, numbers: int) -> None:
