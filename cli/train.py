@@ -47,6 +47,9 @@ def _choice(name: str) -> click.Choice[str]:
 @config_option("epochs", "Epochs; with schedule layer, of each layer.", type=int)
 @config_option("batch_size", "Images a batch.", type=int)
 @config_option("seed", "Fixes weights, order and wrong labels.", type=int)
+@config_option(
+    "cache_mb", "Memory for what frozen layers give (schedule layer).", type=int, metavar="MB"
+)
 @config_option("backend", "Who computes.", type=_choice("backend"))
 @config_option("device", "Which GPU.", type=int)
 @config_option("dtype", "Precision.", type=_choice("dtype"))

@@ -67,6 +67,9 @@ class Config:
     lr_schedule : {"constant", "linear"}
         `linear`: constant for the first half, then to zero over the second.
     epochs, batch_size, seed : int
+    cache_mb : int
+        With schedule `layer`: megabytes that may be taken to keep what the frozen layers give
+        for every image and label; if that needs more, they are computed again at every step.
     backend : {"auto", "numpy", "numba", "cupy", "reference"}
     device : int
         Which GPU.
@@ -102,6 +105,7 @@ class Config:
     epochs: int = 150
     batch_size: int = 200
     seed: int = 0
+    cache_mb: int = 2000
     backend: str = "auto"
     device: int = 0
     dtype: str = "float32"
@@ -203,6 +207,7 @@ LEAST = {
     "epochs": 1,
     "batch_size": 1,
     "seed": 0,
+    "cache_mb": 0,
     "device": 0,
     "evaluate_every": 0,
     "analyse_every": 0,

@@ -35,8 +35,15 @@ class Schedule(Protocol):
         """The optimisers that step in a phase."""
         ...
 
-    def step(self, batch: Batch, totals: Array, phase: int, lr: float) -> None:
-        """Update the layers from the images and labels in `batch`; see `Backend.evaluate`."""
+    def frozen(self, phase: int) -> int:
+        """How many layers, from the first, no longer change in a phase."""
+        ...
+
+    def step(self, batch: Batch, totals: Array, phase: int, lr: float, start: int = 0) -> None:
+        """Update the layers from a batch in which `start` frozen layers are computed already.
+
+        For `totals` see `Backend.evaluate`.
+        """
         ...
 
 
@@ -57,7 +64,11 @@ class Simultaneous:
         """The one optimiser of all parameters."""
         return self.optimizers
 
-    def step(self, batch: Batch, totals: Array, phase: int, lr: float) -> None:
+    def frozen(self, phase: int) -> int:
+        """None: every batch trains every layer."""
+        return 0
+
+    def step(self, batch: Batch, totals: Array, phase: int, lr: float, start: int = 0) -> None:
         """Forward, all gradients, one update of all parameters."""
         self._method.forward(batch)
         self._method.evaluate(batch, totals)
@@ -83,7 +94,11 @@ class Sequential:
         """All the layers' optimisers."""
         return self.optimizers
 
-    def step(self, batch: Batch, totals: Array, phase: int, lr: float) -> None:
+    def frozen(self, phase: int) -> int:
+        """None: every batch trains every layer."""
+        return 0
+
+    def step(self, batch: Batch, totals: Array, phase: int, lr: float, start: int = 0) -> None:
         """Forward, then layer by layer: gradient, update, forward from there."""
         method = self._method
         method.forward(batch)
@@ -112,9 +127,13 @@ class LayerByLayer:
         """The optimiser of the layer in training."""
         return self.optimizers[phase : phase + 1]
 
-    def step(self, batch: Batch, totals: Array, phase: int, lr: float) -> None:
+    def frozen(self, phase: int) -> int:
+        """The layers below the one in training."""
+        return phase
+
+    def step(self, batch: Batch, totals: Array, phase: int, lr: float, start: int = 0) -> None:
         """Forward up to the layer in training, and update that one."""
-        self._method.forward(batch, stop=phase + 1)
+        self._method.forward(batch, start, phase + 1)
         self._method.evaluate(batch, totals)
         self._method.gradient(batch, [phase])
         self.optimizers[phase].step(lr)

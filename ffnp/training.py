@@ -17,6 +17,7 @@ from ffnp.network import Batch
 from ffnp.optimizers import SGD, Adam, Optimizer
 from ffnp.randomness import NEGATIVES, SHUFFLE, stream
 from ffnp.schedules import LayerByLayer, Schedule, Sequential, Simultaneous
+from ffnp.sources import Pixels, Source, make_source
 
 GUARD_EVERY = 100  # batches between two looks at the totals for NaN
 
@@ -59,6 +60,7 @@ class Trainer:
         self.position = Position()
         self._totals = self._zeros()
         self._images = model.backend.to_device(split.images)
+        self._source: Source = Pixels(model, self._images)
         self._buffers: dict[int, Batch] = {}  # by size: the last of an epoch may be smaller
 
     @property
@@ -85,11 +87,15 @@ class Trainer:
         TrainingError
             Loss or weights are no longer finite, or no gradient is left while errors are.
         """
-        position = self.position
+        position, phase = self.position, None
         while not self.finished:
-            order, labels = self._draw()
+            if phase != position.phase:
+                phase = position.phase
+                del self._source  # before the next one takes its memory
+                self._source = make_source(self.model, self._images, self.schedule.frozen(phase))
+            index, labels = self._draw()
             while position.batch < self.batches:
-                self._step(order, labels)
+                self._step(index, labels)
                 position.batch += 1
                 if position.batch % GUARD_EVERY == 0 or position.batch == self.batches:
                     self.check()
@@ -173,23 +179,23 @@ class Trainer:
         size = self.model.config.batch_size
         return min(size, len(self.split) - (self.position.batch - 1) * size)
 
-    def _step(self, order: Array, labels: Array) -> None:
+    def _step(self, index: Array, labels: Array) -> None:
         model, position = self.model, self.position
         start = position.batch * model.config.batch_size
-        rows = order[start : start + model.config.batch_size]
+        rows = index[start : start + model.config.batch_size]
         if len(rows) not in self._buffers:
             self._buffers[len(rows)] = model.method.training_batch(len(rows))
         batch = self._buffers[len(rows)]
         batch.labels = labels[start : start + len(rows)]
-        model.backend.standardise(self._images, rows, model.data.scaling, out=batch.x)
+        self._source.fill(batch, rows)
         lr = learning_rate(
             model.config, (position.epoch + position.batch / self.batches) / self.epochs
         )
         with np.errstate(over="ignore", invalid="ignore"):  # `check` reports what comes of it
-            self.schedule.step(batch, self._totals, position.phase, lr)
+            self.schedule.step(batch, self._totals, position.phase, lr, self._source.start)
 
     def _draw(self) -> tuple[Array, Array]:
-        """The epoch's order and its label rows, the same on every backend."""
+        """The epoch's images, as an index of the source, and label rows, alike on all backends."""
         model, seed = self.model, self.model.config.seed
         number = self.position.phase * self.epochs + self.position.epoch
         order = stream(seed, SHUFFLE, number).permutation(len(self.split))
@@ -199,7 +205,8 @@ class Trainer:
             model.method.rows,
             stream(seed, NEGATIVES, number),
         )
-        return model.backend.to_device(order), model.backend.to_device(labels)
+        index = self._source.index(order, labels)
+        return model.backend.to_device(index), model.backend.to_device(labels)
 
     def _next_epoch(self) -> None:
         position = self.position

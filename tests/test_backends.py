@@ -113,6 +113,16 @@ def test_standardise(backend, random, dtype, images, kind, length):
     compare(backend, "standardise", arguments, {"out"})
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (400, 1), (400, 500)])
+def test_gather(backend, random, dtype, shape):
+    arguments = {
+        "table": random.normal(size=(1000, shape[1])).astype(dtype),
+        "rows": random.integers(0, 1000, shape[0]),
+        "out": np.empty(shape, dtype),
+    }
+    compare(backend, "gather", arguments, {"out"})
+
+
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("n", "r"), SIZES)
 @pytest.mark.parametrize("name", ACTIVATIONS)

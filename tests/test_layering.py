@@ -24,6 +24,7 @@ ORDER = [
     ["ffnp.config"],
     ["ffnp.model"],
     ["ffnp.gradcheck"],
+    ["ffnp.sources"],
     ["ffnp.schedules"],
     ["ffnp.training"],
     ["ffnp.evaluation"],

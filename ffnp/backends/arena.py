@@ -28,9 +28,16 @@ class Arena:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if size < SMALLEST:
             return np.empty(shape, dtype)
+        if size >= CHUNK:  # one of its own, freed with the array
+            return _huge(size).view(dtype).reshape(shape)
         if self._used + size > len(self._chunk):
-            raw = np.empty(max(CHUNK, size) + HUGE_PAGE, np.uint8)
-            self._chunk, self._used = raw[-raw.ctypes.data % HUGE_PAGE :], 0
+            self._chunk, self._used = _huge(CHUNK), 0
         start = self._used
         self._used += -(-size // ALIGNMENT) * ALIGNMENT
         return self._chunk[start : start + size].view(dtype).reshape(shape)
+
+
+def _huge(size: int) -> Array:
+    """Bytes from the start of a huge page on."""
+    raw = np.empty(size + HUGE_PAGE, np.uint8)
+    return raw[-raw.ctypes.data % HUGE_PAGE :][:size]

@@ -88,6 +88,10 @@ class Backend:
             x *= scaling.length / np.sqrt((x * x).sum(axis=1, keepdims=True) + 1)
         out[...] = x
 
+    def gather(self, table: Array, rows: Array, out: Array) -> None:
+        """out = table[rows], for a (M, H) table and (N,) integers in 0..M - 1."""
+        out[...] = table[rows]
+
     def matmul(self, a: Array, b: Array, out: Array) -> None:
         """out = a b, for two-dimensional arrays; `a` may be a transposed view."""
         np.matmul(a, b, out=out)

@@ -156,6 +156,13 @@ class CupyBackend(Backend):
             images, rows, scaling.mean, scaling.deviation, scaling.length or 0, out,
         )  # fmt: skip
 
+    def gather(self, table: Array, rows: Array, out: Array) -> None:
+        """See `Backend.gather`: images that are scaled by nothing."""
+        self._launch(
+            out.dtype, f"standardise_{table.dtype}", (len(out),), (ROW,),
+            table, rows, 0, 1, 0, out,
+        )  # fmt: skip
+
     def matmul(self, a: Array, b: Array, out: Array) -> None:
         """See `Backend.matmul`."""
         self._cupy.matmul(a, b, out=out)

@@ -132,7 +132,6 @@ class NumpyBackend(Backend):
                     gathered = images[part][block]
                 else:
                     gathered = self._scratch("gathered", x.shape, images.dtype)
-                    # Indices are in range; "raise" would have NumPy buffer the output.
                     np.take(images, rows[part][block], axis=0, out=gathered, mode="clip")
                 np.subtract(gathered, scaling.mean, out=x, dtype=x.dtype, casting="unsafe")
                 if scaling.length is None:
@@ -145,6 +144,15 @@ class NumpyBackend(Backend):
                 np.sqrt(factor, out=factor)
                 np.divide(scaling.length, factor, out=factor)
                 x *= factor[:, None]
+
+        self._sweep(work, len(out), out.size)
+
+    def gather(self, table: Array, rows: Array, out: Array) -> None:
+        """See `Backend.gather`."""
+
+        def work(part: slice) -> None:
+            # Indices are in range; "raise" would have NumPy buffer the output.
+            np.take(table, rows[part], axis=0, out=out[part], mode="clip")
 
         self._sweep(work, len(out), out.size)
 

@@ -126,6 +126,16 @@ def standardise(random, dtype) -> Iterator[Case]:
             yield Case(arguments, ("out",))
 
 
+def gather(random, dtype) -> Iterator[Case]:
+    for n, h in [(1, 1), (31, 1), (33, 129), (127, 32)]:
+        arguments = {
+            "table": random.normal(size=(70, h)).astype(dtype),
+            "rows": random.integers(0, 70, n),
+            "out": blank(n, h, dtype=dtype),
+        }
+        yield Case(arguments, ("out",))
+
+
 def matmul(random, dtype) -> Iterator[Case]:
     for transposed, (n, k, m) in product([False, True], [(1, 1, 1), (33, 20, 129)]):
         a = random.normal(size=(k, n) if transposed else (n, k)).astype(dtype)
@@ -266,7 +276,7 @@ def sgd(random, dtype) -> Iterator[Case]:
 CASES = {
     cases.__name__: cases
     for cases in (
-        standardise, matmul, activate_labelled, activate, evaluate, delta, delta_labelled,
+        standardise, gather, matmul, activate_labelled, activate, evaluate, delta, delta_labelled,
         reduce_labelled, backpropagate, cross_entropy, adam, sgd,
     )
 }  # fmt: skip

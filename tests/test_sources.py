@@ -1,0 +1,117 @@
+"""What frozen layers give, kept and not computed again (SPEC section 6, item 4)."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ffnp.backends import Backend
+from ffnp.backends.selection import make_backend
+from ffnp.config import Config
+from ffnp.data import load
+from ffnp.model import DataDescription, Model
+from ffnp.sources import Frozen, Pixels, make_source
+from ffnp.training import Trainer
+
+CONFIG = Config(
+    hidden=(12, 11, 10), schedule="layer", gamma="previous", epochs=6, batch_size=50,
+    limit_train=120, dtype="float64",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return load("mnist").limited(120, 10)
+
+
+def trained(config, rows, backend, watch=lambda trainer: None):
+    model = Model.create(config, DataDescription.of(rows, config), make_backend(backend))
+    trainer = Trainer(model, rows.train)
+    for _ in trainer.run():
+        watch(trainer)
+    return model.weights(), trainer
+
+
+@pytest.mark.parametrize("backend", ["reference", "numpy", "numba"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"method": "ff"}, {"labels": 3}, {"objective": "softmax"}, {"activation": "gelu"}],
+)
+def test_weights_are_those_of_computing_again(rows, backend, options):
+    config = replace(CONFIG, **options)
+    kept, _ = trained(config, rows, backend)
+    again, _ = trained(replace(config, cache_mb=0), rows, backend)
+    for name, tensor in again.items():
+        np.testing.assert_allclose(kept[name], tensor, rtol=0, atol=1e-9, err_msg=name)
+
+
+def test_losses_hear_of_the_frozen_layers(rows):
+    """Gamma `previous` needs the goodness of every frozen layer."""
+    found = []
+    for cache in (CONFIG.cache_mb, 0):
+        numbers = []
+
+        def watch(trainer, numbers=numbers):
+            losses, error = trainer.losses()
+            numbers.extend([*losses, error])
+
+        trained(replace(CONFIG, cache_mb=cache), rows, "numpy", watch)
+        found.append(numbers)
+    np.testing.assert_allclose(*found, rtol=1e-9)
+
+
+def test_frozen_layers_are_computed_once_a_phase(rows, monkeypatch):
+    products = []
+    taken = Backend.matmul
+
+    def matmul(self, a, b, out):
+        products.append((len(out), b.shape))
+        taken(self, a, b, out)
+
+    monkeypatch.setattr(Backend, "matmul", matmul)
+    trained(CONFIG, rows, "reference")
+    batches = CONFIG.epochs * 3
+    first, second = ([p for p in products if p[1] == shape] for shape in [(784, 12), (12, 11)])
+    assert len(first) == batches + 2  # in training, and once in each later phase
+    assert len(second) == batches + 1
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({}, Frozen),
+        ({"cache_mb": 0}, Pixels),
+        ({"epochs": 5}, Pixels),  # 5 epochs of 2 rows are no more work than 10 labels
+        ({"epochs": 5, "labels": 3}, Frozen),
+    ],
+)
+def test_kept_where_it_fits_and_saves_work(rows, options, kind):
+    config = replace(CONFIG, **options)
+    model = Model.create(config, DataDescription.of(rows, config), Backend())
+    assert type(make_source(model, rows.train.images, 2)) is kind
+    assert type(make_source(model, rows.train.images, 0)) is Pixels
+
+
+def test_size_is_that_of_the_tables(rows):
+    model = Model.create(CONFIG, DataDescription.of(rows, CONFIG), Backend())
+    source = Frozen(model, rows.train.images, 2)
+    tables = [source._values, source._scale, *source._goodness]
+    assert Frozen.size(model, 120, 2) == sum(table.nbytes for table in tables)
+
+
+@pytest.mark.parametrize("batches", [20, 25, 40])
+def test_resumed_in_a_later_phase_to_the_same_bits(rows, batches):
+    config = replace(CONFIG, dtype="float32")
+    states = []
+    weights, _ = trained(
+        config, rows, "numpy",
+        lambda trainer: states.append([{k: v.copy() for k, v in trainer.state()[0].items()},
+                                       trainer.state()[1]]),
+    )  # fmt: skip
+    model = Model.create(config, DataDescription.of(rows, config), make_backend("numpy"))
+    trainer = Trainer(model, rows.train)
+    trainer.load_state(*states[batches - 1])
+    for _ in trainer.run():
+        pass
+    for name, tensor in model.weights().items():
+        assert tensor.tobytes() == weights[name].tobytes(), name
