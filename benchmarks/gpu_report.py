@@ -15,7 +15,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ffnp.backends.selection import make_backend
+from ffnp.backends.selection import make_backend, unavailable
 from ffnp.benchmark import Shapes, Step, machine, products, validate
 
 CASES = {
@@ -97,6 +97,9 @@ def main(out: Path) -> None:
         "step_times": step_times,
     }
     parts |= {name: lambda command=command: run(command) for name, command in COMMANDS.items()}
+    reason = unavailable("cupy")
+    if reason is not None:
+        click.echo(f"nothing below will run: {reason}", err=True)
     report = {}
     for name, work in parts.items():
         report[name] = attempt(work)

@@ -55,6 +55,15 @@ def gpu():
 
 
 @pytest.fixture
+def real_cupy():
+    """The installed CuPy, which needs no GPU to be looked at."""
+    try:
+        return importlib.import_module("cupy")
+    except ImportError as error:
+        skip(f"no CuPy: pip install 'ffnp[cuda-check]' ({error})", "FFNP_REQUIRE_CUDA_CHECK")
+
+
+@pytest.fixture
 def nvrtc():
     """Compile CUDA source to machine code, with CuPy's own options and others."""
     try:

@@ -178,6 +178,7 @@ def evaluate(random, dtype) -> Iterator[Case]:
     for name, gamma, layers in product(OBJECTIVES, GAMMAS, [1, 3]):
         for n, r in [(1, 2), (31, 3), (257, 2), (7, 10)]:
             goodness = (20 * random.random((layers, n, r))).astype(dtype)
+            goodness[:, -1] = goodness[:, -1, :1]  # a tie is an error
             arguments = {
                 "objective": LayerObjective(OBJECTIVES[name](20.0, 0.7), gamma),
                 "goodness": goodness,
@@ -243,9 +244,12 @@ def backpropagate(random, dtype) -> Iterator[Case]:
 
 def cross_entropy(random, dtype) -> Iterator[Case]:
     for n in (1, 31, 32, 257):
+        logits = random.normal(size=(n, CLASSES)).astype(dtype)
+        bias = random.normal(size=CLASSES).astype(dtype)
+        logits[-1] = -bias  # a tie is an error
         arguments = {
-            "logits": random.normal(size=(n, CLASSES)).astype(dtype),
-            "bias": random.normal(size=CLASSES).astype(dtype),
+            "logits": logits,
+            "bias": bias,
             "labels": random.integers(0, CLASSES, n).astype(np.int32),
             "out_totals": np.arange(2.0),
             "out_d_bias": blank(CLASSES, dtype=dtype),

@@ -7,12 +7,10 @@ import cupy_signatures
 import pytest
 import strict_cupy
 
-MISSING = "CuPy is not installed: pip install 'ffnp[cuda-check]'"
 
-
-def test_the_record_is_of_the_installed_cupy():
-    cupy = pytest.importorskip("cupy", reason=MISSING)
-    assert cupy_signatures.record(cupy) == json.loads(cupy_signatures.RECORD.read_text())
+@pytest.mark.cuda_check
+def test_the_record_is_of_the_installed_cupy(real_cupy):
+    assert cupy_signatures.record(real_cupy) == json.loads(cupy_signatures.RECORD.read_text())
 
 
 @pytest.mark.parametrize("name", cupy_signatures.NAMES)
@@ -25,6 +23,7 @@ def test_the_stand_in_takes_a_part_of_the_parameters(name):
     assert names - {"self"} <= set(known)
 
 
+@pytest.mark.cuda_check
 @pytest.mark.parametrize("name", ["dtype", "shape", "strides", "ndim", "size", "flags", "T"])
-def test_attributes_of_arrays_exist(name):
-    assert hasattr(pytest.importorskip("cupy", reason=MISSING).ndarray, name)
+def test_attributes_of_arrays_exist(real_cupy, name):
+    assert hasattr(real_cupy.ndarray, name)
