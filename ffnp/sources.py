@@ -84,9 +84,11 @@ class Frozen:
         self._values = self._backend.empty((rows, width), dtype)
         self._scale = self._backend.empty((rows, 1), dtype)
         self._goodness = [self._backend.empty((rows, 1), dtype) for _ in range(start)]
+        batch = model.method.scoring_batch(min(BLOCK, len(images)))
         for first in range(0, len(images), BLOCK):
             block = slice(first, min(first + BLOCK, len(images)))
-            batch = model.method.scoring_batch(block.stop - first)
+            if block.stop - first != len(batch.x):
+                batch = model.method.scoring_batch(block.stop - first)
             self._backend.standardise(images, block, model.data.scaling, out=batch.x)
             model.method.forward(batch, stop=start)
             stretch = slice(first * self._classes, block.stop * self._classes)
