@@ -229,8 +229,8 @@ def _train(
             mend = "" if run is None else f": continue with `ffnp train --resume {run.folder}`"
             raise TrainingError(f"stopped in {where}{mend}")
     seconds = before + time.perf_counter() - start
-    test = evaluate(model, dataset.test)
-    if run is not None:
+    if run is not None:  # before the test set, whose images may be found bad
         save()
         run.write_model(model)
+    test = evaluate(model, dataset.test)
     return Result(model, test, seconds, metrics, run)

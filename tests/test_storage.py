@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffnp import Config, train
-from ffnp.errors import InputError, StorageError
+from ffnp.backends import Backend
+from ffnp.errors import InputError, StorageError, TrainingError
 from ffnp.experiment import resume
 from ffnp.runs import Run, default_folder
 from ffnp.storage import partial, read_tensors, write_atomically, write_tensors
@@ -153,6 +154,19 @@ def test_a_run_has_one_writer(tmp_path):
     with run.alone(), pytest.raises(InputError, match="another process trains"):
         resume(run.folder)
     resume(run.folder)
+
+
+def test_a_training_is_kept_though_its_test_set_is_bad(tmp_path):
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        images = rng.random((100, 5)).astype(np.float32)
+        if split == "test":
+            images[3, 2] = np.nan  # mapped, so only found when it is used
+        np.save(tmp_path / f"x_{split}.npy", images)
+        np.save(tmp_path / f"y_{split}.npy", np.arange(100) % 4)
+    with pytest.raises(TrainingError, match="score of images .* is NaN"):
+        train(replace(SMALL, dataset=str(tmp_path)), tmp_path / "run")
+    assert len(Run(tmp_path / "run").model(Backend()).weights()) == 4
 
 
 def test_existing_folder_is_refused_and_untouched(tmp_path):
