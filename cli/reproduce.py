@@ -12,12 +12,13 @@ from tqdm import tqdm
 
 from ffnp.backends.selection import BACKENDS
 from ffnp.config import Config
+from ffnp.errors import InputError
 from ffnp.plotting import new_figure, save
 from ffnp.reproduction import TARGETS, Task, expand, run_tasks, stop_file
 from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
 from ffnp.reproduction.figures import figure2, figure4
-from ffnp.reproduction.running import finished
-from ffnp.reproduction.tables import caption, cells, comma_separated, data_title, markdown
+from ffnp.reproduction.running import data_titles, finished
+from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 from ffnp.storage import write_atomically
 
 from .options import widths
@@ -71,6 +72,10 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
     "[default: its name, and whether the files are the published ones]",
 )  # fmt: skip
 @click.option(
+    "--no-train", is_flag=True,
+    help="Write the table or figure of the runs that are finished, the others marked missing.",
+)  # fmt: skip
+@click.option(
     "--out", type=click.Path(path_type=Path), default=Path("reproduction"), show_default=True
 )
 def reproduce(
@@ -89,6 +94,7 @@ def reproduce(
     jobs: int,
     scheduler: str | None,
     notes: dict[str, str],
+    no_train: bool,
     out: Path,
 ) -> None:
     """Run what TARGET needs and write its table or figure.
@@ -98,6 +104,7 @@ def reproduce(
     \b
     Example:
       ffnp reproduce table1 --protocol fast --seeds 3 --datasets mnist --jobs 2
+      ffnp reproduce table1 --protocol fast --seeds 3 --datasets mnist --no-train
     """
     if target in FIGURES:
         new_figure(1, 1)  # that nothing can draw is known before anything is trained
@@ -112,6 +119,16 @@ def reproduce(
         "validation": validation,
     }
     tasks = expand(target, Config.from_dict(base.to_dict() | options), datasets, methods, seeds)
+    if no_train and not any(finished(out, task) for task in tasks):
+        raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
+    try:
+        if not no_train:
+            _run(tasks, out, jobs, scheduler)
+    finally:  # a table of what there is
+        _write(target, tasks, out, notes)
+
+
+def _run(tasks: list[Task], out: Path, jobs: int, scheduler: str | None) -> None:
     kept = [task for task in tasks if finished(out, task) is not None]
     stop = stop_file(out)
     bar = tqdm(desc="runs", total=len(tasks), initial=len(kept), unit="run", disable=None)
@@ -125,11 +142,8 @@ def reproduce(
         bar.write(f"{task.name} failed: {reason}", file=sys.stderr)
         bar.update()
 
-    try:
-        with bar, on_signals(stop.ask):
-            run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
-    finally:  # a table of what there is
-        _write(target, tasks, out, notes)
+    with bar, on_signals(stop.ask):
+        run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
 
 
 @contextmanager
@@ -151,18 +165,14 @@ def on_signals(act: Callable[[], None]) -> Iterator[None]:
 
 
 def _write(target: str, tasks: list[Task], out: Path, notes: dict[str, str]) -> None:
-    results = [(task, found) for task in tasks if (found := finished(out, task)) is not None]
+    every = [(task, finished(out, task)) for task in tasks]
+    results = [(task, found) for task, found in every if found is not None]
     if not results:
         return
-    table = cells(results)
-    data_dir = tasks[0].config.data_dir
-    titles = {
-        cell.dataset: notes.get(cell.dataset)
-        or data_title(cell.dataset, None if data_dir is None else Path(data_dir))
-        for cell in table
-    }
-    text = caption(tasks, table, titles) + "\n" + markdown(table, titles)
-    entries = [{"row": t.row, "data": titles[t.config.dataset]} | r for t, r in results]
+    titles = data_titles(every) | notes
+    table = cells(every)
+    text = caption(tasks[0].config, table) + "\n" + markdown(table, titles)
+    entries = [r | {"row": t.row, "data": titles[t.config.dataset]} for t, r in results]
     files = {
         f"{target}.json": json.dumps(entries, indent=1) + "\n",
         f"{target}.md": text,
@@ -178,3 +188,5 @@ def _write(target: str, tasks: list[Task], out: Path, notes: dict[str, str]) -> 
             written.append(str(out / f"{target}{suffix}"))
     click.echo(text)
     click.echo("written: " + ", ".join(written))
+
+

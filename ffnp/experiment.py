@@ -58,7 +58,7 @@ class Result:
     test : Evaluation
         On the test set, or on the validation rows where the configuration holds some out.
     seconds : float
-        Spent in training: without loading the data and the last evaluation.
+        Spent in training: without loading the data, evaluations and analyses.
     metrics : list of dict
         One record an epoch: phase, epoch, losses, training error, seconds so far.
     run : Run or None
@@ -117,7 +117,7 @@ def train(
     """
     dataset, trainer = _prepare(config)
     run = None if folder is None else Run.create(folder, config)
-    return _complete(dataset, trainer, run, {}, watcher or Silent(), checkpoint_seconds)
+    return _complete(dataset, trainer, run, watcher or Silent(), checkpoint_seconds)
 
 
 def resume(
@@ -140,8 +140,7 @@ def resume(
     run = Run(folder)
     config = run.config()
     dataset, trainer = _prepare(config if backend is None else replace(config, backend=backend))
-    saved = run.read_state(trainer)
-    return _complete(dataset, trainer, run, saved, watcher or Silent(), checkpoint_seconds)
+    return _complete(dataset, trainer, run, watcher or Silent(), checkpoint_seconds)
 
 
 def load_data(config: Config) -> Dataset:
@@ -167,6 +166,20 @@ def _prepare(config: Config) -> tuple[Dataset, Trainer]:
 
 
 def _complete(
+    dataset: Dataset,
+    trainer: Trainer,
+    run: Run | None,
+    watcher: Watcher,
+    checkpoint_seconds: float,
+) -> Result:
+    if run is None:
+        return _train(dataset, trainer, None, {}, watcher, checkpoint_seconds)
+    with run.alone():
+        saved = run.read_state(trainer)
+        return _train(dataset, trainer, run, saved, watcher, checkpoint_seconds)
+
+
+def _train(
     dataset: Dataset,
     trainer: Trainer,
     run: Run | None,
@@ -196,12 +209,14 @@ def _complete(
                 "train_error": error,
                 "seconds": before + time.perf_counter() - start,
             }
+            pause = time.perf_counter()
             trained = trainer.schedule.losses(position.phase)
             if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
                 voters = range(1, trained + 1)
                 record["test_error"] = evaluate(model, dataset.test, voters).to_dict()
             if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
                 record["analysis"] = analyse(model, dataset.test, layers=trained).to_dict()
+            start += time.perf_counter() - pause  # the clock of training stands still
             metrics.append(record)
             if run is not None:
                 run.write_metrics(metrics)
@@ -214,8 +229,8 @@ def _complete(
             mend = "" if run is None else f": continue with `ffnp train --resume {run.folder}`"
             raise TrainingError(f"stopped in {where}{mend}")
     seconds = before + time.perf_counter() - start
-    test = evaluate(model, dataset.test)
-    if run is not None:
+    if run is not None:  # before the test set, whose images may be found bad
         save()
         run.write_model(model)
+    test = evaluate(model, dataset.test)
     return Result(model, test, seconds, metrics, run)

@@ -1,10 +1,12 @@
 """Figures, by Matplotlib: readable in print and without telling red from green."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ffnp.errors import InputError, StorageError
+from ffnp.errors import InputError
+from ffnp.storage import write_atomically
 
 # Okabe and Ito's colours, each with a marker and a line style of its own.
 STYLES = (
@@ -43,11 +45,10 @@ def save(figure: Any, path: Path) -> None:
 
     check_suffix(path)
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-    try:
-        with rc_context({"svg.hashsalt": "ffnp"}):
-            figure.savefig(path, dpi=150, metadata=metadata)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+    content = io.BytesIO()
+    with rc_context({"svg.hashsalt": "ffnp"}):
+        figure.savefig(content, format=path.suffix[1:], dpi=150, metadata=metadata)
+    write_atomically(path, content.getvalue())
 
 
 def draw_layers(axes: Any, result: Result) -> None:

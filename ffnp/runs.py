@@ -1,8 +1,11 @@
 """A run's folder: its configuration, metrics, weights and state, and nothing else."""
 
+import fcntl
 import json
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
@@ -11,9 +14,18 @@ from typing import Any
 from ffnp._version import __version__
 from ffnp.backends import Backend
 from ffnp.config import Config
-from ffnp.errors import InputError
+from ffnp.errors import InputError, StorageError
 from ffnp.model import DataDescription, Model
-from ffnp.storage import read_json, read_tensors, write_atomically, write_tensors, writing
+from ffnp.storage import (
+    partial,
+    read_json,
+    read_tensors,
+    remove_partial,
+    rename,
+    write_atomically,
+    write_tensors,
+    writing,
+)
 from ffnp.training import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
@@ -50,20 +62,47 @@ class Run:
         StorageError
             If it cannot be written; nothing is left behind.
         """
-        missing = [f for f in (folder, *folder.parents) if not f.exists()]
-        if not missing:
+        missing = [parent for parent in folder.parents if not parent.exists()]
+        if folder.exists():
             raise InputError(f"{folder} exists already: give --out another name, or --resume it")
+        content = json.dumps({"ffnp": __version__, "config": config.to_dict()}, indent=2)
+        whole = partial(folder)  # a folder of this name holds its configuration, at any moment
         try:
             with writing(folder):
-                folder.mkdir(parents=True)
-            content = json.dumps({"ffnp": __version__, "config": config.to_dict()}, indent=2)
-            write_atomically(folder / CONFIG, content.encode() + b"\n")
+                whole.mkdir(parents=True, exist_ok=True)
+                write_atomically(whole / CONFIG, content.encode() + b"\n")
+                rename(whole, folder)
         except BaseException:
-            for made in missing:
-                if made.exists():
+            shutil.rmtree(whole, ignore_errors=True)
+            with suppress(OSError):
+                for made in missing:
                     made.rmdir()
             raise
         return cls(folder)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the folder's only writer; the system sees to it when its writer ends in any way.
+
+        Raises
+        ------
+        InputError
+            If another process is.
+        """
+        path = self.folder / CONFIG
+        with writing(path):
+            file = path.open("rb+")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(
+                    f"another process trains in {self.folder}: wait until it ends, or stop it"
+                ) from error
+            except OSError as error:
+                raise StorageError(f"{path} cannot be locked: {error.strerror}") from error
+            remove_partial(self.folder)
+            yield
 
     def config(self) -> Config:
         """The configuration that the run was started with."""

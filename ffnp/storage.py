@@ -12,10 +12,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ffnp.errors import InputError, StorageError
+from ffnp.errors import FFNPError, InputError, StorageError
 
 FORMAT = 1  # of the files below; raised when an old program could not read them
 KEY = "ffnp"  # in a safetensors file's metadata
+PARTIAL = ".partial"  # ends the name of what is not yet whole
 
 
 @contextmanager
@@ -23,6 +24,8 @@ def writing(path: Path) -> Iterator[None]:
     """Turn what goes wrong while `path` is written into one clear error."""
     try:
         yield
+    except FFNPError:
+        raise
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -35,22 +38,39 @@ def write_atomically(path: Path, content: bytes) -> None:
     StorageError
         The system's reason, e.g. a full disk. The old file is untouched, nothing is left beside.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = partial(path)
     with writing(path):
         try:
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            rename(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the rename itself must survive a crash
-        finally:
-            os.close(folder)
+
+
+def partial(path: Path) -> Path:
+    """A neighbour of `path`, this process's own, to be renamed to it once complete."""
+    return path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder; nobody may be writing there."""
+    with writing(folder):
+        for left in folder.glob(f".*{PARTIAL}"):
+            left.unlink()
+
+
+def rename(old: Path, new: Path) -> None:
+    """Rename a file or folder so that the name survives a crash."""
+    old.replace(new)
+    folder = os.open(new.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """A run killed at random moments, again and again, ends with the bits of one never stopped."""
 
+import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +19,18 @@ RUNS = {
     "simultaneous": [],
     "sequential": ["--update", "sequential", "--gamma", "previous"],
     "layer": ["--schedule", "layer", "--method", "ff", "--optimizer", "sgd"],
+}
+EVERY = RUNS | {
+    "layer, gamma previous": ["--schedule", "layer", "--gamma", "previous"],
+    "gamma next": ["--gamma", "next"],
+    "ff, sequential": ["--method", "ff", "--update", "sequential"],
+    "entropy": ["--objective", "entropy"],
+    "entropy, layer": ["--objective", "entropy", "--method", "ff", "--schedule", "layer"],
+    "softmax": ["--objective", "softmax", "--lr-schedule", "linear"],
+    "pairwise": ["--objective", "pairwise", "--labels", "4"],
+    "backprop-label": ["--method", "backprop-label"],
+    "backprop-pairwise": ["--method", "backprop-pairwise", "--optimizer", "sgd"],
+    "numba": ["--backend", "numba", "--analyse-every", "3"],
 }
 LATEST = 1.5  # seconds from a start to its killing: in the imports, or in training
 
@@ -52,19 +66,48 @@ def kill_and_resume(folder, options, kills, chance):
     return killed
 
 
+def stop_and_resume(folder, options, chance):
+    """Stop the run in its middle by Ctrl-C, then by SIGTERM, then kill it, and let it end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        resumed = ["--resume", str(folder), "--checkpoint-every", "0.05"]
+        arguments = resumed if folder.exists() else [*options, "--out", str(folder)]
+        metrics = folder / "metrics.jsonl"
+        before = metrics.stat().st_mtime_ns if metrics.exists() else None
+        with train(*arguments) as process:
+            while not metrics.exists() or metrics.stat().st_mtime_ns == before:
+                assert process.poll() is None, process.stderr.read().decode()
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, 0.1))
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == (-9 if number == signal.SIGKILL else 1), err.decode()
+    complete("--resume", str(folder))
+
+
 def without_temporary(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def without_seconds(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) | {"seconds": 0} for line in lines]
+
+
+def check_same(found, expected):
+    """Two runs' folders hold the same bits, but for the time that they took."""
+    for name in ("model.safetensors", "config.json"):
+        assert (found / name).read_bytes() == (expected / name).read_bytes()
+    assert without_seconds(found) == without_seconds(expected)
+    assert without_temporary(found) == without_temporary(expected)
 
 
 def check(tmp_path, options, epochs, kills):
     options = [*OPTIONS, *options, "--epochs", str(epochs)]
     complete(*options, "--out", str(tmp_path / "whole"))
     killed = kill_and_resume(tmp_path / "killed", options, kills, random.Random(0))
+    print(f"{killed} of {kills} processes killed before they ended")  # pytest -rP shows it
     assert killed > kills // 2
-    expected, found = ((tmp_path / name) for name in ("whole", "killed"))
-    for name in ("model.safetensors", "config.json"):
-        assert (found / name).read_bytes() == (expected / name).read_bytes()
-    assert without_temporary(found) == without_temporary(expected)
+    check_same(tmp_path / "killed", tmp_path / "whole")
 
 
 def test_killed_twice_ends_with_the_same_bits(tmp_path):
@@ -77,3 +120,12 @@ def test_killed_twice_ends_with_the_same_bits(tmp_path):
 )
 def test_killed_thirty_times_ends_with_the_same_bits(tmp_path, name, epochs):
     check(tmp_path, RUNS[name], epochs, kills=30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", EVERY.values(), ids=EVERY)
+def test_stopped_in_every_way_ends_with_the_same_bits(tmp_path, options):
+    options = [*OPTIONS, *options, "--epochs", "20"]
+    complete(*options, "--out", str(tmp_path / "whole"))
+    stop_and_resume(tmp_path / "stopped", options, random.Random(0))
+    check_same(tmp_path / "stopped", tmp_path / "whole")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,19 @@ def test_a_task_gives_what_train_gives_and_is_not_repeated(tmp_path):
     before = result_path(tmp_path, task).stat().st_mtime_ns
     assert run_task(task, tmp_path) == found
     assert result_path(tmp_path, task).stat().st_mtime_ns == before
+
+
+def test_a_run_that_recorded_every_epoch_serves_the_table_too(tmp_path):
+    (recorded,) = expand("figure4", SMALL, rows=["ff-network"], seeds=1)
+    (plain,) = tasks("ff-network")
+    found = run_task(recorded, tmp_path)
+    assert run_task(plain, tmp_path) == found
+    assert [path.name for path in tmp_path.glob("results/*")] == [f"{recorded.name}.json"]
+    assert without_times(run_task(plain, tmp_path / "alone"))["losses"] == [
+        record["losses"] for record in found["metrics"]
+    ]
+    assert finished(tmp_path, Task(plain.row, replace(plain.config, epochs=3))) is None
+    assert finished(tmp_path / "alone", recorded) is None
 
 
 def test_a_result_of_another_configuration_is_refused(tmp_path):
@@ -159,19 +173,50 @@ def test_figures_show_what_was_measured(tmp_path):
     assert list(layers.lines[1].get_ydata()) == results[0][1]["test_error"]["groups"]
 
 
-def test_reproduce_writes_json_tables_and_figures(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def reproduce(monkeypatch, capsys):
     from ffnp_cli.main import main
 
-    arguments = ["figure2", "--datasets", "mnist", "--seeds", "1", "--epochs", "1", *OPTIONS]
-    monkeypatch.setattr(sys, "argv", ["ffnp", "reproduce", *arguments, "--out", str(tmp_path)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 0
-    names = {path.name for path in tmp_path.iterdir() if path.is_file()}
-    assert names == {f"figure2.{suffix}" for suffix in ("json", "md", "csv", "svg", "png")}
-    assert len(json.loads((tmp_path / "figure2.json").read_text())) == 2
-    assert "collaborative, gamma others" in capsys.readouterr().out
-    before = {name: (tmp_path / name).read_bytes() for name in names}
-    with pytest.raises(SystemExit):
-        main()
-    assert {name: (tmp_path / name).read_bytes() for name in names} == before
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ffnp", "reproduce", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return stopped.value.code, printed.out, printed.err
+
+    return run
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_reproduce_writes_json_tables_and_figures(tmp_path, reproduce):
+    arguments = ["figure2", "--datasets", "mnist", "--seeds", 1, "--epochs", 1, *OPTIONS]
+    status, out, _ = reproduce(*arguments, "--out", tmp_path)
+    assert status == 0
+    assert "collaborative, gamma others" in out
+    before = contents(tmp_path)
+    assert set(before) == {f"figure2.{suffix}" for suffix in ("json", "md", "csv", "svg", "png")}
+    assert len(json.loads(before["figure2.json"])) == 2
+    assert reproduce(*arguments, "--out", tmp_path)[0] == 0
+    assert contents(tmp_path) == before
+
+
+def test_results_alone_give_the_table_again_and_what_is_missing(tmp_path, reproduce):
+    arguments = ["table1", "--datasets", "mnist", "--epochs", 1, *OPTIONS]
+    wanted = ["--methods", "ff-network,backprop-label", "--out"]
+    reproduce(*arguments, "--seeds", 1, *wanted, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole" / "results", tmp_path / "again" / "results")
+    status, out, _ = reproduce(*arguments, "--seeds", 1, *wanted, tmp_path / "again", "--no-train")
+    assert status == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "whole")
+    (tmp_path / "again" / "results" / "mnist-ff-network-0.json").unlink()
+    status, out, _ = reproduce(*arguments, "--seeds", 2, *wanted, tmp_path / "again", "--no-train")
+    assert status == 0
+    assert "3 of 4 runs are missing" in out
+    assert "| FF, network | missing |" in out
+    assert not (tmp_path / "again" / "runs").exists()
+    status, _, err = reproduce(*arguments, *wanted, tmp_path / "empty", "--no-train")
+    assert status == 2
+    assert "holds no finished run" in err

@@ -12,7 +12,8 @@ from ffnp.data.dataset import Split
 from ffnp.reproduction import expand
 from ffnp.reproduction.experiments import DATASETS, ROWS, Task
 from ffnp.reproduction.figures import figure2, over_seeds
-from ffnp.reproduction.tables import caption, cells, comma_separated, data_title
+from ffnp.reproduction.running import data_title, data_titles
+from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 from ffnp_cli.main import main
 
 BASE = Config(epochs=40, lr_schedule="linear")
@@ -44,20 +45,35 @@ def ffnp(monkeypatch, capsys):
     return run
 
 
-def test_caption_says_how_runs_were_trained_and_what_is_missing():
-    tasks = expand("figure2", BASE, ["mnist"], seeds=2)
-    assert caption(tasks, cells(RESULTS), {"mnist": "MNIST"}).splitlines() == [
+def missing(row, dataset, seed):
+    task, _ = hand_made(row, dataset, seed, [0.0], [0.0])
+    return task, None
+
+
+def test_caption_says_how_runs_were_trained():
+    assert caption(BASE, cells(RESULTS[:2])).splitlines() == [
         "Test error in %, mean ± standard deviation of 2 seeds; in brackets the paper's and ours "
         "minus the paper's.",
         "Training: 40 epochs; adam, learning rate 0.001 linear; batches of 200; "
         "layers of 500, 500, 500; theta 20.",
-        "Fewer seeds than 2: collaborative, gamma others, network on MNIST (1).",
     ]
+
+
+def test_missing_runs_are_marked_in_the_table_and_counted():
+    results = [*RESULTS, missing("others-network", "mnist", 1), missing("ff-layer", "mnist", 0)]
+    table = cells(results)
+    assert caption(BASE, table).splitlines()[-1] == "Not finished: 2 of 5 runs are missing."
+    assert markdown(table, {}).splitlines()[2:] == [
+        "| FF, network | 5.00 ± 1.41 (paper 3.4, +1.60) |",
+        "| collaborative, gamma others, network | 2.00 (1 of 2 seeds) (paper 2.1, -0.10) |",
+        "| FF, layer | missing |",
+    ]
+    assert comma_separated(table).splitlines()[-1] == "ff-layer,mnist,0,,,3.300,,"
 
 
 def test_caption_names_held_out_and_limited_rows():
     base = replace(BASE, validation=700, limit_train=300)
-    lines = caption(expand("figure2", base, ["mnist"], seeds=1), [], {}).splitlines()
+    lines = caption(base, cells(RESULTS[2:])).splitlines()
     assert lines[0].startswith("Error on the last 700 training images, held out, in %")
     assert lines[0].count("1 seed;") == 1
     assert "only the first 300 training images" in lines[1]
@@ -80,22 +96,32 @@ def test_figure2_shows_means_over_seeds_on_one_scale():
     ]  # fmt: skip
 
 
-def test_targets_share_runs_but_for_those_that_record_every_epoch():
-    names = {
-        target: {task.name for task in expand(target, BASE, ["mnist"], seeds=1)}
-        for target in ("table1", "figure2", "figure4")
-    }
-    assert names["figure2"] < names["table1"]
-    assert names["figure4"].isdisjoint(names["table1"])
+def names(target):
+    return {task.name for task in expand(target, BASE, ["mnist"], seeds=1)}
+
+
+def test_table1_and_figure2_have_the_same_runs():
+    assert names("figure2") < names("table1")
+    assert names("figure4").isdisjoint(names("table1"))
 
 
 def test_data_titles_say_whether_files_are_the_published_ones(tmp_path):
-    assert data_title("mnist", None) == "MNIST"
+    assert data_title(Config()) == "MNIST"
     for name in ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5",
                  "test_batch"):  # fmt: skip
         (tmp_path / f"{name}.bin").write_bytes(b"7" * 3073)
-    assert data_title("cifar10", tmp_path) == "CIFAR-10 (not the published files)"
-    assert data_title("cifar10", tmp_path / "no") == "CIFAR-10 (files not here to check)"
+    here, away = (Config(dataset="cifar10", data_dir=str(d)) for d in (tmp_path, tmp_path / "no"))
+    assert data_title(here) == "CIFAR-10 (not the published files)"
+    assert data_title(away) == "CIFAR-10 (files not here to check)"
+
+
+def test_tables_name_the_data_that_were_trained_on_not_what_is_here():
+    results = [(task, result | {"data": "MNIST (a copy)"}) for task, result in RESULTS]
+    assert data_titles(results) == {"mnist": "MNIST (a copy)"}
+    assert data_titles([*results, RESULTS[0]]) == {"mnist": "MNIST (a copy)"}
+    other = RESULTS[0][0], RESULTS[0][1] | {"data": "MNIST"}
+    assert data_titles([*results, other]) == {"mnist": "MNIST (a copy) and MNIST"}
+    assert data_titles(RESULTS) == {"mnist": "MNIST"}  # not recorded: what is here
 
 
 @pytest.mark.parametrize("note", ["nope=x", "mnist", "mnist="])

@@ -17,6 +17,7 @@ from ffnp import Config
 from ffnp.errors import InputError, TrainingError
 from ffnp.reproduction import expand, run_tasks
 from ffnp.reproduction.running import FOLDERS, finished, run_task
+from ffnp.runs import CONFIG, Run
 
 PYTHON = [sys.executable, "-c", "from ffnp_cli.main import main; main()"]
 OPTIONS = [
@@ -69,7 +70,7 @@ def check_results(out, chosen, tmp_path):
 
 def locked(folder):
     """Whether a process trains in a run's folder."""
-    with folder.with_name(f".{folder.name}.lock").open("w") as file:
+    with (folder / CONFIG).open("rb+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -112,10 +113,8 @@ def test_workers_end_with_a_killed_command(tmp_path):
 
 def test_a_folder_has_one_writer(tmp_path):
     (task,) = tasks(1, rows=["ff-network"])
-    lock = tmp_path / FOLDERS / f".{task.name}.lock"
-    lock.parent.mkdir()
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    folder = tmp_path / FOLDERS / task.name
+    with Run.create(folder, task.config).alone():
         with pytest.raises(InputError, match="another process trains"):
             run_task(task, tmp_path)
     run_task(task, tmp_path)

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffnp import Config, train
-from ffnp.errors import InputError, StorageError
+from ffnp.backends import Backend
+from ffnp.errors import InputError, StorageError, TrainingError
 from ffnp.experiment import resume
 from ffnp.runs import Run, default_folder
-from ffnp.storage import read_tensors, write_atomically, write_tensors
+from ffnp.storage import partial, read_tensors, write_atomically, write_tensors
 
 SMALL = Config(limit_train=200, limit_test=100, hidden=(10, 10), epochs=2, batch_size=100)
 
@@ -104,7 +105,7 @@ def test_full_disk_at_any_write_leaves_a_run_that_resumes_to_the_same_bits(tmp_p
     calls = fail_at(monkeypatch, 0)
     train(SMALL, tmp_path / "counted", checkpoint_seconds=0)
     assert len(calls) > 10
-    for count in range(3, len(calls) + 1):  # 1 and 2: of config.json and its folder
+    for count in range(3, len(calls) + 1):  # 1 and 2: before the run's folder has its name
         folder = tmp_path / f"full{count}"
         fail_at(monkeypatch, count)
         with pytest.raises(StorageError, match="No space left"):
@@ -113,6 +114,59 @@ def test_full_disk_at_any_write_leaves_a_run_that_resumes_to_the_same_bits(tmp_p
         resume(folder)
         model = "model.safetensors"
         assert (folder / model).read_bytes() == (expected.folder / model).read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_run_killed_while_it_is_made_has_no_folder_or_a_whole_one(tmp_path, monkeypatch, count):
+    folder = tmp_path / "runs" / "new"
+
+    class Killed(BaseException):
+        pass
+
+    def look(descriptor):
+        seen.append(folder.exists())
+        assert not folder.exists() or Run(folder).config() == SMALL
+        if len(seen) == count:
+            raise Killed
+
+    seen = []
+    monkeypatch.setattr(os, "fsync", look)
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # a killed process cleans nothing
+    with pytest.raises(Killed):
+        train(SMALL, folder)
+    assert seen == [False, False, True][:count]
+    monkeypatch.undo()
+    finished = resume(folder) if folder.exists() else train(SMALL, folder)
+    assert finished.run.folder == folder
+
+
+def test_what_killed_writers_left_is_removed_on_resuming(tmp_path):
+    run = train(SMALL, tmp_path / "run").run
+    whole = sorted(os.listdir(run.folder))
+    for name in ("state.safetensors", "metrics.jsonl"):
+        partial(run.folder / name).write_bytes(b"half")
+    resume(run.folder)
+    assert sorted(os.listdir(run.folder)) == whole
+
+
+def test_a_run_has_one_writer(tmp_path):
+    run = train(SMALL, tmp_path / "run").run
+    with run.alone(), pytest.raises(InputError, match="another process trains"):
+        resume(run.folder)
+    resume(run.folder)
+
+
+def test_a_training_is_kept_though_its_test_set_is_bad(tmp_path):
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        images = rng.random((100, 5)).astype(np.float32)
+        if split == "test":
+            images[3, 2] = np.nan  # mapped, so only found when it is used
+        np.save(tmp_path / f"x_{split}.npy", images)
+        np.save(tmp_path / f"y_{split}.npy", np.arange(100) % 4)
+    with pytest.raises(TrainingError, match="score of images .* is NaN"):
+        train(replace(SMALL, dataset=str(tmp_path)), tmp_path / "run")
+    assert len(Run(tmp_path / "run").model(Backend()).weights()) == 4
 
 
 def test_existing_folder_is_refused_and_untouched(tmp_path):

@@ -91,9 +91,16 @@ class Task:
 
     @property
     def name(self) -> str:
-        """A name of its own: targets share their runs, but for those that record every epoch."""
-        recorded = "-by-epoch" if self.config.evaluate_every else ""
-        return f"{self.config.dataset}-{self.row}-{self.config.seed}{recorded}"
+        """A name of its own: runs that record every epoch have another."""
+        return self.names[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of results that serve: its own, and that of a run that recorded more."""
+        config = self.config
+        plain = f"{config.dataset}-{self.row}-{config.seed}"
+        recorded = f"{plain}-by-epoch"
+        return (recorded,) if config.evaluate_every else (plain, recorded)
 
 
 def expand(

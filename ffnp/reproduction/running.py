@@ -1,16 +1,18 @@
 """One run of a table or figure: trained, continued where it stopped, or found finished."""
 
-import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ffnp.config import Config
+from ffnp.data.catalogue import lookup
+from ffnp.data.verifying import verify
 from ffnp.errors import InputError, TrainingError
 from ffnp.experiment import Result, Silent, resume, train
 from ffnp.reproduction.experiments import Task
-from ffnp.runs import CONFIG, Run
+from ffnp.runs import Run
 from ffnp.storage import read_json, write_atomically, writing
 from ffnp.training import Trainer
 
@@ -35,8 +37,9 @@ class StopFile(Silent):
 
     def ask(self) -> None:
         """Make the file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch()
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch()
 
     def batch(self, trainer: Trainer) -> bool:
         """Whether to stop after this batch."""
@@ -56,12 +59,15 @@ def finished(out: Path, task: Task) -> dict[str, Any] | None:
     InputError
         If the result is of another configuration.
     """
-    path = result_path(out, task)
-    if not path.exists():
-        return None
-    result: dict[str, Any] = read_json(path)
-    _check_same(path, result["config"], task)
-    return result
+    for name in task.names:
+        path = out / RESULTS / f"{name}.json"
+        if path.exists():
+            result: dict[str, Any] = read_json(path)
+            if _same(Config.from_dict(result["config"]), task):
+                return result
+            if name == task.name:
+                raise _another(path)
+    return None
 
 
 def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, Any]:
@@ -86,14 +92,12 @@ def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, A
     if stop is not None and stop.asked:
         raise TrainingError("stopped before it began")
     folder = out / FOLDERS / task.name
-    with _alone(folder):
-        if (folder / CONFIG).exists():
-            _check_same(folder, Run(folder).config().to_dict(), task)
-            result = resume(folder, watcher=stop)
-        else:
-            if folder.exists():  # killed before its first file
-                folder.rmdir()
-            result = train(task.config, folder, stop)
+    if folder.exists():
+        if not _same(Run(folder).config(), task):
+            raise _another(folder)
+        result = resume(folder, watcher=stop)
+    else:
+        result = train(task.config, folder, stop)
     found = _plain(result)
     store(out, task, found)
     return found
@@ -107,36 +111,47 @@ def store(out: Path, task: Task, result: dict[str, Any]) -> None:
     write_atomically(path, json.dumps(result, indent=1).encode() + b"\n")
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder; the system frees it when its holder ends in any way."""
-    lock = folder.with_name(f".{folder.name}.lock")
-    with writing(lock):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"another process trains in {folder}: wait for it, or give another --out"
-            ) from error
-        yield
+def _same(config: Config, task: Task) -> bool:
+    """Whether it decides the same result: wherever the data lie, whatever is recorded."""
+    free: dict[str, Any] = {"data_dir": None, "evaluate_every": 0, "analyse_every": 0}
+    return replace(config, **free) == replace(task.config, **free)
 
 
-def _check_same(where: Path, config: dict[str, Any], task: Task) -> None:
-    if _deciding(config) != _deciding(task.config.to_dict()):
-        raise InputError(f"{where} has another configuration: give another --out, or remove it")
+def _another(where: Path) -> InputError:
+    return InputError(f"{where} has another configuration: give another --out, or remove it")
 
 
-def _deciding(config: dict[str, Any]) -> dict[str, Any]:
-    """What of a configuration decides the result: not where the data lie."""
-    return {name: value for name, value in config.items() if name != "data_dir"}
+def data_title(config: Config) -> str:
+    """A data set's name in tables and figures, which says so if its files are not the published."""
+    known = lookup(config.dataset)
+    title = known.title.partition(":")[0]
+    try:
+        copy = next(known.copies(None if config.data_dir is None else Path(config.data_dir)), None)
+    except InputError:  # a folder of the cluster's workers
+        copy = None
+    if copy is None:
+        return f"{title} (files not here to check)"
+    published = not any(check.problem for check in verify(copy))
+    return title if published else f"{title} (not the published files)"
+
+
+def data_titles(results: Sequence[tuple[Task, Mapping[str, Any] | None]]) -> dict[str, str]:
+    """What each data set was when it was trained on; what is here now, where that is not known."""
+    configs = {task.config.dataset: task.config for task, _ in results}
+    titles = {
+        name: dict.fromkeys(  # distinct, in order
+            result["data"]
+            for task, result in results
+            if task.config.dataset == name and result is not None and "data" in result
+        )
+        for name in configs
+    }
+    return {name: " and ".join(titles[name]) or data_title(configs[name]) for name in configs}
 
 
 def _plain(result: Result) -> dict[str, Any]:
-    """What is kept of a result: no path, and the record of the epochs."""
+    """What is kept of a result: no path, the data as they were found, the record of the epochs."""
     found = result.to_dict()
     del found["run_dir"]
     found["config"]["data_dir"] = None
-    return found | {"metrics": result.metrics}
+    return found | {"data": data_title(result.model.config), "metrics": result.metrics}

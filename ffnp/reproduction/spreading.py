@@ -138,7 +138,9 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def _processes(jobs: int) -> Iterator[Workers]:
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    usable = getattr(os, "sched_getaffinity", None)  # not on macOS
+    cores = (os.cpu_count() or 1) if usable is None else len(usable(0))
+    threads = max(1, cores // jobs)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _begin, (threads,)) as pool:
         yield Workers(pool.submit, as_completed, BrokenProcessPool)
@@ -151,7 +153,8 @@ def _begin(threads: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ["NUMBA_NUM_THREADS"] = str(threads)  # read when numba is imported
+    numba = min(threads, int(os.environ.get("NUMBA_NUM_THREADS", threads)))
+    os.environ["NUMBA_NUM_THREADS"] = str(numba)  # read when numba is imported
     before = [pool["num_threads"] for pool in threadpool_info()]  # the environment's, if it says
     threadpool_limits(min([threads, *before]))
 

@@ -5,12 +5,9 @@ import io
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ffnp.data.catalogue import lookup
-from ffnp.data.verifying import verify
-from ffnp.errors import InputError
+from ffnp.config import Config
 from ffnp.reproduction.experiments import ROWS, Task
 
 
@@ -22,8 +19,10 @@ class Cell:
     ----------
     row, dataset : str
     errors : list of float
-        Test error of each seed, in %.
-    seconds : float
+        Test error of each seed that is finished, in %.
+    seeds : int
+        How many there are to be.
+    seconds : float or None
         Of training, mean.
     paper : float or None
         The paper's error.
@@ -32,13 +31,14 @@ class Cell:
     row: str
     dataset: str
     errors: list[float]
-    seconds: float
+    seeds: int
+    seconds: float | None
     paper: float | None
 
     @property
-    def mean(self) -> float:
-        """Mean error over seeds, in %."""
-        return statistics.fmean(self.errors)
+    def mean(self) -> float | None:
+        """Mean error over seeds, in %; None of none."""
+        return statistics.fmean(self.errors) if self.errors else None
 
     @property
     def deviation(self) -> float | None:
@@ -48,51 +48,32 @@ class Cell:
     @property
     def difference(self) -> float | None:
         """Ours minus the paper's: negative is better."""
-        return None if self.paper is None else self.mean - self.paper
+        return None if self.mean is None or self.paper is None else self.mean - self.paper
 
 
-def cells(results: Sequence[tuple[Task, Mapping[str, Any]]]) -> list[Cell]:
-    """Group results by row and data set, in their order."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+def cells(results: Sequence[tuple[Task, Mapping[str, Any] | None]]) -> list[Cell]:
+    """Group results, None where one is missing, by row and data set, in their order."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any] | None]] = {}
     for task, result in results:
         groups.setdefault((task.row, task.config.dataset), []).append(result)
-    return [
-        Cell(
-            row,
-            dataset,
-            [result["test_error"]["all"] for result in group],
-            statistics.fmean(result["train_seconds"] for result in group),
-            ROWS[row].paper.get(dataset),
-        )
-        for (row, dataset), group in groups.items()
-    ]
+    return [_cell(row, dataset, group) for (row, dataset), group in groups.items()]
 
 
-def data_title(name: str, data_dir: Path | None) -> str:
-    """A data set's name in tables and figures, which says so if its files are not the published.
-
-    Parameters
-    ----------
-    name : str
-    data_dir : Path or None
-        As for `ffnp.data.load`.
-    """
-    known = lookup(name)
-    title = known.title.partition(":")[0]
-    try:
-        copy = next(known.copies(data_dir), None)
-    except InputError:  # a folder of the cluster's workers
-        copy = None
-    if copy is None:
-        return f"{title} (files not here to check)"
-    published = not any(check.problem for check in verify(copy))
-    return title if published else f"{title} (not the published files)"
+def _cell(row: str, dataset: str, group: Sequence[Mapping[str, Any] | None]) -> Cell:
+    found = [result for result in group if result is not None]
+    return Cell(
+        row,
+        dataset,
+        [result["test_error"]["all"] for result in found],
+        len(group),
+        statistics.fmean(result["train_seconds"] for result in found) if found else None,
+        ROWS[row].paper.get(dataset),
+    )
 
 
-def caption(tasks: Sequence[Task], table: Sequence[Cell], titles: Mapping[str, str]) -> str:
-    """What a table shows and how its runs were trained, and what of it is missing."""
-    config = tasks[0].config
-    seeds = len({task.config.seed for task in tasks})
+def caption(config: Config, table: Sequence[Cell]) -> str:
+    """What a table shows, how its runs were trained by `config`, and how many are missing."""
+    seeds = max(cell.seeds for cell in table)
     where = "Test error"
     if config.validation:
         where = f"Error on the last {config.validation} training images, held out,"
@@ -111,15 +92,9 @@ def caption(tasks: Sequence[Task], table: Sequence[Cell], titles: Mapping[str, s
         "the paper's and ours minus the paper's.",
         f"Training: {'; '.join(training)}.",
     ]
-    expected = dict.fromkeys((task.row, task.config.dataset) for task in tasks)
-    found = {(cell.row, cell.dataset): len(cell.errors) for cell in table}
-    missing = [
-        f"{ROWS[row].title} on {titles.get(dataset, dataset)} ({found.get((row, dataset), 0)})"
-        for row, dataset in expected
-        if found.get((row, dataset), 0) < seeds
-    ]
-    if missing:
-        lines.append(f"Fewer seeds than {seeds}: {'; '.join(missing)}.")
+    wanted, found = sum(cell.seeds for cell in table), sum(len(cell.errors) for cell in table)
+    if found < wanted:
+        lines.append(f"Not finished: {wanted - found} of {wanted} runs are missing.")
     return "\n".join(lines) + "\n"
 
 
@@ -140,10 +115,14 @@ def markdown(table: Sequence[Cell], titles: Mapping[str, str]) -> str:
 def _text(cell: Cell | None) -> str:
     if cell is None:
         return "-"
+    if cell.mean is None:
+        return "missing"
     text = f"{cell.mean:.2f}"
     if cell.deviation is not None:
         text += f" ± {cell.deviation:.2f}"
-    if cell.paper is not None and cell.difference is not None:
+    if len(cell.errors) < cell.seeds:
+        text += f" ({len(cell.errors)} of {cell.seeds} seeds)"
+    if cell.paper is not None:
         text += f" (paper {cell.paper:.1f}, {cell.difference:+.2f})"
     return text
 
