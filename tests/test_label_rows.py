@@ -29,9 +29,9 @@ def shown(dataset, rows):
     trainer, seen = Trainer(model, dataset.train), np.full((EPOCHS, IMAGES, rows), -1)
     step = trainer.schedule.step
 
-    def look(batch, totals, phase, lr):
+    def look(batch, *rest):
         seen[trainer.position.epoch, batch.x[:, 0].astype(int)] = batch.labels
-        step(batch, totals, phase, lr)
+        step(batch, *rest)
 
     trainer.schedule.step = look
     for _ in trainer.run():
