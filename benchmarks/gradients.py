@@ -112,7 +112,7 @@ def plain_loss(case, weights, x, labels, xp, detach):
         rows = range(len(labels))
         return (xp.log(xp.exp(z).sum(-1)) - z[rows, labels[:, 0]]).mean()
     if case.method == "backprop-pairwise":
-        return OBJECTIVES["pairwise"](goodness[-1], replace(case, alpha=1.0), xp, detach)
+        return OBJECTIVES["pairwise"](goodness[-1], case, xp, detach)
     gamma = name_of(case)[1]
     total = 0
     for i, g in enumerate(goodness):

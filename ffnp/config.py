@@ -148,8 +148,10 @@ class Config:
                 )
             if self.analyse_every:
                 raise InputError(f"{self.method} has no goodness to analyse: leave it out")
-            if self.labels is not None:
-                raise InputError(f"{self.method} chooses its own label rows: leave out labels")
+            if self.objective != "sigmoid":
+                raise InputError(f"{self.method} has a loss of its own: leave out objective")
+            if self.labels is not None and self.method == "backprop-label":
+                raise InputError(f"{self.method} joins no labels to images: leave out labels")
         elif self.schedule == "layer" and self.method == "collab" and self.gamma != "previous":
             raise InputError(
                 f"gamma {self.gamma} needs layers that schedule layer has not trained yet: "

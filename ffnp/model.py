@@ -14,7 +14,7 @@ from ffnp.data.scaling import Scaling, fit_scaling
 from ffnp.errors import InputError
 from ffnp.methods import BackpropLabel, BackpropPairwise, ForwardForward, Method
 from ffnp.network import Network
-from ffnp.objectives import OBJECTIVES
+from ffnp.objectives import OBJECTIVES, Pairwise
 from ffnp.randomness import INITIALISATION, stream
 
 
@@ -119,7 +119,7 @@ def _method(config: Config, data: DataDescription, backend: Backend) -> Method:
         backend, data.pixels, data.classes, config.hidden, activation, config.label_scale, dtype
     )
     if config.method == "backprop-pairwise":
-        return BackpropPairwise(network)
+        return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))
     gamma = config.gamma if config.method == "collab" else "none"
     objective = OBJECTIVES[config.objective](config.theta, config.alpha)
     return ForwardForward(network, LayerObjective(objective, gamma), config.rows(data.classes))

@@ -52,7 +52,7 @@ CASES = {
     "entropy-difference others": config("entropy-difference", "others", labels=3),
     "entropy-normalised none": config("entropy-normalised", labels=3),
     "backprop-label": config(method="backprop-label", labels=None),
-    "backprop-pairwise": config(method="backprop-pairwise", labels=None, activation="tanh"),
+    "backprop-pairwise": config(method="backprop-pairwise", labels=3, activation="tanh"),
 }
 
 

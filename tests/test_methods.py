@@ -8,19 +8,19 @@ from ffnp.backends import Backend
 from ffnp.labels import candidate_labels
 from ffnp.methods import BackpropLabel, BackpropPairwise
 from ffnp.network import Network
+from ffnp.objectives import Pairwise
 
 IMAGES, PIXELS, CLASSES, STEP = 6, 7, 4, 1e-6
 DOUBLE = np.dtype(np.float64)
 
 
-def make(name, hidden, activation):
+def make(name, hidden, activation, rows=3):
     phi = ACTIVATIONS[activation]
     if name == "backprop-label":
         method = BackpropLabel(Backend(), PIXELS, CLASSES, hidden, phi, DOUBLE)
     else:
-        method = BackpropPairwise(
-            Network(Backend(), PIXELS, CLASSES, hidden, phi, 3.0, DOUBLE)
-        )
+        network = Network(Backend(), PIXELS, CLASSES, hidden, phi, 3.0, DOUBLE)
+        method = BackpropPairwise(network, Pairwise(0.5), rows)
     random = np.random.default_rng(3)
     method.parameters.initialise(random)
     batch = method.training_batch(IMAGES)
@@ -70,8 +70,8 @@ def test_scores_rank_the_labels_as_the_training_error_does(name):
     assert scores.shape == (1, IMAGES, CLASSES)
     true = batch.labels[:, :1]
     own = np.take_along_axis(scores[0], true, axis=1)
-    if method.rows == 2:
-        wrong = np.take_along_axis(scores[0], batch.labels[:, 1:], axis=1)
+    if name == "backprop-pairwise":
+        wrong = np.take_along_axis(scores[0], batch.labels[:, 1:], axis=1).max(axis=1, keepdims=True)
     else:
         wrong = np.where(np.arange(CLASSES) == true, -np.inf, scores[0]).max(axis=1, keepdims=True)
     assert totals[1] == (wrong >= own).sum()

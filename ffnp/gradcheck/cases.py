@@ -10,7 +10,6 @@ from ffnp.model import DataDescription
 from ffnp.objectives import OBJECTIVES
 
 IMAGES, PIXELS, CLASSES, ROWS, HIDDEN = 4, 5, 4, 3, (6, 5, 4)
-BASELINES = ("backprop-label", "backprop-pairwise")
 DATA = DataDescription((PIXELS,), CLASSES, False, Scaling(0.0, 1.0, None))
 
 
@@ -22,7 +21,10 @@ def cases() -> list[Config]:
         replace(ff if gamma == "none" else replace(collab, gamma=gamma), objective=objective)
         for objective in OBJECTIVES
         for gamma in GAMMAS
-    ] + [replace(tiny, method=name) for name in BASELINES]
+    ] + [
+        replace(tiny, method="backprop-label"),
+        replace(tiny, method="backprop-pairwise", labels=ROWS),
+    ]
     return [replace(each, activation=name) for each in methods for name in ACTIVATIONS]
 
 

@@ -11,7 +11,7 @@ from ffnp.objectives import Pairwise
 
 
 class BackpropPairwise:
-    """softplus(-(g_L+ - g_L-)) of the last layer, backpropagated; no normalisation.
+    """Pairwise ranking of the last layer's goodness, backpropagated; no normalisation.
 
     The input is joined with labels as in Forward-Forward, and the label of most goodness in the
     last layer is the prediction.
@@ -19,16 +19,19 @@ class BackpropPairwise:
     Parameters
     ----------
     network : Network
+    objective : Pairwise
+    rows : int
+        R, label rows an image in training.
     """
 
     losses = 1
-    rows = 2
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, objective: Pairwise, rows: int) -> None:
         self.network = network
+        self.rows = rows
         self.parameters = network.parameters
         self.depth = network.depth
-        self._objective = LayerObjective(Pairwise(1.0), "none")
+        self._objective = LayerObjective(objective, "none")
 
     def training_batch(self, images: int) -> ChainBatch:
         """Buffers to train on `images` images at a time."""

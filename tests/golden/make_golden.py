@@ -62,12 +62,12 @@ def softmax(h):
     return c
 
 
-def pairwise(h, alpha=ALPHA):
+def pairwise(h):
     c = np.zeros_like(h)
     n, r = h.shape
     for i in range(n):
         for j in range(1, r):
-            push = alpha * logistic(-alpha * (h[i, 0] - h[i, j])) / (n * (r - 1))
+            push = ALPHA * logistic(-ALPHA * (h[i, 0] - h[i, j])) / (n * (r - 1))
             c[i, j] += push
             c[i, 0] -= push
     return c
@@ -248,7 +248,7 @@ def cross_entropy_top(z, a, slope, true):
 
 def ranking_top(z, a, slope, true):
     g = (a * a).sum(axis=1).reshape(N, -1)
-    return pairwise(g, alpha=1.0).reshape(-1, 1) * 2 * a * slope
+    return pairwise(g).reshape(-1, 1) * 2 * a * slope
 
 
 # --- what is stored -------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def make():
         "backprop-label",
         train_backpropagation(label, xs, labels[:, :, 0], relu, cross_entropy_top),
     )
-    batches = [joined(x, rows) for x, rows in zip(xs, labels[:, :, :2], strict=True)]
+    batches = [joined(x, rows) for x, rows in zip(xs, labels[:, :, :3], strict=True)]
     store(
         "backprop-pairwise",
         train_backpropagation(local, batches, labels[:, :, 0], tanh, ranking_top),
