@@ -36,7 +36,7 @@ def _choice(name: str) -> click.Choice[str]:
 @config_option("hidden", "Widths of the layers.", type=widths)
 @config_option("activation", "Nonlinearity.", type=_choice("activation"))
 @config_option("theta", "Threshold of goodness (sigmoid objectives).", type=float)
-@config_option("alpha", "Steepness of the pairwise objective.", type=float)
+@config_option("alpha", "Steepness of the pairwise objective and baseline.", type=float)
 @config_option("scaling", "How pixels are scaled.", type=_choice("scaling"))
 @config_option("input_length", "Length of every image (scaling standard).", type=float)
 @config_option("label_scale", "The label's entry in the joined input.", type=float)

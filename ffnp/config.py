@@ -43,10 +43,11 @@ class Config:
         What a layer minimises. For `collab` and `ff`.
     labels : int, "all" or None
         R, label rows an image in training. None: 2, or all for the objective `softmax`.
+        Not for `backprop-label`, which joins no labels.
     theta : float
         Threshold of the sigmoid objectives, in units of goodness.
     alpha : float
-        Steepness of the pairwise objective.
+        Steepness of the pairwise objective, and of the baseline `backprop-pairwise`.
     schedule : {"network", "layer"}
         All layers at every batch, or one layer after another for `epochs` epochs each.
     update : {"simultaneous", "sequential"}
