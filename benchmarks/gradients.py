@@ -17,7 +17,6 @@ import argparse
 import importlib.util
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np

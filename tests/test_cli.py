@@ -159,6 +159,8 @@ BAD = {
     "width 0": ["train", "--hidden", "0"],
     "learning rate": ["train", "--lr", "nan"],
     "too many labels": ["train", *SMALL, "--labels", "11"],
+    "labels without label rows": ["train", "--method", "backprop-label", "--labels", "3"],
+    "baseline's objective": ["train", "--method", "backprop-pairwise", "--objective", "softmax"],
     "gamma and schedule": ["train", "--schedule", "layer", "--gamma", "others"],
     "batch size": ["train", *SMALL, "--batch-size", "301"],
     "no such run": ["train", "--resume", "nowhere"],

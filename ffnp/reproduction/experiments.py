@@ -31,7 +31,8 @@ ROWS = {
     row.name: row
     for row in (
         Row("backprop-pairwise", "backprop pairwise, network",
-            {"method": "backprop-pairwise", "labels": 4, "label_scale": 30.0}, _paper(2.0, 10.7, 45.4)),
+            {"method": "backprop-pairwise", "labels": 4, "label_scale": 30.0},
+            _paper(2.0, 10.7, 45.4)),
         Row("backprop-label", "backprop label, network",
             {"method": "backprop-label"}, _paper(1.5, 10.7, 45.9)),
         Row("ff-layer", "FF, layer",
