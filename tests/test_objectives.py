@@ -1,6 +1,9 @@
 """Objectives against finite differences, naive loops and their invariances."""
 
+import inspect
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from ffnp.objectives import OBJECTIVES
 from ffnp.objectives.entropy import FLOOR, POWER
 
+DOCS = Path(__file__).parents[1] / "docs" / "objectives"
 THETA, ALPHA = 3.0, 0.7
 IMAGES = 4
 TINY = 1e-5  # of EPSILON = 1e-8, beside the least goodness tried, 0.005
@@ -164,3 +168,15 @@ def test_wrong_rows_are_averaged():
         (v1, c1), (v2, c2) = make(name)(one, 0.0), make(name)(two, 0.0)
         assert v1 == pytest.approx(v2)
         np.testing.assert_allclose(c2[:, 1:].sum(axis=1), c1[:, 1])
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_of_the_docs_names_the_code_of_its_objective(page):
+    text = page.read_text()
+    name = re.search(r"`--objective ([a-z-]+)`", text).group(1)
+    code, path = re.search(r"Code: `(\w+)\.__call__` in\s+\[[^]]+\]\(([^)]+)\)", text).groups()
+    objective = type(OBJECTIVES[name](0.0, 1.0))
+    assert (name, code) == (page.stem, objective.__name__)
+    named = (page.parent / path).resolve()
+    assert named.is_file()
+    assert Path(inspect.getfile(objective)).parts[-3:] == named.parts[-3:]
