@@ -8,6 +8,7 @@ From a checkout with `pip install '.[cuda12,test]'`. Takes about five minutes.
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ COMMANDS = {
     "bench": ["ffnp_cli", "bench", "--backend", "cupy", "--json"],
     "train": ["ffnp_cli", "train", "--backend", "cupy", "--epochs", "5", "--json"],
 }
+CHECKOUT = Path(__file__).parents[1]  # pytest finds the tests from here
 
 
 def device() -> dict[str, Any]:
@@ -71,7 +73,7 @@ def run(command: list[str]) -> dict[str, Any]:
     module, *arguments = command
     code = {"ffnp_cli": ["-c", "from ffnp_cli.main import main; main()"]}
     start = [sys.executable, *code.get(module, ["-m", module])]
-    done = subprocess.run([*start, *arguments], capture_output=True, text=True)
+    done = subprocess.run([*start, *arguments], capture_output=True, text=True, cwd=CHECKOUT)
     return {
         "status": done.returncode,
         "stdout": done.stdout[-20000:],
@@ -97,6 +99,8 @@ def main(out: Path) -> None:
         "step_times": step_times,
     }
     parts |= {name: lambda command=command: run(command) for name, command in COMMANDS.items()}
+    folder = tempfile.TemporaryDirectory()
+    parts["train"] = lambda: run([*COMMANDS["train"], "--out", f"{folder.name}/run"])
     reason = unavailable("cupy")
     if reason is not None:
         click.echo(f"nothing below will run: {reason}", err=True)

@@ -1,10 +1,8 @@
 """Dense layers: forward passes and local gradients, on buffers that the caller owns."""
 
 from ffnp.activations import Activation
-from ffnp.backends.activity import Activity, Array
+from ffnp.backends.activity import Activity, Array, Product
 from ffnp.parameters import Parameters
-
-Product = tuple[Array, Array, Array]  # a, b, out: for `Backend.matmuls`
 
 
 class Dense:

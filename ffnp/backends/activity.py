@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Array = Any  # numpy.ndarray or cupy.ndarray: the two share no base class
+Product = tuple[Array, Array, Array]  # a, b and where their product goes
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ffnp.backends.activity import Activity, Array
+from ffnp.backends.activity import Activity, Array, Product
 
 if TYPE_CHECKING:
     from ffnp.activations import Activation
@@ -64,7 +64,7 @@ class Backend:
         for task in tasks:
             task()
 
-    def matmuls(self, products: Sequence[tuple[Array, Array, Array]]) -> None:
+    def matmuls(self, products: Sequence[Product]) -> None:
         """Products (a, b, out) that do not depend on each other, side by side; see `matmul`."""
         for a, b, out in products:
             self.matmul(a, b, out)

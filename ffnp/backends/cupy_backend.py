@@ -4,6 +4,8 @@ No method allocates, copies to or from the host, or waits for the device, but `t
 `to_host`; the host runs ahead, and the device works through what it was told in order.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -60,40 +62,6 @@ def compiler_options(dtype: np.dtype[Any]) -> tuple[str, ...]:
     return tuple(f"-D{name}={value}" for name, value in constants.items())
 
 
-def probe(device: int) -> str | None:
-    """Why a GPU cannot be used, with the remedy; None if it can.
-
-    The CUDA libraries are only looked for when they are used: so a kernel is compiled and run,
-    and two matrices are multiplied.
-    """
-    try:
-        import cupy
-    except ModuleNotFoundError as error:
-        if error.name != "cupy":
-            raise
-        return "CuPy is not installed: pip install 'ffnp[cuda12]'"
-    try:
-        devices = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        return f"CuPy is installed, but no GPU answers ({error}): see that `nvidia-smi` lists one"
-    if device >= devices:
-        return f"there is no GPU {device}: choose a device in 0..{devices - 1}"
-    try:
-        with cupy.cuda.Device(device):
-            backend = CupyBackend(device)
-            square, product = (backend.to_device(np.zeros((2, 2), np.float32)) for _ in range(2))
-            backend.matmul(square, square, out=product)
-            backend.sgd(product[0], square[0], square[1], lr=1.0, momentum=0.9)
-            backend.to_host(product)  # waits: what went wrong on the device is raised here
-    except (RuntimeError, ImportError) as error:
-        reason = str(error).partition("\n")[0]
-        return (
-            f"GPU {device} answers, but CUDA's libraries do not work ({reason}): "
-            "pip install 'ffnp[cuda12]'"
-        )
-    return None
-
-
 class CupyBackend(Backend):
     """CuPy arrays, and the kernels of kernels.cu.
 
@@ -126,18 +94,14 @@ class CupyBackend(Backend):
     # --- arrays -----------------------------------------------------------------------------
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """See `Backend.empty`."""
-        return self._cupy.empty(shape, dtype)
+        """See `Backend.empty`; `InputError` if the GPU has no room for it."""
+        with _room_for(int(np.prod(shape)) * np.dtype(dtype).itemsize):
+            return self._cupy.empty(shape, dtype)
 
     def to_device(self, array: Array) -> Array:
         """See `Backend.to_device`; `InputError` if the GPU has no room for it."""
-        try:
+        with _room_for(array.nbytes):
             return self._cupy.asarray(np.ascontiguousarray(array))
-        except MemoryError as error:
-            raise InputError(
-                f"the GPU has no room for {array.nbytes / 1e6:.0f} MB more: "
-                "use fewer rows (limit_train), or the numpy or numba backend"
-            ) from error
 
     def to_host(self, array: Array) -> Any:
         """See `Backend.to_host`: a copy, after all that was launched before."""
@@ -300,6 +264,17 @@ class CupyBackend(Backend):
             weights.dtype, "sgd", (-(-weights.size // BLOCK),), (BLOCK,),
             weights, gradient, velocity, lr, momentum,
         )  # fmt: skip
+
+
+@contextmanager
+def _room_for(size: int) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise InputError(
+            f"the GPU has no room for {size / 1e6:.0f} MB more: use fewer rows (limit_train), "
+            "smaller batches or layers, or the numpy or numba backend"
+        ) from error
 
 
 def _tiles(columns: Array) -> int:

@@ -8,44 +8,21 @@ The images of a batch are cut into shares, one a thread (`team.py`): NumPy and B
 interpreter's lock while they compute.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ffnp.backends.activity import Activity, Array, rows_of
+from ffnp.backends.activity import Activity, Array, Product, rows_of
 from ffnp.backends.arena import Arena
 from ffnp.backends.base import EPSILON, Backend
+from ffnp.backends.parts import LEAST, blocks, cut, cut_products
 from ffnp.backends.team import Team
 
 if TYPE_CHECKING:
     from ffnp.activations import Activation
     from ffnp.data.scaling import Scaling
-
-# Numbers a block: 512 KiB in float32. Smaller ones would stay nearer to the core, but each pass
-# over a block takes the interpreter's lock, and threads that wait for it sleep.
-BLOCK = 1 << 17
-LEAD = 1.06  # the caller's part against the others': it starts first, and need not sleep at the end
-LEAST = 1 << 16  # numbers below which another thread costs more than it saves
-ALIGNMENT = 16  # products are cut between so many rows
-
-
-def blocks(length: int, width: int) -> Iterator[slice]:
-    """Consecutive slices of `length` items of `width` numbers each, about BLOCK numbers long."""
-    step = max(1, BLOCK // max(1, width))
-    for start in range(0, length, step):
-        yield slice(start, min(start + step, length))
-
-
-def cut(length: int, parts: int) -> list[slice]:
-    """`length` items in so many consecutive slices, the first larger by LEAD, the others equal."""
-    first = round(length * LEAD / (parts - 1 + LEAD))
-    bounds = [0, *(first + (length - first) * i // max(parts - 1, 1) for i in range(parts))]
-    bounds[-1] = length
-    return [slice(*pair) for pair in pairwise(bounds)]
-
 
 class NumpyBackend(Backend):
     """Plain NumPy, in place, blocked, on all cores.
@@ -88,29 +65,12 @@ class NumpyBackend(Backend):
         else:
             np.matmul(a, b, out=out)
 
-    def matmuls(self, products: Sequence[tuple[Array, Array, Array]]) -> None:
+    def matmuls(self, products: Sequence[Product]) -> None:
         """See `Backend.matmuls`: each thread gets a stretch of all the results' rows.
 
         Whole products where it can be: BLAS reorders both operands of each product it is given.
         """
-        costs = [a.size * b.shape[1] for a, b, _ in products]
-        threads = self._team.threads
-        equal = sum(costs) / (threads - 1 + LEAD)
-        stretches: list[list[tuple[Array, Array, Array]]] = [[]]
-        room = max(LEAD * equal, LEAST)
-        for (a, b, out), cost in zip(products, costs, strict=True):
-            start, rows = 0, len(a)
-            while start < rows:
-                fitting = round(room / cost * rows / ALIGNMENT) * ALIGNMENT
-                if len(stretches) == threads or start + fitting >= rows:
-                    fitting = rows - start
-                if fitting:
-                    part = slice(start, start + fitting)
-                    stretches[-1].append((a[part], b, out[part]))
-                start, room = start + fitting, room - fitting * cost / rows
-                if start < rows:
-                    stretches.append([])
-                    room = max(equal, LEAST)
+        stretches = cut_products(products, self._team.threads)
         self._team([partial(_multiply, stretch) for stretch in stretches])
 
     def _sweep(self, work: Callable[[slice], None], length: int, numbers: int) -> None:
@@ -277,7 +237,8 @@ class NumpyBackend(Backend):
         n, r = labels.shape
         selection = self._scratch("selection", (classes + 1, n * r), values.dtype)
         matches = self._scratch("matches", (classes, n * r), np.dtype(bool))
-        np.equal(labels.reshape(-1), np.arange(classes)[:, None], out=matches)
+        numbers = np.arange(classes, dtype=labels.dtype)[:, None]  # of another type: a cast copy
+        np.equal(labels.reshape(-1), numbers, out=matches)
         np.multiply(matches, factor.reshape(-1), out=selection[:classes])
         selection[classes] = factor.reshape(-1)
         term = self._scratch("terms", (classes + 1, width), values.dtype)
@@ -368,6 +329,6 @@ class NumpyBackend(Backend):
         self._sweep(work, len(weights), len(weights))
 
 
-def _multiply(products: Sequence[tuple[Array, Array, Array]]) -> None:
+def _multiply(products: Sequence[Product]) -> None:
     for a, b, out in products:
         np.matmul(a, b, out=out)

@@ -54,7 +54,7 @@ def unavailable(name: str, device: int = 0) -> str | None:
         except RuntimeError as error:  # neither the package nor the user's cache can be written
             return f"{error}: set NUMBA_CACHE_DIR to a directory to write to"
     if name == "cupy":
-        from ffnp.backends.cupy_backend import probe
+        from ffnp.backends.probing import probe
 
         return probe(device)
     return None

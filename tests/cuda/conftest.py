@@ -31,7 +31,7 @@ def backend(cupy):
 @cache
 def missing_gpu():
     """Why there is no GPU to test on; None if there is one."""
-    from ffnp.backends.cupy_backend import probe
+    from ffnp.backends.probing import probe
 
     return probe(0)
 
