@@ -153,8 +153,6 @@ def _begin(threads: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    numba = min(threads, int(os.environ.get("NUMBA_NUM_THREADS", threads)))
-    os.environ["NUMBA_NUM_THREADS"] = str(numba)  # read when numba is imported
     before = [pool["num_threads"] for pool in threadpool_info()]  # the environment's, if it says
     threadpool_limits(min([threads, *before]))
 
