@@ -143,7 +143,9 @@ class Network:
         return batch
 
     def _shares(self, batch: Batch) -> list[Share]:
-        parts = self.backend.shares(len(batch.x))
+        images, rows = batch.labels.shape
+        widest = max(layer.width for layer in self.layers)
+        parts = self.backend.shares(images, images * rows * widest)
         outs = [self.first.d_label_weights, *(layer.d_bias for layer in self.layers)]
         if len(parts) == 1:
             return [Share(parts[0], batch, outs[0], outs[1:])]

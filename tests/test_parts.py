@@ -50,6 +50,6 @@ def test_rows_of_products_are_everything_once_in_stretches_of_like_cost(sizes, c
         rows[owner] += len(out)
     assert [rows[start] for start in starts] == [m for m, _ in sizes]
     costs = [sum(a.size * 64 for a, _, _ in stretch) for stretch in stretches]
-    most = max(LEAD * sum(costs) / (count - 1 + LEAD), parts.LEAST)
+    most = max(LEAD * sum(costs) / (count - 1 + LEAD), parts.PRODUCT)
     coarse = max(k for _, k in sizes) * 64 * parts.ALIGNMENT  # cut between so many rows
     assert max(costs) <= most + count * coarse

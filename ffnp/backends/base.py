@@ -55,8 +55,11 @@ class Backend:
 
     # --- side by side -----------------------------------------------------------------------
 
-    def shares(self, images: int) -> list[slice]:
-        """Into which parts a batch of so many images is cut, to be worked on side by side."""
+    def shares(self, images: int, numbers: int) -> list[slice]:
+        """Into which parts a batch of so many images is cut, to be worked on side by side.
+
+        `numbers` is how many a layer has for the whole batch: a small batch is one part.
+        """
         return [slice(0, images)]
 
     def run(self, tasks: Sequence[Callable[[], None]]) -> None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ffnp.backends import parts
 from ffnp.backends.activity import Activity, Array, Product, rows_of
 from ffnp.backends.arena import Arena
 from ffnp.backends.base import EPSILON, Backend
-from ffnp.backends.parts import LEAST, blocks, cut, cut_products
+from ffnp.backends.parts import blocks, cut, cut_products
 from ffnp.backends.team import Team
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ class NumpyBackend(Backend):
 
     # --- side by side -----------------------------------------------------------------------
 
-    def shares(self, images: int) -> list[slice]:
+    def shares(self, images: int, numbers: int) -> list[slice]:
         """See `Backend.shares`."""
-        return cut(images, min(self._team.threads, images))
+        return cut(images, max(1, min(self._team.threads, images, numbers // parts.SHARE)))
 
     def run(self, tasks: Sequence[Callable[[], None]]) -> None:
         """See `Backend.run`."""
@@ -75,8 +76,8 @@ class NumpyBackend(Backend):
 
     def _sweep(self, work: Callable[[slice], None], length: int, numbers: int) -> None:
         """Call `work` on consecutive slices of `length` items, side by side."""
-        parts = max(1, min(self._team.threads, length, numbers // LEAST))
-        self._team([partial(work, part) for part in cut(length, parts)])
+        count = max(1, min(self._team.threads, length, numbers // parts.SWEEP))
+        self._team([partial(work, part) for part in cut(length, count)])
 
     # --- forward ----------------------------------------------------------------------------
 

@@ -8,7 +8,10 @@ from ffnp.backends.activity import Product
 # Numbers a block: 512 KiB in float32. Smaller ones would stay nearer to the core, but each pass
 # over a block takes the interpreter's lock, and threads that wait for it sleep.
 BLOCK = 1 << 17
-LEAST = 1 << 16  # numbers a part: with fewer, another thread costs more than it saves
+# What a part holds at least: with less, handing it to another thread costs more than it saves.
+SHARE = 1 << 15  # numbers of a layer
+SWEEP = 1 << 16  # numbers that one pass goes through
+PRODUCT = 1 << 23  # multiplications
 LEAD = 1.06  # the first part against the others: its thread starts first, and shall not wait
 ALIGNMENT = 16  # products are cut between so many rows
 
@@ -35,7 +38,7 @@ def cut_products(products: Sequence[Product], parts: int) -> list[list[Product]]
     costs = [a.size * b.shape[1] for a, b, _ in products]
     equal = sum(costs) / (parts - 1 + LEAD)
     stretches: list[list[Product]] = [[]]
-    room = max(LEAD * equal, LEAST)
+    room = max(LEAD * equal, PRODUCT)
     for (a, b, out), cost in zip(products, costs, strict=True):
         start, rows = 0, len(a)
         while start < rows:
@@ -48,5 +51,5 @@ def cut_products(products: Sequence[Product], parts: int) -> list[list[Product]]
             start, room = start + fitting, room - fitting * cost / rows
             if start < rows:
                 stretches.append([])
-                room = max(equal, LEAST)
+                room = max(equal, PRODUCT)
     return stretches

@@ -30,8 +30,9 @@ class Team:
     """
 
     def __init__(self) -> None:
-        self._blas = ThreadpoolController().select(user_api="blas").lib_controllers
-        self.threads = max((library.num_threads for library in self._blas), default=1)
+        libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+        self._blas = [(library, library.num_threads) for library in libraries]
+        self.threads = max((threads for _, threads in self._blas), default=1)
         self._todo: list[SimpleQueue[Any]] = []
         self._done: SimpleQueue[BaseException | None] = SimpleQueue()
         self._local = threading.local()
@@ -63,13 +64,13 @@ class Team:
     @contextmanager
     def _blas_alone(self) -> Iterator[None]:
         """One BLAS thread for a while (threadpoolctl's own context takes 30 times as long)."""
-        for library in self._blas:
+        for library, _ in self._blas:
             library.set_num_threads(1)
         try:
             yield
         finally:
-            for library in self._blas:
-                library.set_num_threads(self.threads)
+            for library, threads in self._blas:
+                library.set_num_threads(threads)
 
     def _hire(self) -> None:
         todo: SimpleQueue[Any] = SimpleQueue()
