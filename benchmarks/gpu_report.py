@@ -17,14 +17,8 @@ import click
 import numpy as np
 
 from ffnp.backends.selection import make_backend, unavailable
-from ffnp.benchmark import Shapes, Step, machine, products, validate
+from ffnp.benchmark import CASES, Step, machine, products, validate
 
-CASES = {
-    "mnist": Shapes(),
-    "mnist-all-labels": Shapes(rows=10),
-    "cifar10": Shapes(pixels=3072),
-    "wide": Shapes(hidden=(2000, 2000, 2000)),
-}
 COMMANDS = {
     "tests": ["pytest", "-m", "gpu", "-q", "-rs"],
     "gradcheck": ["ffnp_cli", "gradcheck", "--backend", "cupy", "--json"],

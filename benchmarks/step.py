@@ -1,50 +1,135 @@
-"""Time one training step of each backend against its matrix products alone.
+"""A training step and prediction of each backend against their matrix products alone.
 
-    python benchmarks/step.py --case mnist --case wide --backend numba --json step.json
+    python benchmarks/step.py --json step.json
+    python benchmarks/step.py --case mnist --backend numba --profile
 
-The floor and the steps are called in turn in one process; each figure is a median of many.
+The floor is NumPy's products with BLAS's own threads, on arrays that exist already. The floor and
+the backends are called in turn in one process; each figure is a median of many. Before they are
+timed their results are compared with the reference backend's.
 """
 
 import json
+import time
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
-from ffnp.benchmark import Shapes, compare, machine
+from ffnp.backends.base import Backend
+from ffnp.backends.selection import make_backend
+from ffnp.benchmark import CASES, Step, compare_predictions, compare_steps, machine
 
-CASES = {
-    "mnist": Shapes(),
-    "mnist-all-labels": Shapes(rows=10),
-    "cifar10": Shapes(pixels=3072),
-    "wide": Shapes(hidden=(2000, 2000, 2000)),
-}
+PREDICTION = "mnist-prediction"
+IMAGES = 10_000  # that are predicted
+LARGE = 1e10  # FLOP above which a tenth of the calls will do
+
+
+class Profile:
+    """Seconds that the calling thread spends in each operation of a backend.
+
+    The caller takes the first share of a batch, and waits for the others: `run` is that waiting,
+    `matmuls` the weight gradients' products with the waiting for theirs.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inner: list[float] = []  # of the calls under way: time spent in calls they make
+        for name in dir(Backend):
+            if not name.startswith("_") and callable(getattr(Backend, name)):
+                setattr(backend, name, self._timed(name, getattr(backend, name)))
+        self._team = getattr(backend, "_team", None)
+
+    def _timed(self, name: str, operation: Any) -> Any:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            if self._team is not None and self._team.number not in (None, 0):
+                return operation(*arguments, **named)
+            self._inner.append(0.0)
+            start = time.perf_counter()
+            try:
+                return operation(*arguments, **named)
+            finally:
+                elapsed = time.perf_counter() - start
+                self.seconds[name] += elapsed - self._inner.pop()
+                if self._inner:
+                    self._inner[-1] += elapsed
+
+        return timed
+
+
+def profile(name: str, case: str, dtype: np.dtype[Any], rounds: int) -> dict[str, float]:
+    """Mean milliseconds of each operation in a step, the rest as `python`."""
+    backend = make_backend(name)
+    step = Step(backend, CASES[case], dtype)
+    step()
+    watch = Profile(backend)
+    start = time.perf_counter()
+    for _ in range(rounds):
+        step()
+    total = time.perf_counter() - start
+    found = watch.seconds | {"python": total - sum(watch.seconds.values()), "step": total}
+    return {key: 1e3 * seconds / rounds for key, seconds in found.items()}
+
+
+def print_profile(cases: tuple[str, ...], names: tuple[str, ...], dtype: str, rounds: int) -> Any:
+    """Measure and print, largest first."""
+    found: dict[str, Any] = {}
+    for case in cases:
+        for name in names:
+            figures = found.setdefault(case, {})[name] = profile(
+                name, case, np.dtype(dtype), rounds
+            )
+            total = figures["step"]
+            click.echo(f"\n{case}, {name}, the calling thread:{'':8}ms of the step")
+            for key, ms in sorted(figures.items(), key=lambda pair: -pair[1]):
+                click.echo(f"  {key:34}{ms:9.3f}{ms / total:9.1%}")
+    return found
+
+
+def print_table(cases: tuple[str, ...], names: tuple[str, ...], dtype: str, rounds: int) -> Any:
+    """Measure and print."""
+    found: dict[str, Any] = {}
+    click.echo(f"{'case':18}{'':10}{'ms':>9}{'GFLOP/s':>9}  floor ratio")
+    for case in cases:
+        if case == PREDICTION:
+            few = max(1, rounds // 10)
+            figures = compare_predictions(names, CASES["mnist"], np.dtype(dtype), few, IMAGES)
+        else:
+            calls = max(1, rounds // 10) if CASES[case].flop > LARGE else rounds
+            figures = compare_steps(names, CASES[case], np.dtype(dtype), calls)
+        found[case] = figures
+        for name, each in figures.items():
+            click.echo(
+                f"{case if name == 'floor' else '':18}{name:10}{1e3 * each['seconds']:9.3f}"
+                f"{each['gflops']:9.0f}{each['floor_ratio']:13.3f}"
+            )
+    return found
 
 
 @click.command(help=__doc__)
-@click.option("--case", "cases", type=click.Choice(list(CASES)), multiple=True, default=CASES)
+@click.option("--case", "cases", type=click.Choice([*CASES, PREDICTION]), multiple=True)
 @click.option("--backend", "names", multiple=True, default=("numpy", "numba"), show_default=True)
 @click.option("--rounds", default=200, show_default=True, help="Calls a median is taken of.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
+@click.option("--profile", "profiling", is_flag=True, help="Where the time of a step goes.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(
-    cases: tuple[str, ...], names: tuple[str, ...], rounds: int, dtype: str, path: Path | None
+    cases: tuple[str, ...],
+    names: tuple[str, ...],
+    rounds: int,
+    dtype: str,
+    profiling: bool,
+    path: Path | None,
 ) -> None:
     """Validate, measure, print a table."""
-    found = {"machine": machine(), "dtype": dtype, "rounds": rounds, "cases": {}}
+    found = {"machine": machine(), "dtype": dtype, "rounds": rounds}
     click.echo("\n".join(f"{key}: {value}" for key, value in found["machine"].items()))
-    click.echo(f"{'case':18}{'':10}{'ms':>9}{'GFLOP/s':>9}  floor ratio")
-    for case in cases:
-        measured = compare(names, CASES[case], np.dtype(dtype), rounds)
-        found["cases"][case] = measured
-        click.echo(
-            f"{case:18}{'floor':10}{1e3 * measured['floor_seconds']:9.3f}{measured['gflops']:9.0f}"
-        )
-        for name, figures in measured["backends"].items():
-            click.echo(
-                f"{'':18}{name:10}{1e3 * figures['seconds']:9.3f}{figures['gflops']:9.0f}"
-                f"{figures['floor_ratio']:13.3f}"
-            )
+    if profiling:
+        cases = tuple(case for case in cases or CASES if case != PREDICTION)
+        found["profile_ms"] = print_profile(cases, names, dtype, rounds)
+    else:
+        found["cases"] = print_table(cases or (*CASES, PREDICTION), names, dtype, rounds)
     if path:
         path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
