@@ -1,0 +1,140 @@
+"""Benchmarks compare results before they time them. Nothing here asserts a time."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ffnp.backends.base import Backend
+from ffnp.benchmark import (
+    Prediction,
+    Shapes,
+    Step,
+    against_floor,
+    prediction_products,
+    products,
+    validate,
+    validate_prediction,
+)
+from ffnp.objectives import SigmoidGoodness
+from ffnp.objectives.softmax import SoftmaxOverLabels
+
+FLOAT32 = np.dtype(np.float32)
+SMALL = Shapes(pixels=30, batch=10, hidden=(20, 12, 8))
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+class OppositeDelta(Backend):
+    """A sign: the first layer unlearns."""
+
+    def delta_labelled(self, coefficients, *rest):
+        super().delta_labelled(-coefficients, *rest)
+
+
+class NoBias(Backend):
+    """A forward pass without the later layers' bias."""
+
+    def activate(self, scale, bias, activation, out):
+        super().activate(scale, 0 * bias, activation, out)
+
+
+def script(name):
+    return runpy.run_path(str(BENCHMARKS / f"{name}.py"))
+
+
+def test_a_backend_that_learns_wrongly_is_not_timed():
+    validate(Backend(), SMALL, FLOAT32)
+    with pytest.raises(AssertionError, match="losses of 3 steps"):
+        validate(OppositeDelta(), SMALL, FLOAT32)
+
+
+def test_a_backend_that_predicts_wrongly_is_not_timed():
+    validate_prediction(Backend(), SMALL, FLOAT32)
+    with pytest.raises(AssertionError, match="scores by backend"):
+        validate_prediction(NoBias(), SMALL, FLOAT32)
+
+
+@pytest.mark.parametrize(("rows", "kind"), [(2, SigmoidGoodness), (10, SoftmaxOverLabels)])
+def test_all_labels_are_trained_by_softmax(rows, kind):
+    step = Step(Backend(), Shapes(pixels=30, batch=10, hidden=(20,), rows=rows), FLOAT32)
+    assert type(step.method.objective.objective) is kind
+
+
+class Counting(Backend):
+    """Counts the floating-point operations of its products."""
+
+    flop = 0
+
+    def matmul(self, a, b, out):
+        self.flop += 2 * a.size * b.shape[1]
+        super().matmul(a, b, out)
+
+
+def test_a_floor_is_the_products_of_the_work():
+    """The same operations in a step, in its floor and in `Shapes.flop`; in prediction likewise."""
+    found = []
+    for make in (Step, products):
+        backend = Counting()
+        make(backend, SMALL, FLOAT32)()
+        found.append(backend.flop)
+    assert found == [SMALL.flop] * 2
+    found = []
+    for make in (Prediction, prediction_products):
+        backend = Counting()
+        make(backend, SMALL, FLOAT32, images=450)()  # two blocks and a smaller one
+        found.append(backend.flop)
+    assert found == [SMALL.forward_flop(450, SMALL.classes)] * 2
+
+
+def test_a_ratio_is_of_the_floor():
+    figures = against_floor(6e9, list, {"work": dict}, 1, lambda *_: {"floor": 1.0, "work": 2.0})
+    assert figures["work"] == {
+        "seconds": 2.0, "floor_seconds": 1.0, "floor_ratio": 0.5, "gflops": 3.0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_profile_adds_up_to_the_step(backend):
+    found = script("step")["profile"](backend, "mnist", FLOAT32, 2)
+    total = found.pop("step")
+    assert {"standardise", "matmul", "activate", "delta", "matmuls", "adam", "run"} < set(found)
+    assert min(found.values()) >= 0
+    assert sum(found.values()) == pytest.approx(total)
+
+
+def test_scaling_draws_what_was_measured(tmp_path):
+    scaling = script("scaling")
+    ratios = {name: {"floor_ratio": 0.9} for name in ("numpy", "numba")}
+    axes = {axis: dict.fromkeys(cases, ratios) for axis, cases in scaling["axes"]().items()}
+    (tmp_path / "found.json").write_text(json.dumps({"axes": axes}))
+    options = ["--no-measure", "--json", tmp_path / "found.json", "--figure", tmp_path / "x.svg"]
+    done = CliRunner().invoke(scaling["main"], list(map(str, options)))
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "x.svg").read_text().count("numba") == 1
+
+
+def test_without_torch_one_line_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # import fails
+    done = CliRunner().invoke(script("against_torch")["main"])
+    assert done.exit_code == 1
+    assert done.stderr == "Error: PyTorch is not installed: pip install torch\n"
+
+
+@pytest.mark.parametrize("style", ["Usual", "OneBatch"])
+def test_styles_of_torch_are_compared_first(style):
+    pytest.importorskip("torch", reason="PyTorch is not needed by ffnp, only by one benchmark")
+    benchmark = script("against_torch")
+    right = benchmark[style]
+    benchmark["validated"](right, SMALL)
+
+    class Shifted(right):
+        def __init__(self, step):
+            super().__init__(step)
+            self.theta += 0.01
+
+    with pytest.raises(AssertionError, match="losses of PyTorch"):
+        benchmark["validated"](Shifted, SMALL)
