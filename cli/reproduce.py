@@ -56,8 +56,9 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 @click.option("--epochs", type=int, help="Instead of the protocol's.")
 @click.option("--data-dir", metavar="DIR", help="Where named data sets are looked for first.")
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True)
-@click.option("--hidden", default="500,500,500", show_default=True, type=widths,
-              help="Widths of the layers.")
+@click.option(
+    "--hidden", default="500,500,500", show_default=True, type=widths, help="Widths of the layers."
+)
 @click.option("--limit-train", type=int, metavar="N", help="Use the first N training rows.")
 @click.option("--limit-test", type=int, metavar="N", help="Use the first N test rows.")
 @click.option("--validation", type=int, default=0, metavar="N", help="Hold out N training rows.")
@@ -188,5 +189,3 @@ def _write(target: str, tasks: list[Task], out: Path, notes: dict[str, str]) -> 
             written.append(str(out / f"{target}{suffix}"))
     click.echo(text)
     click.echo("written: " + ", ".join(written))
-
-

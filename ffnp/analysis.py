@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from ffnp.data.dataset import Split
 from ffnp.errors import InputError
-from ffnp.evaluation import sweep
 from ffnp.labels import candidate_labels
 from ffnp.model import Model
 from ffnp.randomness import ANALYSIS, stream
+from ffnp.sources import blocks_of, sweep
 
 ROWS = 1000  # images of the sample, evenly over the split
 
@@ -101,9 +101,7 @@ def decompose(goodness: Floats) -> Entropy:
     )
 
 
-def analyse(
-    model: Model, split: Split, rows: int = ROWS, layers: int | None = None
-) -> Analysis:
+def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = None) -> Analysis:
     """Analyse a model's goodness on images taken evenly from a split.
 
     Each image is joined with its true label and one wrong label, which the model's seed draws in
@@ -139,7 +137,7 @@ def analyse(
     found: list[Floats] = []
     alive = [np.zeros(width, bool) for width in model.config.hidden[:depth]]
     start = 0
-    for batch in sweep(model, sample.images, depth):
+    for batch in sweep(model, map(model.backend.to_device, blocks_of(sample.images)), depth):
         both = labels[start : start + len(batch.x)]
         start += len(both)
         scores = to_host(model.method.scores(batch))[:depth].astype(np.float64)  # (L, n, K)

@@ -48,6 +48,11 @@ class LayerObjective:
     objective: Objective
     gamma: str
 
+    @property
+    def by_image(self) -> bool:
+        """Whether a batch may be evaluated in parts; see `Objective`."""
+        return getattr(self.objective, "by_image", False)
+
     def of_layers(self, goodness: Array) -> tuple[Array, Array]:
         """Values (L,) and coefficients (L, N, R) of (L, N, R) goodness.
 

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from ffnp.data.dataset import Images, Split
 from ffnp.errors import InputError, TrainingError
 from ffnp.model import Model
-from ffnp.network import Batch
-
-BLOCK = 200  # images scored together: their K label rows fit the cache
+from ffnp.sources import blocks_of, sweep
 
 Scores = NDArray[np.floating[Any]]
 
@@ -68,8 +66,8 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
         If a score is NaN or infinite.
     """
     chosen = _voters(layers, model.method.losses)
-    start = 0
-    for batch in sweep(model, images, max(chosen) + 1):
+    start, blocks = 0, map(model.backend.to_device, blocks_of(images))
+    for batch in sweep(model, blocks, max(chosen) + 1 if model.method.losses > 1 else None):
         found = model.backend.to_host(model.method.scores(batch))[chosen]
         if not np.isfinite(found).all():
             raise TrainingError(
@@ -78,19 +76,6 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
             )
         start += len(batch.x)
         yield found
-
-
-def sweep(model: Model, images: Images, layers: int) -> Iterator[Batch]:
-    """Join images with every label, block by block: batches after a forward pass of the layers."""
-    method, backend = model.method, model.backend
-    batch = method.scoring_batch(min(BLOCK, len(images)))
-    for start in range(0, len(images), BLOCK):
-        block = images[start : start + BLOCK]
-        if len(block) != len(batch.x):
-            batch = method.scoring_batch(len(block))
-        backend.standardise(backend.to_device(block), slice(None), model.data.scaling, out=batch.x)
-        method.forward(batch, stop=layers if method.losses > 1 else None)
-        yield batch
 
 
 def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) -> Evaluation:

@@ -1,14 +1,13 @@
 """A network of labelled layers, and the buffers of one batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ffnp.activations import Activation
-from ffnp.backends.activity import Activity, Array
+from ffnp.backends.activity import Activity, Array, Product
 from ffnp.backends.base import Backend
 from ffnp.layers import Dense, LabelledDense
 from ffnp.parameters import Parameters
@@ -23,26 +22,54 @@ class Batch:
     x : (N, D) array
         Scaled images.
     labels : (N, R) int32 array
-        The true label in column 0 when training. Replaced for each batch.
+        The true label in column 0 when training. See `take`.
+    index : array or None
+        Where a source finds the images: its first axis is theirs. See `take`.
     product : (N, H_1) array
         x W_x; on the way back, the first layer's delta summed over an image's rows.
     activities : list of Activity, one a layer
     goodness, coefficients : (L, N, R) arrays
         `goodness[i]` is `activities[i].goodness`.
-    shares : list of Share
-        The same buffers, cut by images into parts that are worked on side by side.
+    d_label_weights : (K, H_1) array
+    d_bias : list of (H_i,) arrays
+        What these images alone add to gradients: the parameters' own, but in a part.
+    images : slice
+        Which of the whole batch's images these are.
+    cuts : list of Batch
+        The same buffers in parts, by images, that are worked on side by side; empty in a part, and
+        if there is no use in it.
     """
 
     x: Array
     labels: Array
+    index: Array
     product: Array
     activities: Sequence[Activity]
     goodness: Array
     coefficients: Array
-    shares: "Sequence[Share]" = ()
+    d_label_weights: Array
+    d_bias: Sequence[Array]
+    images: slice
+    cuts: "Sequence[Batch]" = ()
 
-    def part(self, images: slice) -> "Batch":
-        """Views of some of the images."""
+    @property
+    def parts(self) -> "Sequence[Batch]":
+        """The cuts; the batch itself if it has none."""
+        return self.cuts or [self]
+
+    def take(self, labels: Array, index: Array = None) -> None:
+        """Turn to other images: their labels, and where a source finds them."""
+        self.labels, self.index = labels, index
+        for part in self.cuts:
+            own = None if index is None else index[part.images]
+            part.take(labels[part.images], own)
+
+    def cut(self, parts: Sequence[slice], empty: Callable[..., Array]) -> None:
+        """Make parts of so many images, with gradients of their own, by `Backend.empty`."""
+        if len(parts) > 1:
+            self.cuts = [self._part(images, empty) for images in parts]
+
+    def _part(self, images: slice, empty: Callable[..., Array]) -> "Batch":
         return replace(
             self,
             x=self.x[images],
@@ -51,27 +78,11 @@ class Batch:
             activities=[activity.part(images) for activity in self.activities],
             goodness=self.goodness[:, images],
             coefficients=self.coefficients[:, images],
-            shares=(),
+            d_label_weights=empty(self.d_label_weights.shape, self.d_label_weights.dtype),
+            d_bias=[empty(total.shape, total.dtype) for total in self.d_bias],
+            images=images,
+            cuts=(),
         )
-
-
-@dataclass(frozen=True)
-class Share:
-    """Some of a batch's images, and what they alone add to the gradients.
-
-    Attributes
-    ----------
-    images : slice
-    batch : Batch
-    d_label_weights : (K, H_1) array
-    d_bias : list of (H_i,) arrays
-        The parameters' own gradients, where the batch has one share.
-    """
-
-    images: slice
-    batch: Batch
-    d_label_weights: Array
-    d_bias: Sequence[Array]
 
 
 class Network:
@@ -126,9 +137,10 @@ class Network:
         empty, dtype = self.backend.empty, self.dtype
         goodness = empty((self.depth, images, rows), dtype)
         keeps_slope = training and self.activation.keeps_slope
-        batch = Batch(
+        return Batch(
             x=empty((images, self.pixels), dtype),
             labels=empty((images, rows), np.dtype(np.int32)),
+            index=None,
             product=empty((images, self.first.width), dtype),
             activities=[
                 Activity.empty(
@@ -138,69 +150,57 @@ class Network:
             ],
             goodness=goodness,
             coefficients=empty(goodness.shape if training else (self.depth, 0, 0), dtype),
+            d_label_weights=self.first.d_label_weights,
+            d_bias=[layer.d_bias for layer in self.layers],
+            images=slice(0, images),
         )
-        batch.shares = self._shares(batch)
-        return batch
 
-    def _shares(self, batch: Batch) -> list[Share]:
+    def cut(self, batch: Batch) -> Batch:
+        """The batch, with parts for `forward` and `delta` to be called on side by side."""
         images, rows = batch.labels.shape
         widest = max(layer.width for layer in self.layers)
-        parts = self.backend.shares(images, images * rows * widest)
-        outs = [self.first.d_label_weights, *(layer.d_bias for layer in self.layers)]
-        if len(parts) == 1:
-            return [Share(parts[0], batch, outs[0], outs[1:])]
-        return [
-            Share(part, batch.part(part), addends[0], addends[1:])
-            for part in parts
-            for addends in [[self.backend.empty(out.shape, out.dtype) for out in outs]]
-        ]
+        batch.cut(self.backend.shares(images, images * rows * widest), self.backend.empty)
+        return batch
 
     def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
-        layers = range(start, self.depth if stop is None else stop)
-        self.backend.run([partial(self._forward, batch, share, layers) for share in batch.shares])
-
-    def _forward(self, whole: Batch, share: Share, layers: range) -> None:
-        batch, labels = share.batch, whole.labels[share.images]
-        for i in layers:
+        for i in range(start, self.depth if stop is None else stop):
             out = batch.activities[i]
             if i == 0:
-                self.first.forward_labelled(batch.x, labels, batch.product, out)
+                self.first.forward_labelled(batch.x, batch.labels, batch.product, out)
             else:
                 self.later[i - 1].forward(batch.activities[i - 1], out)
 
-    def gradient(self, batch: Batch, layers: Sequence[int]) -> None:
-        """Local gradients of some layers (from 0), from `batch.coefficients`."""
-        self.backend.run([partial(self._deltas, batch, share, layers) for share in batch.shares])
-        self._add_up(batch.shares, layers)
-        self.backend.matmuls(
-            [
-                self.later[i - 1].product(batch.activities[i - 1], batch.activities[i])
-                if i > 0
-                else self.first.product_labelled(batch.x, batch.product)
-                for i in layers
-            ]
-        )
+    def delta(self, batch: Batch, layers: Sequence[int]) -> None:
+        """Deltas of some layers (from 0), from `batch.coefficients`, and what they sum to.
 
-    def _deltas(self, whole: Batch, share: Share, layers: Sequence[int]) -> None:
-        batch, labels = share.batch, whole.labels[share.images]
+        Gradients of the biases and of the label weights, that is; see `gradient`.
+        """
         for i in layers:
             coefficients, out = batch.coefficients[i], batch.activities[i]
             if i == 0:
                 self.first.delta_labelled(
-                    coefficients, labels, out,
-                    batch.product, share.d_label_weights, share.d_bias[0],
+                    coefficients, batch.labels, out,
+                    batch.product, batch.d_label_weights, batch.d_bias[0],
                 )  # fmt: skip
             else:
-                self.later[i - 1].delta(coefficients, batch.activities[i - 1], out, share.d_bias[i])
+                self.later[i - 1].delta(coefficients, batch.activities[i - 1], out, batch.d_bias[i])
 
-    def _add_up(self, shares: Sequence[Share], layers: Sequence[int]) -> None:
-        if len(shares) == 1:
-            return
-        for i in layers:
-            _sum([share.d_bias[i] for share in shares], self.layers[i].d_bias)
+    def gradient(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
+        """Gradients of some layers (from 0), when all parts have their deltas.
+
+        All but the weights' are in place on return; the products that give those are left to make.
+        """
+        for i in layers if batch.cuts else ():
+            _sum([part.d_bias[i] for part in batch.cuts], batch.d_bias[i])
             if i == 0:
-                _sum([share.d_label_weights for share in shares], self.first.d_label_weights)
+                _sum([part.d_label_weights for part in batch.cuts], batch.d_label_weights)
+        return [
+            self.later[i - 1].product(batch.activities[i - 1], batch.activities[i])
+            if i > 0
+            else self.first.product_labelled(batch.x, batch.product)
+            for i in layers
+        ]
 
 
 def _sum(addends: Sequence[Array], out: Array) -> None:

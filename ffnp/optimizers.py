@@ -1,8 +1,9 @@
 """Optimisers over a span of a network's flat parameters."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from ffnp.backends.activity import Array
+from ffnp.backends.activity import Array, Product
 from ffnp.parameters import Parameters
 
 
@@ -23,8 +24,11 @@ class Optimizer(Protocol):
     state: dict[str, Array]
     steps: int
 
-    def step(self, lr: float) -> None:
-        """Update the weights in place with learning rate `lr`."""
+    def step(self, lr: float, products: Sequence[Product] = ()) -> None:
+        """Update the weights in place with learning rate `lr`.
+
+        `products` are those that the gradient still lacks; see `Backend.descend`.
+        """
         ...
 
 
@@ -57,18 +61,16 @@ class Adam:
         }
         self.steps = 0
 
-    def step(self, lr: float) -> None:
-        """Update the weights in place with learning rate `lr`."""
+    def step(self, lr: float, products: Sequence[Product] = ()) -> None:
+        """See `Optimizer.step`."""
         self.steps += 1
-        self._backend.adam(
-            self._weights,
-            self.gradient,
-            self.state["mean"],
-            self.state["variance"],
-            self.steps,
-            lr,
-            *self._constants,
-        )
+        arrays = (self._weights, self.gradient, self.state["mean"], self.state["variance"])
+
+        def update(part: slice) -> None:
+            weights, gradient, mean, variance = (array[part] for array in arrays)
+            self._backend.adam(weights, gradient, mean, variance, self.steps, lr, *self._constants)
+
+        self._backend.descend(products, self.gradient, update)
 
 
 class SGD:
@@ -91,9 +93,13 @@ class SGD:
         self.state = {"velocity": zeros}
         self.steps = 0
 
-    def step(self, lr: float) -> None:
-        """Update the weights in place with learning rate `lr`."""
+    def step(self, lr: float, products: Sequence[Product] = ()) -> None:
+        """See `Optimizer.step`."""
         self.steps += 1
-        self._backend.sgd(
-            self._weights, self.gradient, self.state["velocity"], lr, self._momentum
-        )
+        arrays = (self._weights, self.gradient, self.state["velocity"])
+
+        def update(part: slice) -> None:
+            weights, gradient, velocity = (array[part] for array in arrays)
+            self._backend.sgd(weights, gradient, velocity, lr, self._momentum)
+
+        self._backend.descend(products, self.gradient, update)

@@ -7,6 +7,7 @@ import numpy as np
 
 from ffnp.backends.activity import Array
 from ffnp.methods import Method
+from ffnp.methods.base import Source
 from ffnp.network import Batch
 from ffnp.optimizers import Optimizer
 
@@ -39,8 +40,8 @@ class Schedule(Protocol):
         """How many layers, from the first, no longer change in a phase."""
         ...
 
-    def step(self, batch: Batch, totals: Array, phase: int, lr: float, start: int = 0) -> None:
-        """Update the layers from a batch in which `start` frozen layers are computed already.
+    def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
+        """Update the layers from the images that a batch has taken, filled by a source.
 
         For `totals` see `Backend.evaluate`.
         """
@@ -68,12 +69,10 @@ class Simultaneous:
         """None: every batch trains every layer."""
         return 0
 
-    def step(self, batch: Batch, totals: Array, phase: int, lr: float, start: int = 0) -> None:
+    def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Forward, all gradients, one update of all parameters."""
-        self._method.forward(batch)
-        self._method.evaluate(batch, totals)
-        self._method.gradient(batch, range(self._method.depth))
-        self.optimizers[0].step(lr)
+        products = self._method.learn(batch, source, totals, range(self._method.depth))
+        self.optimizers[0].step(lr, products)
 
 
 class Sequential:
@@ -98,17 +97,14 @@ class Sequential:
         """None: every batch trains every layer."""
         return 0
 
-    def step(self, batch: Batch, totals: Array, phase: int, lr: float, start: int = 0) -> None:
+    def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Forward, then layer by layer: gradient, update, forward from there."""
         method = self._method
-        method.forward(batch)
-        method.evaluate(batch, totals)
-        for layer, optimizer in enumerate(self.optimizers):
-            method.gradient(batch, [layer])
-            optimizer.step(lr)
-            if layer + 1 < method.depth:
-                method.forward(batch, start=layer)
-                method.evaluate(batch, self._ignored)  # the batch is counted once
+        self.optimizers[0].step(lr, method.learn(batch, source, totals, [0]))
+        for layer in range(1, method.depth):
+            method.forward(batch, start=layer - 1)
+            method.evaluate(batch, self._ignored)  # the batch is counted once
+            self.optimizers[layer].step(lr, method.gradient(batch, [layer]))
 
 
 class LayerByLayer:
@@ -131,12 +127,10 @@ class LayerByLayer:
         """The layers below the one in training."""
         return phase
 
-    def step(self, batch: Batch, totals: Array, phase: int, lr: float, start: int = 0) -> None:
+    def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Forward up to the layer in training, and update that one."""
-        self._method.forward(batch, start, phase + 1)
-        self._method.evaluate(batch, totals)
-        self._method.gradient(batch, [phase])
-        self.optimizers[phase].step(lr)
+        products = self._method.learn(batch, source, totals, [phase], stop=phase + 1)
+        self.optimizers[phase].step(lr, products)
 
 
 def _one_each(method: Method, make_optimizer: MakeOptimizer) -> list[Optimizer]:

@@ -1,38 +1,41 @@
 """Where a batch's first numbers come from: the images, or what frozen layers made of them."""
 
-from typing import Protocol
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ffnp.backends.activity import Array
 from ffnp.labels import Labels
+from ffnp.methods.base import Index, Source
 from ffnp.model import Model
 from ffnp.network import Batch
 
-BLOCK = 200  # images put through the frozen layers together
-
-Index = NDArray[np.int64]
+BLOCK = 200  # images scored together: their K label rows fit the cache
 
 
-class Source(Protocol):
-    """Fills batches.
+def sweep(model: Model, blocks: Iterable[Array], layers: int | None = None) -> Iterator[Batch]:
+    """Join images with every label: a batch after a forward pass of the layers, for each block.
 
-    Attributes
+    Parameters
     ----------
-    start : int
-        The first layer (from 0) that is yet to be computed in a filled batch.
+    model : Model
+    blocks : iterable of (n, D) arrays
+        Images on the device, as the data set stores them; `blocks_of` cuts them.
+    layers : int, optional
+        How many layers (default: all).
     """
+    batch = None
+    for block in blocks:
+        if batch is None or len(batch.x) != len(block):
+            batch = model.method.scoring_batch(len(block))
+        model.backend.standardise(block, slice(None), model.data.scaling, out=batch.x)
+        model.method.forward(batch, stop=layers)
+        yield batch
 
-    start: int
 
-    def index(self, order: Index, labels: Labels) -> Index:
-        """What to look up for images (M,) with labels (M, R): the first axis is the images'."""
-        ...
-
-    def fill(self, batch: Batch, index: Array) -> None:
-        """Fill a batch by a stretch of the index, on the device."""
-        ...
+def blocks_of(images: Array) -> Iterator[Array]:
+    """Images in stretches of BLOCK, the last one smaller."""
+    return (images[start : start + BLOCK] for start in range(0, len(images), BLOCK))
 
 
 class Pixels:
@@ -54,10 +57,10 @@ class Pixels:
         """The images' numbers."""
         return order
 
-    def fill(self, batch: Batch, index: Array) -> None:
+    def fill(self, batch: Batch) -> None:
         """Scaled pixels into `batch.x`."""
         self._model.backend.standardise(
-            self._images, index, self._model.data.scaling, out=batch.x
+            self._images, batch.index, self._model.data.scaling, out=batch.x
         )
 
 
@@ -84,16 +87,12 @@ class Frozen:
         self._values = self._backend.empty((rows, width), dtype)
         self._scale = self._backend.empty((rows, 1), dtype)
         self._goodness = [self._backend.empty((rows, 1), dtype) for _ in range(start)]
-        batch = model.method.scoring_batch(min(BLOCK, len(images)))
-        for first in range(0, len(images), BLOCK):
-            block = slice(first, min(first + BLOCK, len(images)))
-            if block.stop - first != len(batch.x):
-                batch = model.method.scoring_batch(block.stop - first)
-            self._backend.standardise(images, block, model.data.scaling, out=batch.x)
-            model.method.forward(batch, stop=start)
-            stretch = slice(first * self._classes, block.stop * self._classes)
+        done = 0
+        for batch in sweep(model, blocks_of(images), start):
+            stretch = slice(done, done + batch.labels.size)
             for table, part in self._tables(batch):
                 table[stretch] = part
+            done = stretch.stop
 
     @staticmethod
     def size(model: Model, images: int, start: int) -> int:
@@ -119,10 +118,11 @@ class Frozen:
         rows: Index = order[:, None] * self._classes + labels
         return rows
 
-    def fill(self, batch: Batch, index: Array) -> None:
+    def fill(self, batch: Batch) -> None:
         """The last frozen layer's activity, and the goodness of all."""
+        rows = batch.index.reshape(-1)
         for table, part in self._tables(batch):
-            self._backend.gather(table, index.reshape(-1), out=part)
+            self._backend.gather(table, rows, out=part)
 
 
 def make_source(model: Model, images: Array, frozen: int) -> Source:

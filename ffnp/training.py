@@ -12,12 +12,13 @@ from ffnp.data.dataset import Split
 from ffnp.errors import InputError, TrainingError
 from ffnp.labels import candidate_labels
 from ffnp.methods import Method
+from ffnp.methods.base import Source
 from ffnp.model import Model
 from ffnp.network import Batch
 from ffnp.optimizers import SGD, Adam, Optimizer
 from ffnp.randomness import NEGATIVES, SHUFFLE, stream
 from ffnp.schedules import LayerByLayer, Schedule, Sequential, Simultaneous
-from ffnp.sources import Pixels, Source, make_source
+from ffnp.sources import Pixels, make_source
 
 GUARD_EVERY = 100  # batches between two looks at the totals for NaN
 
@@ -186,13 +187,12 @@ class Trainer:
         if len(rows) not in self._buffers:
             self._buffers[len(rows)] = model.method.training_batch(len(rows))
         batch = self._buffers[len(rows)]
-        batch.labels = labels[start : start + len(rows)]
-        self._source.fill(batch, rows)
+        batch.take(labels[start : start + len(rows)], rows)
         lr = learning_rate(
             model.config, (position.epoch + position.batch / self.batches) / self.epochs
         )
         with np.errstate(over="ignore", invalid="ignore"):  # `check` reports what comes of it
-            self.schedule.step(batch, self._totals, position.phase, lr, self._source.start)
+            self.schedule.step(batch, self._source, self._totals, position.phase, lr)
 
     def _draw(self) -> tuple[Array, Array]:
         """The epoch's images, as an index of the source, and label rows, alike on all backends."""

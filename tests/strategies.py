@@ -50,7 +50,8 @@ class Subject:
 
     def gradients(self):
         """Gradients from the batch's coefficients, copied, by name."""
-        self.method.gradient(self.batch, range(self.method.depth))
+        products = self.method.gradient(self.batch, range(self.method.depth))
+        self.method.network.backend.matmuls(products)
         return {name: g.copy() for name, g in self.method.parameters.gradients.items()}
 
 
@@ -73,7 +74,6 @@ def subjects(draw, gammas=GAMMAS, activations=tuple(ACTIVATIONS), dtypes=("float
     images = draw(st.integers(1, 6))
     batch = method.training_batch(images)
     batch.x[...] = random.normal(size=batch.x.shape)
-    batch.labels = candidate_labels(
-        random.integers(0, CLASSES, images), CLASSES, method.rows, random
-    )
+    true = random.integers(0, CLASSES, images)
+    batch.take(candidate_labels(true, CLASSES, method.rows, random))
     return Subject(method, batch, random)

@@ -16,13 +16,14 @@ from ffnp.backends import Backend
 from ffnp.backends.activity import Activity
 from ffnp.backends.selection import make_backend
 from ffnp.collaboration import GAMMAS, LayerObjective
+from ffnp.config import Config
 from ffnp.data.scaling import Scaling
 from ffnp.errors import InputError
 from ffnp.labels import candidate_labels
-from ffnp.methods import ForwardForward
-from ffnp.network import Network
+from ffnp.model import DataDescription, Model
 from ffnp.objectives import SigmoidGoodness
 from ffnp.optimizers import Adam
+from ffnp.sources import Pixels
 
 CLASSES, WIDTH = 11, 37
 SIZES = [(1, 1), (31, 2), (33, 3), (129, 10), (200, 2), (200, 10)]  # (N, R); blocks and ragged ends
@@ -302,23 +303,19 @@ def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size
 def stepper(backend, rows):
     """A function that makes one training step, and the weights that it updates."""
     random = np.random.default_rng(0)
-    network = Network(backend, 784, 10, [500, 500], ACTIVATIONS["relu"], 3.0, np.dtype(np.float32))
-    network.parameters.initialise(random)
-    method = ForwardForward(network, LayerObjective(SigmoidGoodness(20.0), "others"), rows)
-    optimizer = Adam(network.parameters, slice(None))
-    images = random.integers(0, 256, (300, 784), dtype=np.uint8)
+    data = DataDescription((784,), 10, True, Scaling(33.3, 78.6, 10.0))
+    model = Model.create(Config(hidden=(500, 500), labels=rows), data, backend)
+    method = model.method
+    optimizer = Adam(method.parameters, slice(None))
+    images = Pixels(model, random.integers(0, 256, (300, 784), dtype=np.uint8))
     batch, totals = method.training_batch(200), np.zeros(3)
-    batch.labels = candidate_labels(random.integers(0, 10, 200), 10, rows, random)
-    order, scaling = random.permutation(300)[:200], Scaling(33.3, 78.6, 10.0)
+    labels = candidate_labels(random.integers(0, 10, 200), 10, rows, random)
+    batch.take(labels, random.permutation(300)[:200])
 
     def step():
-        backend.standardise(images, order, scaling, out=batch.x)
-        method.forward(batch)
-        method.evaluate(batch, totals)
-        method.gradient(batch, range(method.depth))
-        optimizer.step(1e-3)
+        optimizer.step(1e-3, method.learn(batch, images, totals, range(method.depth)))
 
-    return step, network.parameters.flat
+    return step, method.parameters.flat
 
 
 @pytest.mark.parametrize("rows", [2, 10])

@@ -7,7 +7,8 @@ import pytest
 
 from ffnp import Config, evaluate, load, train
 from ffnp.errors import InputError, TrainingError
-from ffnp.evaluation import BLOCK, scores
+from ffnp.evaluation import scores
+from ffnp.sources import BLOCK
 
 SMALL = Config(limit_train=300, hidden=(20, 15, 10), epochs=2, batch_size=100, dtype="float64")
 

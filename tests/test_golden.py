@@ -10,6 +10,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data.scaling import Scaling
 from ffnp.model import DataDescription, Model
+from ffnp.sources import Pixels
 from ffnp.training import make_schedule
 
 FOLDER = Path(__file__).parent / "golden"
@@ -75,14 +76,16 @@ def train(case, backend):
     for phase in range(schedule.phases):
         totals = np.zeros(schedule.losses(phase) + 1)
         for step in range(STEPS):
-            show(batch, method, step)
-            schedule.step(batch, totals, phase, lr=0.01)
+            images = Pixels(model, GOLDEN["x"][step])
+            schedule.step(taken(batch, method, step), images, totals, phase, lr=0.01)
     return model.weights(), method, batch
 
 
-def show(batch, method, step):
-    batch.x[...] = GOLDEN["x"][step]
-    batch.labels = np.ascontiguousarray(GOLDEN["labels"][step, :, : method.rows])
+def taken(batch, method, step):
+    """The batch, to be filled with the images of a golden step."""
+    labels = np.ascontiguousarray(GOLDEN["labels"][step, :, : method.rows])
+    batch.take(labels, np.arange(len(labels)))
+    return batch
 
 
 @pytest.mark.parametrize("backend", ["numpy", "reference"])
@@ -95,8 +98,8 @@ def test_ten_steps(name, backend):
     for key, tensor in expected.items():
         np.testing.assert_allclose(weights[key], tensor, rtol=0, atol=TIGHT, err_msg=key)
     if goodness is not None:
-        show(batch, method, 0)
-        method.forward(batch)
+        batch.x[...] = GOLDEN["x"][0]
+        method.forward(taken(batch, method, 0))
         np.testing.assert_allclose(batch.goodness, goodness, rtol=TIGHT, atol=TIGHT)
 
 

@@ -30,8 +30,8 @@ def shown(dataset, rows):
     step = trainer.schedule.step
 
     def look(batch, *rest):
-        seen[trainer.position.epoch, batch.x[:, 0].astype(int)] = batch.labels
         step(batch, *rest)
+        seen[trainer.position.epoch, batch.x[:, 0].astype(int)] = batch.labels
 
     trainer.schedule.step = look
     for _ in trainer.run():

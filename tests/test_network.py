@@ -23,7 +23,7 @@ def make(activation="relu", gamma="others"):
     method = ForwardForward(network, LayerObjective(SigmoidGoodness(0.5), gamma), ROWS)
     batch = method.training_batch(IMAGES)
     batch.x[...] = random.normal(size=batch.x.shape)
-    batch.labels = candidate_labels(random.integers(0, CLASSES, IMAGES), CLASSES, ROWS, random)
+    batch.take(candidate_labels(random.integers(0, CLASSES, IMAGES), CLASSES, ROWS, random))
     return method, batch
 
 
@@ -47,7 +47,7 @@ def test_local_gradients_match_finite_differences(activation, gamma):
     method.forward(batch)
     frozen = gamma_of_layers(gamma, batch.goodness.copy())
     method.evaluate(batch, np.zeros(method.depth + 1))
-    method.gradient(batch, range(method.depth))
+    method.parameters.backend.matmuls(method.gradient(batch, range(method.depth)))
     gradients = {name: g.copy() for name, g in method.parameters.gradients.items()}
     objective, random, step = method.objective.objective, np.random.default_rng(1), 1e-6
     for name, weights in method.parameters.weights.items():

@@ -1,26 +1,32 @@
-"""How work is cut: everything once, in order, the first part a little larger."""
+"""How work is cut: everything once, in order, in parts of like size."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.lib.array_utils import byte_bounds
 
 from ffnp.backends import parts
-from ffnp.backends.parts import BLOCK, LEAD, blocks, cut, cut_products
+from ffnp.backends.parts import BLOCK, blocks, cut, cut_descent, cut_products
 
 
 def items(slices):
     return [i for each in slices for i in range(each.start, each.stop)]
 
 
-@given(length=st.integers(1, 500), count=st.integers(1, 8))
-def test_parts_are_everything_once_in_order(length, count):
+@given(length=st.integers(1, 500), count=st.integers(1, 8), alignment=st.integers(1, 9))
+def test_parts_are_everything_once_in_order_and_of_like_size(length, count, alignment):
     count = min(count, length)
-    slices = cut(length, count)
+    slices = cut(length, count, alignment)
     assert len(slices) == count
     assert items(slices) == list(range(length))
     sizes = [each.stop - each.start for each in slices]
-    assert max(sizes[1:], default=0) <= min(sizes[1:], default=0) + 1
-    assert abs(sizes[0] - LEAD * length / (count - 1 + LEAD)) <= 0.5
+    assert min(sizes) >= 1
+    assert max(sizes) - min(sizes) <= 2 * alignment
+
+
+def test_parts_are_cut_where_blas_begins_anew():
+    assert [part.start for part in cut(200, 2, 8)] == [0, 104]
+    assert [part.start for part in cut(20, 2, 8)] == [0, 10]  # so few that it would cost balance
 
 
 @given(length=st.integers(0, 500), width=st.integers(0, 3 * BLOCK))
@@ -50,6 +56,29 @@ def test_rows_of_products_are_everything_once_in_stretches_of_like_cost(sizes, c
         rows[owner] += len(out)
     assert [rows[start] for start in starts] == [m for m, _ in sizes]
     costs = [sum(a.size * 64 for a, _, _ in stretch) for stretch in stretches]
-    most = max(LEAD * sum(costs) / (count - 1 + LEAD), parts.PRODUCT)
+    most = max(sum(costs) / count, parts.PRODUCT)
     coarse = max(k for _, k in sizes) * 64 * parts.ALIGNMENT  # cut between so many rows
     assert max(costs) <= most + count * coarse
+
+
+@given(
+    heights=st.lists(st.integers(1, 90), min_size=1, max_size=4),
+    gap=st.integers(0, 20),
+    count=st.integers(1, 5),
+    random=st.randoms(),
+)
+def test_a_span_of_the_gradient_is_written_by_its_own_stretch(heights, gap, count, random):
+    gradient = np.zeros(sum(8 * height + gap for height in heights))
+    products, start = [], gap
+    for height in heights:
+        out = gradient[start : start + 8 * height].reshape(height, 8)
+        products.append((np.ones((height, 3)), np.ones((3, 8)), out))
+        start += 8 * height + gap
+    random.shuffle(products)
+    stretches = cut_descent(products, gradient, count)
+    assert items(span for _, span in stretches) == list(range(len(gradient)))
+    for stretch, span in stretches:
+        inside = gradient[span]
+        for _, _, out in stretch:
+            assert byte_bounds(inside)[0] <= byte_bounds(out)[0]
+            assert byte_bounds(out)[1] <= byte_bounds(inside)[1]

@@ -114,7 +114,7 @@ def test_only_what_is_documented_is_written(subject):
     given["coefficients"] = batch.coefficients.copy()
     given |= {f"a{i}": activity.values.copy() for i, activity in enumerate(batch.activities)}
     for layer in range(method.depth):
-        method.gradient(batch, [layer])
+        method.parameters.backend.matmuls(method.gradient(batch, [layer]))
         values = {f"a{i}": activity.values for i, activity in enumerate(batch.activities)}
         check(goodness=batch.goodness, coefficients=batch.coefficients, **values)
 
@@ -164,7 +164,7 @@ def test_order_of_images_and_of_wrong_labels_does_not_matter(subject):
     images = subject.random.permutation(len(batch.x))
     rows = np.concatenate([[0], 1 + subject.random.permutation(method.rows - 1)])
     batch.x[...] = batch.x[images]
-    batch.labels = np.ascontiguousarray(batch.labels[images][:, rows])
+    batch.take(np.ascontiguousarray(batch.labels[images][:, rows]))
     subject.evaluate()
     close(batch.goodness, goodness_before[:, images][:, :, rows])
     for name, gradient in subject.gradients().items():

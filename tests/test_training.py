@@ -82,9 +82,7 @@ def test_stopped_and_resumed_ends_with_the_same_bits(options, tmp_path):
         for name in ("model.safetensors", "config.json"):
             assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
         strip = [{k: v for k, v in r.items() if k != "seconds"} for r in resumed.metrics]
-        assert strip == [
-            {k: v for k, v in r.items() if k != "seconds"} for r in whole.metrics
-        ]
+        assert strip == [{k: v for k, v in r.items() if k != "seconds"} for r in whole.metrics]
 
 
 @pytest.mark.parametrize("backend", ["reference", "numpy"])

@@ -319,6 +319,23 @@ class Backend:
 
     # --- optimisers -------------------------------------------------------------------------
 
+    def descend(
+        self, products: Sequence[Product], gradient: Array, update: Callable[[slice], None]
+    ) -> None:
+        """Make the last products of a gradient, and update the weights by it.
+
+        Parameters
+        ----------
+        products : sequence of Product
+            They write into stretches of `gradient`.
+        gradient : (P,) array
+            Flat; all else in it is there already.
+        update : callable
+            Updates the weights from a slice of the gradient; slices may go side by side.
+        """
+        self.matmuls(products)
+        update(slice(0, len(gradient)))
+
     def adam(
         self,
         weights: Array,

@@ -40,9 +40,7 @@ def standardise(images, rows, mean, deviation, length, out):
 
 
 @compiled
-def relu_labelled(
-    product, label_weights, labels, label_scale, bias, values, goodness, scale
-):
+def relu_labelled(product, label_weights, labels, label_scale, bias, values, goodness, scale):
     """a = relu(z), z = product[n] + label_scale * label_weights[label] + bias; g, 1 / |a|."""
     number = values.dtype.type
     s, epsilon = number(label_scale), number(EPSILON)

@@ -23,7 +23,7 @@ def compiled(objective: LayerObjective) -> tuple[int, float] | None:
     return None
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def evaluate(kind, parameter, gamma, goodness, coefficients, totals):
     """As `Backend.evaluate`; `gamma` is an index into GAMMAS."""
     layers, images, rows = goodness.shape
@@ -54,7 +54,7 @@ def evaluate(kind, parameter, gamma, goodness, coefficients, totals):
     totals[layers] += wrong
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def is_wrong(goodness, n):
     """Whether some wrong label of image n has at least the total goodness of the true one."""
     true = goodness[:, n, 0].sum()
@@ -64,13 +64,13 @@ def is_wrong(goodness, n):
     return 0
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def value_of_image(kind, parameter, heard, images, out):
     """J of one image from its rows' goodness + gamma; writes its coefficients dJ/dg / images."""
     return sigmoid_image(heard, parameter, images, out)
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def sigmoid_image(heard, theta, images, out):
     """softplus(-(heard[0] - theta)) + mean over r > 0 of softplus(heard[r] - theta)."""
     number = heard.dtype.type

@@ -18,12 +18,13 @@ from ffnp.backends import parts
 from ffnp.backends.activity import Activity, Array, Product, rows_of
 from ffnp.backends.arena import Arena
 from ffnp.backends.base import EPSILON, Backend
-from ffnp.backends.parts import blocks, cut, cut_products
+from ffnp.backends.parts import blocks, cut, cut_descent, cut_products
 from ffnp.backends.team import Team
 
 if TYPE_CHECKING:
     from ffnp.activations import Activation
     from ffnp.data.scaling import Scaling
+
 
 class NumpyBackend(Backend):
     """Plain NumPy, in place, blocked, on all cores.
@@ -53,7 +54,8 @@ class NumpyBackend(Backend):
 
     def shares(self, images: int, numbers: int) -> list[slice]:
         """See `Backend.shares`."""
-        return cut(images, max(1, min(self._team.threads, images, numbers // parts.SHARE)))
+        count = max(1, min(self._team.threads, images, numbers // parts.SHARE))
+        return cut(images, count, parts.ALIGNMENT // 2)
 
     def run(self, tasks: Sequence[Callable[[], None]]) -> None:
         """See `Backend.run`."""
@@ -75,7 +77,13 @@ class NumpyBackend(Backend):
         self._team([partial(_multiply, stretch) for stretch in stretches])
 
     def _sweep(self, work: Callable[[slice], None], length: int, numbers: int) -> None:
-        """Call `work` on consecutive slices of `length` items, side by side."""
+        """Call `work` on consecutive slices of `length` items, side by side.
+
+        Within a share of the work, on all of them.
+        """
+        if self._team.number is not None:
+            work(slice(0, length))
+            return
         count = max(1, min(self._team.threads, length, numbers // parts.SWEEP))
         self._team([partial(work, part) for part in cut(length, count)])
 
@@ -271,6 +279,21 @@ class NumpyBackend(Backend):
             out_d_bias += term
 
     # --- optimisers -------------------------------------------------------------------------
+
+    def descend(
+        self, products: Sequence[Product], gradient: Array, update: Callable[[slice], None]
+    ) -> None:
+        """See `Backend.descend`: a thread updates the weights whose gradients it has made."""
+        stretches = cut_descent(products, gradient, self._team.threads)
+        if len(stretches) == 1:
+            super().descend(products, gradient, update)
+            return
+
+        def work(stretch: Sequence[Product], span: slice) -> None:
+            _multiply(stretch)
+            update(span)
+
+        self._team([partial(work, *stretch) for stretch in stretches])
 
     def adam(
         self,

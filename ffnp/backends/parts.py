@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from ffnp.backends.activity import Product
+from ffnp.backends.activity import Array, Product
 
 # Numbers a block: 512 KiB in float32. Smaller ones would stay nearer to the core, but each pass
 # over a block takes the interpreter's lock, and threads that wait for it sleep.
@@ -12,8 +12,10 @@ BLOCK = 1 << 17
 SHARE = 1 << 15  # numbers of a layer
 SWEEP = 1 << 16  # numbers that one pass goes through
 PRODUCT = 1 << 23  # multiplications
-LEAD = 1.06  # the first part against the others: its thread starts first, and shall not wait
-ALIGNMENT = 16  # products are cut between so many rows
+UPDATE = 70  # multiplications that take as long as updating one weight
+# BLAS takes so many rows at a time: products are cut between them, and a batch between half as
+# many images, which have two label rows each at least.
+ALIGNMENT = 16
 
 
 def blocks(length: int, width: int) -> Iterator[slice]:
@@ -23,22 +25,25 @@ def blocks(length: int, width: int) -> Iterator[slice]:
         yield slice(start, min(start + step, length))
 
 
-def cut(length: int, parts: int) -> list[slice]:
-    """`length` items in so many consecutive slices, the first larger by LEAD, the others equal."""
-    first = round(length * LEAD / (parts - 1 + LEAD))
-    others = [first + (length - first) * i // max(parts - 1, 1) for i in range(parts - 1)]
-    return [slice(*pair) for pair in pairwise([0, *others, length])]
+def cut(length: int, parts: int, alignment: int = 1) -> list[slice]:
+    """`length` items in so many consecutive slices, equal but for the alignment."""
+    step = alignment if length >= 2 * parts * alignment else 1
+    ends = [int(length * i / parts / step + 0.5) * step for i in range(parts)]
+    return [slice(*pair) for pair in pairwise([*ends, length])]
 
 
-def cut_products(products: Sequence[Product], parts: int) -> list[list[Product]]:
+def cut_products(
+    products: Sequence[Product], parts: int, afterwards: int = 0
+) -> list[list[Product]]:
     """The rows of all results, one after the other, in stretches of like cost.
 
     Whole products where it can be: BLAS reorders both operands of each product it is given.
+    `afterwards` is what is then done with each number of a result, in multiplications.
     """
-    costs = [a.size * b.shape[1] for a, b, _ in products]
-    equal = sum(costs) / (parts - 1 + LEAD)
+    costs = [a.size * b.shape[1] + afterwards * out.size for a, b, out in products]
+    equal = sum(costs) / parts
     stretches: list[list[Product]] = [[]]
-    room = max(LEAD * equal, PRODUCT)
+    room = max(equal, PRODUCT)
     for (a, b, out), cost in zip(products, costs, strict=True):
         start, rows = 0, len(a)
         while start < rows:
@@ -52,4 +57,23 @@ def cut_products(products: Sequence[Product], parts: int) -> list[list[Product]]
             if start < rows:
                 stretches.append([])
                 room = max(equal, PRODUCT)
-    return stretches
+    return [stretch for stretch in stretches if stretch]  # one may have no room
+
+
+def cut_descent(
+    products: Sequence[Product], gradient: Array, parts: int
+) -> list[tuple[list[Product], slice]]:
+    """Products that write into a flat gradient, in stretches, and the span that each completes."""
+    ordered = sorted(products, key=lambda product: _address(product[2]))
+    stretches = cut_products(ordered, parts, UPDATE)
+    starts = [
+        (_address(stretch[0][2]) - _address(gradient)) // gradient.itemsize
+        for stretch in stretches[1:]
+    ]
+    spans = [slice(*pair) for pair in pairwise([0, *starts, len(gradient)])]
+    return list(zip(stretches, spans, strict=True))
+
+
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address

@@ -10,7 +10,7 @@ from ffnp.backends.base import Backend
 from ffnp.backends.selection import make_backend
 from ffnp.benchmark.validation import validate, validate_prediction
 from ffnp.benchmark.work import Prediction, Shapes, Step, prediction_products, products
-from ffnp.evaluation import BLOCK
+from ffnp.sources import BLOCK
 
 WARM_UP = 2  # calls of a turn that are not counted
 TURN = 10  # calls of a function before the next has its turn

@@ -10,10 +10,11 @@ from ffnp.backends.activity import Array
 from ffnp.backends.base import Backend
 from ffnp.config import Config
 from ffnp.data.scaling import Scaling
-from ffnp.evaluation import BLOCK, scores
+from ffnp.evaluation import scores
 from ffnp.labels import candidate_labels
 from ffnp.model import DataDescription, Model
 from ffnp.optimizers import Adam
+from ffnp.sources import BLOCK, Pixels
 
 
 @dataclass(frozen=True)
@@ -90,23 +91,22 @@ class Step:
         true = random.integers(0, shapes.classes, count)
         labels = candidate_labels(true, shapes.classes, shapes.rows, random)
         images = shapes.images(count)
-        self.images, self.order, self.labels = map(backend.to_device, (images, order, labels))
+        images, self.order, self.labels = map(backend.to_device, (images, order, labels))
+        self.source = Pixels(self.model, images)
         self.batch = self.method.training_batch(shapes.batch)
         self.totals = backend.to_device(np.zeros(self.method.losses + 1))
         self.start = self.done = 0
 
     def __call__(self) -> None:
         """Train on the next batch, as `Trainer` does."""
-        size, method, model = len(self.batch.x), self.method, self.model
+        size = len(self.batch.x)
         rows = self.order[self.start : self.start + size]
-        self.batch.labels = self.labels[self.start : self.start + size]
+        self.batch.take(self.labels[self.start : self.start + size], rows)
         self.start = (self.start + size) % len(self.order)
         self.done += size
-        model.backend.standardise(self.images, rows, model.data.scaling, out=self.batch.x)
-        method.forward(self.batch)
-        method.evaluate(self.batch, self.totals)
-        method.gradient(self.batch, range(method.losses))
-        self.optimizer.step(1e-3)
+        layers = range(self.method.depth)
+        products = self.method.learn(self.batch, self.source, self.totals, layers)
+        self.optimizer.step(1e-3, products)
 
     def losses(self) -> Array:
         """Each layer's mean loss over all steps so far, on the host."""

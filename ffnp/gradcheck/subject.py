@@ -63,7 +63,7 @@ class Subject:
         self.method.parameters.load(sample.weights)
         self.batch = self.method.training_batch(IMAGES)
         self.batch.x[...] = backend.to_device(sample.x.astype(dtype))
-        self.batch.labels = backend.to_device(sample.labels)
+        self.batch.take(backend.to_device(sample.labels))
 
     def indices(self) -> list[NDArray[np.intp]]:
         """Where each layer's parameters are in the flat arrays, without the padding."""
@@ -78,7 +78,7 @@ class Subject:
         """The method's own gradient, flat."""
         self.method.forward(self.batch)
         self._value()
-        self.method.gradient(self.batch, range(self.method.depth))
+        self._backend.matmuls(self.method.gradient(self.batch, range(self.method.depth)))
         flat = self._backend.to_host(self.method.parameters.flat_gradient)
         return np.array(flat, np.float64)
 

@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 
 from ffnp.activations import Activation
-from ffnp.backends.activity import Activity, Array
+from ffnp.backends.activity import Activity, Array, Product
 from ffnp.backends.base import Backend
 from ffnp.layers import Dense
+from ffnp.methods.base import Method
 from ffnp.methods.chain import ChainBatch, chain_batch
 from ffnp.network import Batch, layer_shapes
 from ffnp.parameters import Parameters
 
 
-class BackpropLabel:
+class BackpropLabel(Method):
     """D -> H_1 .. H_L -> K by softmax cross-entropy; one row an image, no normalisation.
 
     Parameters
@@ -62,6 +63,7 @@ class BackpropLabel:
         batch = Batch(
             x=empty((images, self.pixels), dtype),
             labels=empty((images, 1), np.dtype(np.int32)),
+            index=None,
             product=empty((0, 0), dtype),
             activities=[
                 Activity.empty(empty, (images, 1, layer.width), goodness[i], keeps_slope, training)
@@ -69,6 +71,9 @@ class BackpropLabel:
             ],
             goodness=goodness,
             coefficients=empty((0, 0, 0), dtype),
+            d_label_weights=empty((0, 0), dtype),
+            d_bias=[layer.d_bias for layer in self.hidden],
+            images=slice(0, images),
         )
         return chain_batch(self._backend, batch, self.classes)
 
@@ -86,8 +91,8 @@ class BackpropLabel:
             batch.logits, self.output.bias, batch.labels[:, 0], totals, self.output.d_bias
         )
 
-    def gradient(self, batch: ChainBatch, layers: Sequence[int]) -> None:
-        """Gradients of all layers, from the last down."""
+    def gradient(self, batch: ChainBatch, layers: Sequence[int]) -> list[Product]:
+        """Gradients of all layers, from the last down; see `Method.gradient`."""
         inputs = batch.inputs
         # In the forward pass this was logits = a W + b.
         products = [(inputs[-1].rows.T, batch.logits, self.output.d_weights)]
@@ -99,7 +104,7 @@ class BackpropLabel:
             layer.backward(activity)
             products.append(layer.product(read, activity))
             above, d_z = layer, activity.delta_rows
-        self._backend.matmuls(products)
+        return products
 
     def scores(self, batch: ChainBatch) -> Array:
         """(1, N, K) logits."""

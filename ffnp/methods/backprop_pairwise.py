@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from ffnp.backends.activity import Array
+from ffnp.backends.activity import Array, Product
 from ffnp.collaboration import LayerObjective
 from ffnp.labels import every_label
+from ffnp.methods.base import Method
 from ffnp.methods.chain import ChainBatch, chain_batch
 from ffnp.network import Network
 from ffnp.objectives import Pairwise
 
 
-class BackpropPairwise:
+class BackpropPairwise(Method):
     """Pairwise ranking of the last layer's goodness, backpropagated; no normalisation.
 
     The input is joined with labels as in Forward-Forward, and the label of most goodness in the
@@ -42,7 +43,7 @@ class BackpropPairwise:
         """Buffers to score every label of `images` images at a time."""
         backend, classes = self.network.backend, self.network.classes
         batch = self.network.batch(images, classes, training=False)
-        batch.labels = backend.to_device(every_label(images, classes))
+        batch.take(backend.to_device(every_label(images, classes)))
         return chain_batch(backend, batch, 0)
 
     def forward(self, batch: ChainBatch, start: int = 0, stop: int | None = None) -> None:
@@ -60,8 +61,8 @@ class BackpropPairwise:
             self._objective, batch.goodness[-1:], batch.coefficients[-1:], totals
         )
 
-    def gradient(self, batch: ChainBatch, layers: Sequence[int]) -> None:
-        """Gradients of all layers, from the last down."""
+    def gradient(self, batch: ChainBatch, layers: Sequence[int]) -> list[Product]:
+        """Gradients of all layers, from the last down; see `Method.gradient`."""
         network, activities = self.network, batch.activities
         first, last = network.first, self.depth - 1
         products = []
@@ -81,7 +82,7 @@ class BackpropPairwise:
         else:
             first.backward_labelled(batch.labels, activities[0], batch.product)
         products.append(first.product_labelled(batch.x, batch.product))
-        network.backend.matmuls(products)
+        return products
 
     def scores(self, batch: ChainBatch) -> Array:
         """(1, N, K) goodness of the last layer."""

@@ -3,9 +3,35 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ffnp.backends.activity import Array
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.backends.activity import Array, Product
+from ffnp.labels import Labels
 from ffnp.network import Batch
 from ffnp.parameters import Parameters
+
+Index = NDArray[np.int64]
+
+
+class Source(Protocol):
+    """Fills batches with the first numbers of the images that they are to `take`.
+
+    Attributes
+    ----------
+    start : int
+        The first layer (from 0) that is yet to be computed in a filled batch.
+    """
+
+    start: int
+
+    def index(self, order: Index, labels: Labels) -> Index:
+        """What to look up for images (M,) with labels (M, R): the first axis is the images'."""
+        ...
+
+    def fill(self, batch: Any) -> None:
+        """Fill a batch, or a part of one, by its `index`."""
+        ...
 
 
 class Method(Protocol):
@@ -43,9 +69,47 @@ class Method(Protocol):
         """Objective of the first `len(totals) - 1` values; see `Backend.evaluate`."""
         ...
 
-    def gradient(self, batch: Any, layers: Sequence[int]) -> None:
-        """Gradients of some layers (from 0), in ascending order, after `evaluate`."""
+    def gradient(self, batch: Any, layers: Sequence[int]) -> list[Product]:
+        """Gradients of some layers (from 0), in ascending order, after `evaluate`.
+
+        Returns
+        -------
+        list of Product
+            Those that give the weights' gradients, left for `Optimizer.step` to make.
+        """
         ...
+
+    def learn(
+        self,
+        batch: Any,
+        source: Source,
+        totals: Array,
+        layers: Sequence[int],
+        stop: int | None = None,
+    ) -> list[Product]:
+        """All of it for a batch that has taken its images: fill, forward, objective, gradients.
+
+        Parameters
+        ----------
+        batch : Batch
+            A training batch.
+        source : Source
+        totals : (losses + 1,) float64 array
+            See `Backend.evaluate`.
+        layers : sequence of int
+            Whose gradients are wanted (from 0), in ascending order.
+        stop : int, optional
+            The forward pass goes up to layer `stop` - 1 (default: all layers).
+
+        Returns
+        -------
+        list of Product
+            See `gradient`.
+        """
+        source.fill(batch)
+        self.forward(batch, source.start, stop)
+        self.evaluate(batch, totals)
+        return self.gradient(batch, layers)
 
     def scores(self, batch: Any) -> Array:
         """(V, N, K) scores by the method's V voters, after `forward` on a scoring batch."""

@@ -9,7 +9,13 @@ Array = NDArray[np.floating[Any]]
 
 
 class Objective(Protocol):
-    """What a layer minimises, as a pure function of its rows' goodness."""
+    """What a layer minimises, as a pure function of its rows' goodness.
+
+    Notes
+    -----
+    One with an attribute `by_image = True` says that J is a mean of what each image's own rows
+    give. A batch is then evaluated in parts, side by side.
+    """
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         """Evaluate the objective and its derivative.

@@ -31,6 +31,8 @@ class RelativeEntropy:
     docs/objectives/entropy.md derives the coefficient; `entropy_readings.py` has other readings.
     """
 
+    by_image = True
+
     power: float = POWER
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:

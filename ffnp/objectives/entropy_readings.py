@@ -97,6 +97,8 @@ class ConditionalEntropy:
     rewards no growth.
     """
 
+    by_image = True
+
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         images, rows = goodness.shape
         h = goodness + gamma

@@ -23,6 +23,8 @@ class Pairwise:
     Forward-Forward algorithm", arXiv 2303.08418.
     """
 
+    by_image = True
+
     alpha: float
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:

@@ -27,6 +27,8 @@ class SigmoidGoodness:
     vanishes once the negative is rejected.
     """
 
+    by_image = True
+
     theta: float
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
@@ -52,6 +54,8 @@ class LiteralSigmoidGoodness:
     ----------
     theta : float
     """
+
+    by_image = True
 
     theta: float
 

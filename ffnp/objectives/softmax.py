@@ -18,6 +18,8 @@ class SoftmaxOverLabels:
     Ours; not in the paper.
     """
 
+    by_image = True
+
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         logits = goodness + gamma
         logits = logits - logits.max(axis=1, keepdims=True)  # exp cannot overflow
