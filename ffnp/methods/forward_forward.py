@@ -76,7 +76,8 @@ class ForwardForward(Method):
             source.fill(part)
             self.network.forward(part, source.start, stop)
             self.evaluate(part, out_sums)
-            part.coefficients *= len(part.x) / len(batch.x)  # J is a mean over the whole batch
+            # J is a mean over the whole batch
+            part.coefficients[: len(totals) - 1] *= len(part.x) / len(batch.x)
             self.network.delta(part, layers)
 
         self.network.backend.run(
