@@ -91,8 +91,8 @@ class Step:
         true = random.integers(0, shapes.classes, count)
         labels = candidate_labels(true, shapes.classes, shapes.rows, random)
         images = shapes.images(count)
-        images, self.order, self.labels = map(backend.to_device, (images, order, labels))
-        self.source = Pixels(self.model, images)
+        self.images, self.order, self.labels = map(backend.to_device, (images, order, labels))
+        self.source = Pixels(self.model, self.images)
         self.batch = self.method.training_batch(shapes.batch)
         self.totals = backend.to_device(np.zeros(self.method.losses + 1))
         self.start = self.done = 0
