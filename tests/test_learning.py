@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import goodness
 
 from ffnp.backends.selection import make_backend
 from ffnp.collaboration import GAMMAS, LayerObjective
@@ -14,7 +15,6 @@ from ffnp.model import DataDescription, Model
 from ffnp.objectives import OBJECTIVES
 from ffnp.optimizers import SGD, Adam
 from ffnp.sources import Pixels
-from strategies import goodness
 
 IMAGES, CLASSES, ROWS = 21, 5, 3
 DATA = DataDescription((13,), CLASSES, False, Scaling(0.2, 0.5, 2.0))

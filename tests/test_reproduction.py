@@ -12,7 +12,6 @@ import time
 from dataclasses import replace
 
 import pytest
-
 from threadpoolctl import threadpool_limits
 
 from ffnp import Config, train
