@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import settings
+from threadpoolctl import ThreadpoolController
 
 from ffnp.backends import parts
 
@@ -17,3 +18,12 @@ def cut_small_batches_too():
         for name in ("SHARE", "SWEEP", "PRODUCT"):
             patch.setattr(parts, name, 1)
         yield
+
+
+@pytest.fixture(autouse=True)
+def blas_threads_stay():
+    """A test leaves BLAS with as many threads as it found: later ones would compute otherwise."""
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    before = [library.num_threads for library in libraries]
+    yield
+    assert [library.num_threads for library in libraries] == before
