@@ -30,7 +30,7 @@ class Profile:
     """Seconds that the calling thread spends in each operation of a backend.
 
     The caller takes the first share of a batch, and waits for the others: `run` is that waiting,
-    `matmuls` the weight gradients' products with the waiting for theirs.
+    `descend` the weight gradients' products with the waiting for theirs.
     """
 
     def __init__(self, backend: Backend) -> None:
