@@ -11,7 +11,7 @@ from ffnp.errors import InputError
 from ffnp.labels import candidate_labels
 from ffnp.model import Model
 from ffnp.randomness import ANALYSIS, stream
-from ffnp.sources import blocks_of, sweep
+from ffnp.sources import sweep
 
 ROWS = 1000  # images of the sample, evenly over the split
 
@@ -137,7 +137,7 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     found: list[Floats] = []
     alive = [np.zeros(width, bool) for width in model.config.hidden[:depth]]
     start = 0
-    for batch in sweep(model, map(model.backend.to_device, blocks_of(sample.images)), depth):
+    for batch in sweep(model, sample.images, depth):
         both = labels[start : start + len(batch.x)]
         start += len(both)
         scores = to_host(model.method.scores(batch))[:depth].astype(np.float64)  # (L, n, K)

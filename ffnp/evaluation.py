@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ffnp.data.dataset import Images, Split
 from ffnp.errors import InputError, TrainingError
 from ffnp.model import Model
-from ffnp.sources import blocks_of, sweep
+from ffnp.sources import sweep
 
 Scores = NDArray[np.floating[Any]]
 
@@ -66,8 +66,8 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
         If a score is NaN or infinite.
     """
     chosen = _voters(layers, model.method.losses)
-    start, blocks = 0, map(model.backend.to_device, blocks_of(images))
-    for batch in sweep(model, blocks, max(chosen) + 1 if model.method.losses > 1 else None):
+    start = 0
+    for batch in sweep(model, images, max(chosen) + 1 if model.method.losses > 1 else None):
         found = model.backend.to_host(model.method.scores(batch))[chosen]
         if not np.isfinite(found).all():
             raise TrainingError(

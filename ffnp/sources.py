@@ -1,11 +1,12 @@
 """Where a batch's first numbers come from: the images, or what frozen layers made of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from ffnp.backends.activity import Array
-from ffnp.labels import Labels
+from ffnp.data.dataset import Images
+from ffnp.labels import Labels, every_label
 from ffnp.methods.base import Index, Source
 from ffnp.model import Model
 from ffnp.network import Batch
@@ -13,29 +14,25 @@ from ffnp.network import Batch
 BLOCK = 200  # images scored together: their K label rows fit the cache
 
 
-def sweep(model: Model, blocks: Iterable[Array], layers: int | None = None) -> Iterator[Batch]:
-    """Join images with every label: a batch after a forward pass of the layers, for each block.
+def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[Batch]:
+    """Join images with every label: a batch after a forward pass of the layers, block by block.
 
     Parameters
     ----------
     model : Model
-    blocks : iterable of (n, D) arrays
-        Images on the device, as the data set stores them; `blocks_of` cuts them.
+    images : (N, D) array
+        On the host, as the data set stores them.
     layers : int, optional
         How many layers (default: all).
     """
     batch = None
-    for block in blocks:
+    for start in range(0, len(images), BLOCK):
+        block = model.backend.to_device(images[start : start + BLOCK])
         if batch is None or len(batch.x) != len(block):
             batch = model.method.scoring_batch(len(block))
         model.backend.standardise(block, slice(None), model.data.scaling, out=batch.x)
         model.method.forward(batch, stop=layers)
         yield batch
-
-
-def blocks_of(images: Array) -> Iterator[Array]:
-    """Images in stretches of BLOCK, the last one smaller."""
-    return (images[start : start + BLOCK] for start in range(0, len(images), BLOCK))
 
 
 class Pixels:
@@ -52,6 +49,10 @@ class Pixels:
 
     def __init__(self, model: Model, images: Array) -> None:
         self._model, self._images = model, images
+
+    def advance(self, start: int) -> bool:
+        """See `Source.advance`."""
+        return start == 0
 
     def index(self, order: Index, labels: Labels) -> Index:
         """The images' numbers."""
@@ -80,19 +81,11 @@ class Frozen:
     """
 
     def __init__(self, model: Model, images: Array, start: int) -> None:
-        self.start = start
-        self._backend, self._classes = model.backend, model.data.classes
-        rows, width = len(images) * self._classes, model.config.hidden[start - 1]
-        dtype = np.dtype(model.config.dtype)
-        self._values = self._backend.empty((rows, width), dtype)
-        self._scale = self._backend.empty((rows, 1), dtype)
-        self._goodness = [self._backend.empty((rows, 1), dtype) for _ in range(start)]
-        done = 0
-        for batch in sweep(model, blocks_of(images), start):
-            stretch = slice(done, done + batch.labels.size)
-            for table, part in self._tables(batch):
-                table[stretch] = part
-            done = stretch.stop
+        self._model, self._images = model, len(images)
+        self._values = self._empty(model.config.hidden[start - 1])
+        self._scale = self._empty(1)
+        self._goodness: list[Array] = []
+        self._compute(Pixels(model, images), start)
 
     @staticmethod
     def size(model: Model, images: int, start: int) -> int:
@@ -100,29 +93,58 @@ class Frozen:
         numbers = model.config.hidden[start - 1] + 1 + start  # a row's values, scale, goodness
         return images * model.data.classes * numbers * np.dtype(model.config.dtype).itemsize
 
-    def _tables(self, batch: Batch) -> list[tuple[Array, Array]]:
+    def advance(self, start: int) -> bool:
+        """See `Source.advance`: in place, if the layer to freeze is as wide as the last one was."""
+        if self._model.config.hidden[start - 1] != self._values.shape[1]:
+            return False
+        self._compute(self, start)
+        return True
+
+    def _empty(self, width: int) -> Array:
+        rows = self._images * self._model.data.classes
+        return self._model.backend.empty((rows, width), np.dtype(self._model.config.dtype))
+
+    def _compute(self, below: Source, start: int) -> None:
+        """Fill the tables with what layers `below.start`..`start` - 1 make of another source."""
+        model = self._model
+        self._goodness += [self._empty(1) for _ in range(below.start, start)]
+        batch = None
+        for first in range(0, self._images, BLOCK):
+            order = np.arange(first, min(first + BLOCK, self._images))
+            if batch is None or len(batch.x) != len(order):
+                batch = model.method.scoring_batch(len(order))
+            index = below.index(order, every_label(len(order), model.data.classes))
+            batch.take(batch.labels, model.backend.to_device(index))
+            below.fill(batch)
+            model.method.forward(batch, below.start, start)
+            rows = slice(first * model.data.classes, (first + len(order)) * model.data.classes)
+            for table, part in self._tables(batch, start):
+                table[rows] = part
+        self.start = start
+
+    def _tables(self, batch: Batch, start: int) -> list[tuple[Array, Array]]:
         """Each table with its part of a batch, as (rows, numbers of a row)."""
-        last = batch.activities[self.start - 1]
+        last = batch.activities[start - 1]
         return [
             (self._values, last.rows),
             (self._scale, last.scale.reshape(-1, 1)),
             *zip(
-                self._goodness,
-                (a.goodness.reshape(-1, 1) for a in batch.activities[: self.start]),
+                self._goodness[:start],
+                (a.goodness.reshape(-1, 1) for a in batch.activities[:start]),
                 strict=True,
             ),
         ]
 
     def index(self, order: Index, labels: Labels) -> Index:
         """The rows of the tables."""
-        rows: Index = order[:, None] * self._classes + labels
+        rows: Index = order[:, None] * self._model.data.classes + labels
         return rows
 
     def fill(self, batch: Batch) -> None:
         """The last frozen layer's activity, and the goodness of all."""
         rows = batch.index.reshape(-1)
-        for table, part in self._tables(batch):
-            self._backend.gather(table, rows, out=part)
+        for table, part in self._tables(batch, self.start):
+            self._model.backend.gather(table, rows, out=part)
 
 
 def make_source(model: Model, images: Array, frozen: int) -> Source:

@@ -92,8 +92,10 @@ class Trainer:
         while not self.finished:
             if phase != position.phase:
                 phase = position.phase
-                del self._source  # before the next one takes its memory
-                self._source = make_source(self.model, self._images, self.schedule.frozen(phase))
+                frozen = self.schedule.frozen(phase)
+                if not self._source.advance(frozen):
+                    del self._source  # before the next one takes its memory
+                    self._source = make_source(self.model, self._images, frozen)
             index, labels = self._draw()
             while position.batch < self.batches:
                 self._step(index, labels)

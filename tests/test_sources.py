@@ -35,7 +35,14 @@ def trained(config, rows, backend, watch=lambda trainer: None):
 @pytest.mark.parametrize("backend", ["reference", "numpy", "numba"])
 @pytest.mark.parametrize(
     "options",
-    [{}, {"method": "ff"}, {"labels": 3}, {"objective": "softmax"}, {"activation": "gelu"}],
+    [
+        {},
+        {"method": "ff"},
+        {"labels": 3},
+        {"objective": "softmax"},
+        {"activation": "gelu"},
+        {"hidden": (12, 12, 12, 10)},
+    ],
 )
 def test_weights_are_those_of_computing_again(rows, backend, options):
     config = replace(CONFIG, **options)
@@ -60,7 +67,11 @@ def test_losses_hear_of_the_frozen_layers(rows):
     np.testing.assert_allclose(*found, rtol=1e-9)
 
 
-def test_frozen_layers_are_computed_once_a_phase(rows, monkeypatch):
+@pytest.mark.parametrize(
+    ("hidden", "frozen"),
+    [((12, 12, 10), 1), ((12, 11, 10), 2)],  # tables of other rows are made anew, from the images
+)
+def test_frozen_layers_are_computed_once(rows, monkeypatch, hidden, frozen):
     products = []
     taken = Backend.matmul
 
@@ -69,11 +80,13 @@ def test_frozen_layers_are_computed_once_a_phase(rows, monkeypatch):
         taken(self, a, b, out)
 
     monkeypatch.setattr(Backend, "matmul", matmul)
-    trained(CONFIG, rows, "reference")
+    trained(replace(CONFIG, hidden=hidden), rows, "reference")
     batches = CONFIG.epochs * 3
-    first, second = ([p for p in products if p[1] == shape] for shape in [(784, 12), (12, 11)])
-    assert len(first) == batches + 2  # in training, and once in each later phase
-    assert len(second) == batches + 1
+    shapes = [(784, hidden[0]), hidden[:2]]
+    first, second = ([p for p in products if p[1] == shape] for shape in shapes)
+    blocks = 1  # of 120 images
+    assert len(first) == batches + blocks * frozen
+    assert len(second) == batches + blocks
 
 
 @pytest.mark.parametrize(
@@ -92,16 +105,20 @@ def test_kept_where_it_fits_and_saves_work(rows, options, kind):
     assert type(make_source(model, rows.train.images, 0)) is Pixels
 
 
-def test_size_is_that_of_the_tables(rows):
-    model = Model.create(CONFIG, DataDescription.of(rows, CONFIG), Backend())
-    source = Frozen(model, rows.train.images, 2)
+@pytest.mark.parametrize("hidden", [(12, 11, 10), (12, 12, 10)])
+def test_size_is_that_of_the_tables(rows, hidden):
+    config = replace(CONFIG, hidden=hidden)
+    model = Model.create(config, DataDescription.of(rows, config), Backend())
+    source = Frozen(model, rows.train.images, 1)
+    source = source if source.advance(2) else Frozen(model, rows.train.images, 2)
     tables = [source._values, source._scale, *source._goodness]
     assert Frozen.size(model, 120, 2) == sum(table.nbytes for table in tables)
 
 
+@pytest.mark.parametrize("hidden", [(12, 11, 10), (12, 12, 10)])
 @pytest.mark.parametrize("batches", [20, 25, 40])
-def test_resumed_in_a_later_phase_to_the_same_bits(rows, batches):
-    config = replace(CONFIG, dtype="float32")
+def test_resumed_in_a_later_phase_to_the_same_bits(rows, batches, hidden):
+    config = replace(CONFIG, dtype="float32", hidden=hidden)
     states = []
     weights, _ = trained(
         config, rows, "numpy",

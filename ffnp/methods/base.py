@@ -25,6 +25,10 @@ class Source(Protocol):
 
     start: int
 
+    def advance(self, start: int) -> bool:
+        """Leave out layers 1..`start`, which are frozen now; False if another source is needed."""
+        ...
+
     def index(self, order: Index, labels: Labels) -> Index:
         """What to look up for images (M,) with labels (M, R): the first axis is the images'."""
         ...
