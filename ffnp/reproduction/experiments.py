@@ -78,9 +78,11 @@ TARGETS = {
     "entropy": Target(("entropy-layer", "entropy-others"), ("fashion-mnist",)),
 }  # fmt: skip
 
+# The length of images: chosen on validation rows, for trainings of 40 epochs and more
+# (docs/choices.md).
 PROTOCOLS: dict[str, dict[str, Any]] = {
-    "paper": {"epochs": 150, "lr_schedule": "constant"},
-    "fast": {"epochs": 40, "lr_schedule": "linear"},
+    "paper": {"epochs": 150, "lr_schedule": "constant", "input_length": 3.0},
+    "fast": {"epochs": 40, "lr_schedule": "linear", "input_length": 3.0},
 }
 
 

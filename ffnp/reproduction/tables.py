@@ -85,7 +85,8 @@ def caption(config: Config, table: Sequence[Cell]) -> str:
     training = [
         f"{config.epochs} epochs", f"{config.optimizer}, learning rate {config.lr} "
         f"{config.lr_schedule}", f"batches of {config.batch_size}",
-        f"layers of {', '.join(map(str, config.hidden))}", f"theta {config.theta:g}", *limits,
+        f"layers of {', '.join(map(str, config.hidden))}", f"theta {config.theta:g}",
+        f"images of length {config.input_length:g}", *limits,
     ]  # fmt: skip
     lines = [
         f"{where} in %, mean ± standard deviation of {seeds} seed{'s'[: seeds > 1]}; in brackets "
