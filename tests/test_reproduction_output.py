@@ -55,7 +55,7 @@ def test_caption_says_how_runs_were_trained():
         "Test error in %, mean ± standard deviation of 2 seeds; in brackets the paper's and ours "
         "minus the paper's.",
         "Training: 40 epochs; adam, learning rate 0.001 linear; batches of 200; "
-        "layers of 500, 500, 500; theta 20.",
+        "layers of 500, 500, 500; theta 20; images of length 10.",
     ]
 
 
