@@ -113,6 +113,16 @@ def test_predict_reads_pictures_and_archives_alike(ffnp, run_folder, tmp_path):
     assert "layer 2" in ffnp("predict", folder, files[0])[1]
 
 
+def test_damaged_picture_is_one_line(ffnp, run_folder, tmp_path):
+    path = tmp_path / "digit.tiff"
+    Image.new("L", (28, 28)).save(path)
+    path.write_bytes(path.read_bytes()[:118])  # Pillow warns of "Corrupt EXIF data" in it
+    status, _, err = ffnp("predict", run_folder[0], path)
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "digit.tiff" in err
+
+
 def test_options_win_over_environment_over_file(ffnp, tmp_path, monkeypatch):
     (tmp_path / "c.toml").write_text("epochs = 3\nseed = 3\ntheta = 3\nhidden = [9, 8]\n")
     monkeypatch.setenv("FFNP_TRAIN_SEED", "4")

@@ -39,10 +39,16 @@ def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except malformed + (BadGzipFile, zlib.error, EOFError) as error:
-        reason = str(error) or type(error).__name__
-        raise InputError(f"{path} is damaged: {reason}: replace it by a good copy") from error
+        raise _damaged(path, error) from error
     except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
+        if error.errno is None:  # not the system's complaint but a library's, of the content
+            raise _damaged(path, error) from error
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _damaged(path: Source, error: Exception) -> InputError:
+    reason = str(error) or type(error).__name__
+    return InputError(f"{path} is damaged: {reason}: replace it by a good copy")
 
 
 def read_exactly(stream: IO[bytes], count: int, where: object) -> bytearray:

@@ -1,5 +1,6 @@
 """Images to predict: an array file, or a picture."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     if len(shape) not in (2, 3) or channels not in (1, 3):
         raise InputError(f"{path}: the model takes arrays of shape {shape}: give a .npy file")
     malformed = (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
-    with reading(path, *malformed), Image.open(path) as picture:
+    # Pillow warns of damage before it refuses a file, or reads it all the same.
+    quiet = warnings.catch_warnings(action="ignore")
+    with quiet, reading(path, *malformed), Image.open(path) as picture:
         if picture.size != (width, height):
             raise InputError(
                 f"{path} has {picture.width}x{picture.height} pixels: "
