@@ -1,0 +1,46 @@
+"""The examples run, and show what they say."""
+
+import runpy
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name):
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+def test_step_by_hand_is_the_librarys(capsys):
+    assert example("one_step")["main"]() < 1e-14
+    assert "largest difference of a weight" in capsys.readouterr().out
+
+
+def test_cooperation_prints_every_layer_and_the_vote(capsys):
+    errors = example("cooperation")["main"](images=400, epochs=1)
+    assert len(errors) == 3
+    assert all(len(row) == 4 for row in errors.values())
+    lines = capsys.readouterr().out.splitlines()
+    assert [len(line) for line in lines] == [len(lines[0])] * 4
+
+
+def test_own_objective_has_the_right_slope_and_learns(capsys):
+    module = example("own_objective")
+    assert module["worst_slope"](module["Hinge"]()) < 1e-7
+    assert module["main"](images=2000, epochs=2) < 30
+    assert "epoch 2: loss" in capsys.readouterr().out
+
+
+def test_a_wrong_slope_would_be_noticed():
+    module = example("own_objective")
+
+    class Wrong(module["Hinge"]):
+        def __call__(self, goodness, gamma):
+            value, coefficient = super().__call__(goodness, gamma)
+            return value, -coefficient
+
+    assert module["worst_slope"](Wrong()) > 1e-3
+
+
+def test_every_example_is_tested():
+    tested = {"one_step", "cooperation", "own_objective"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
