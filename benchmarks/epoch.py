@@ -39,7 +39,7 @@ ROUNDS = 100
 
 def train(arguments: list[str], connection: Any) -> None:
     """`ffnp train`; sends its result, seconds of the steps alone, and megabytes at most."""
-    from ffnp_cli.main import cli
+    from ffnp_cli.commands import cli
 
     in_steps, step = 0.0, Trainer._step
 

@@ -1,6 +1,6 @@
 """`ffnp analyse`: what goodness does in a stored run."""
 
-import json
+from json import dumps
 from pathlib import Path
 
 import click
@@ -23,7 +23,7 @@ from .options import backend_option, device_option, json_option
 @backend_option
 @device_option
 @json_option
-def analyse(run: Path, rows: int, backend: str, device: int, as_json: bool) -> None:
+def analyse(run: Path, rows: int, backend: str, device: int, json: bool) -> None:
     """Functional entropy of RUN's goodness, its decomposition, and each layer's statistics.
 
     \b
@@ -32,8 +32,8 @@ def analyse(run: Path, rows: int, backend: str, device: int, as_json: bool) -> N
     """
     model = Run(run).model(make_backend(backend, device))
     found = analyse_model(model, load_data(model.config).test, rows)
-    if as_json:
-        click.echo(json.dumps({"run_dir": str(run)} | found.to_dict()))
+    if json:
+        click.echo(dumps({"run_dir": str(run)} | found.to_dict()))
         return
     click.echo(f"functional entropy of {found.images} test images, each with two labels")
     click.echo("rows     total = between layers + mean of each layer's own")

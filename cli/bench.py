@@ -1,7 +1,7 @@
 """`ffnp bench`: how close a backend comes to its matrix products alone."""
 
-import json
 import resource
+from json import dumps
 
 import click
 import numpy as np
@@ -10,18 +10,23 @@ from ffnp.backends.selection import make_backend
 from ffnp.benchmark import Shapes, machine
 from ffnp.benchmark import bench as measure
 
-from .options import backend_option, device_option, json_option, widths
+from .options import Decorator, backend_option, device_option, json_option, widths
+
+
+def _count(flag: str, default: int, help: str) -> Decorator:
+    number = click.IntRange(min=1)
+    return click.option(flag, default=default, type=number, show_default=True, help=help)
 
 
 @click.command()
 @backend_option
 @device_option
 @click.option("--hidden", default="500,500,500", type=widths, show_default=True)
-@click.option("--pixels", default=784, show_default=True, help="MNIST 784, CIFAR-10 3072.")
-@click.option("--batch-size", default=200, show_default=True)
-@click.option("--labels", "rows", default=2, show_default=True, help="Label rows in training.")
+@_count("--pixels", 784, "MNIST 784, CIFAR-10 3072.")
+@_count("--batch-size", 200, "Images.")
+@_count("--labels", 2, "Label rows in training.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
-@click.option("--rounds", default=200, show_default=True, help="Calls a median is taken of.")
+@_count("--rounds", 200, "Calls a median is taken of.")
 @json_option
 def bench(
     backend: str,
@@ -29,10 +34,10 @@ def bench(
     hidden: tuple[int, ...],
     pixels: int,
     batch_size: int,
-    rows: int,
+    labels: int,
     dtype: str,
     rounds: int,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Time a training step and prediction against their matrix products alone.
 
@@ -43,12 +48,12 @@ def bench(
       ffnp bench --backend numba
     """
     chosen = make_backend(backend, device)
-    shapes = Shapes(pixels=pixels, rows=rows, batch=batch_size, hidden=hidden)
+    shapes = Shapes(pixels=pixels, rows=labels, batch=batch_size, hidden=hidden)
     found = measure(chosen, shapes, np.dtype(dtype), rounds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    if as_json:
+    if json:
         head = {"backend": chosen.name, "machine": machine(), "dtype": dtype}
-        click.echo(json.dumps(head | found | {"peak_memory_mb": peak}))
+        click.echo(dumps(head | found | {"peak_memory_mb": peak}))
         return
     click.echo(f"{chosen.name}, {dtype}, a batch of {batch_size}; peak memory {peak:.0f} MB")
     click.echo("                  ms    floor ms   floor ratio   GFLOP/s")

@@ -1,6 +1,6 @@
 """`ffnp data`: which data sets are known, where they are, and whether they are intact."""
 
-import json
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,25 @@ from ffnp.data.known import Copy, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 
-from .options import data_dir_option, json_option
+from .options import data_dir_option, help_alone, json_option
 
 
-@click.group()
-def data() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def data(ctx: click.Context) -> None:
     """List, fetch and verify data sets.
 
     \b
     Example:
       ffnp data list
     """
+    help_alone(ctx)
 
 
 @data.command("list")
 @data_dir_option
 @json_option
-def list_command(data_dir: Path | None, as_json: bool) -> None:
+def list_command(data_dir: Path | None, json: bool) -> None:
     """List the known data sets: where they are, their licences and their checksums.
 
     \b
@@ -36,8 +38,8 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
       ffnp data list --json
     """
     entries = [_entry(known, data_dir) for known in CATALOGUE.values()]
-    if as_json:
-        click.echo(json.dumps({"datasets": entries}))
+    if json:
+        click.echo(dumps({"datasets": entries}))
         return
     for entry in entries:
         click.echo(f"{entry['name']}: {entry['title']}")
@@ -69,7 +71,7 @@ def _entry(known: Known, data_dir: Path | None) -> dict[str, Any]:
     help="Keep the files in DIR/NAME instead of the user's cache.",
 )
 @json_option
-def fetch_command(name: str, data_dir: Path | None, as_json: bool) -> None:
+def fetch_command(name: str, data_dir: Path | None, json: bool) -> None:
     """Download what is missing or damaged of the data set NAME.
 
     \b
@@ -82,14 +84,14 @@ def fetch_command(name: str, data_dir: Path | None, as_json: bool) -> None:
         location = str(next(known.copies(None)).place)
     else:
         location = str(fetch(known, None if data_dir is None else data_dir / name))
-    click.echo(json.dumps({"name": name, "location": location}) if as_json else location)
+    click.echo(dumps({"name": name, "location": location}) if json else location)
 
 
 @data.command("verify")
 @click.argument("name", required=False)
 @data_dir_option
 @json_option
-def verify_command(name: str | None, data_dir: Path | None, as_json: bool) -> None:
+def verify_command(name: str | None, data_dir: Path | None, json: bool) -> None:
     """Compare every copy of the data set NAME, or of all, with the published files.
 
     \b
@@ -101,8 +103,8 @@ def verify_command(name: str | None, data_dir: Path | None, as_json: bool) -> No
     if name is not None and not reports:
         raise lookup(name).not_here()
     wrong = [report for report in reports if not report["published"]]
-    if as_json:
-        click.echo(json.dumps({"published": not wrong, "copies": reports}))
+    if json:
+        click.echo(dumps({"published": not wrong, "copies": reports}))
     else:
         for report in reports:
             _show(report)

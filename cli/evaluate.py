@@ -1,7 +1,7 @@
 """`ffnp evaluate`: test errors of a stored run."""
 
-import json
 from dataclasses import replace
+from json import dumps
 from pathlib import Path
 
 import click
@@ -33,7 +33,7 @@ def evaluate(
     limit_test: int | None,
     backend: str,
     device: int,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Predict the test set of RUN by its layers' votes, and print the errors.
 
@@ -52,9 +52,9 @@ def evaluate(
     )
     test = evaluate_model(model, load_data(config).test, layers)
     names = layers or list(range(1, len(test.layers) + 1))
-    if as_json:
+    if json:
         found = {"run_dir": str(run), "dataset": config.dataset, "voters": names}
         errors = {"test_error": test.to_dict(), "confusion": test.confusion.tolist()}
-        click.echo(json.dumps(found | errors))
+        click.echo(dumps(found | errors))
     else:
         click.echo(error_table(test, names))

@@ -1,8 +1,8 @@
 """`ffnp gradcheck`: every gradient against finite differences."""
 
-import json
 import math
 from itertools import groupby
+from json import dumps
 from typing import Any
 
 import click
@@ -19,7 +19,7 @@ from .options import backend_option, device_option, json_option
 @backend_option
 @device_option
 @json_option
-def gradcheck(backend: str, device: int, as_json: bool) -> None:
+def gradcheck(backend: str, device: int, json: bool) -> None:
     """Check every gradient: objectives x gamma x activations x layers, and both baselines.
 
     In float64 against central differences, of each parameter and along a random direction; and in
@@ -36,8 +36,8 @@ def gradcheck(backend: str, device: int, as_json: bool) -> None:
         for result in check(case, chosen)
     ]
     failed = [result for result in results if not result.passed]
-    if as_json:
-        click.echo(json.dumps({"backend": chosen.name} | _summary(results)))
+    if json:
+        click.echo(dumps({"backend": chosen.name} | _summary(results)))
     else:
         click.echo(_table(results))
         passed = len(results) - len(failed)

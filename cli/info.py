@@ -1,7 +1,7 @@
 """`ffnp info`: what this machine offers."""
 
-import json
 import platform
+from json import dumps
 
 import click
 import numpy as np
@@ -15,7 +15,7 @@ from .options import json_option
 
 @click.command()
 @json_option
-def info(as_json: bool) -> None:
+def info(json: bool) -> None:
     """Versions, BLAS and its threads, backends and why one is not available.
 
     \b
@@ -36,8 +36,8 @@ def info(as_json: bool) -> None:
         "blas": pools,
         "backends": backends,
     }
-    if as_json:
-        click.echo(json.dumps(found))
+    if json:
+        click.echo(dumps(found))
         return
     for name in ("ffnp", "python", "numpy", "machine"):
         click.echo(f"{name:8} {found[name]}")

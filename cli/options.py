@@ -24,7 +24,12 @@ def layers(value: str | list[int]) -> list[int]:
 
 def rows(value: str | int) -> int | str:
     """A number of label rows, or `all`."""
-    return ALL if value == ALL else _integers(str(value), "2, or all")[0]
+    if value == ALL:
+        return ALL
+    numbers = _integers(str(value), "2, or all")
+    if len(numbers) > 1:
+        raise click.BadParameter(f"'{value}' cannot be read: write one number, or all")
+    return numbers[0]
 
 
 def _integers(text: str, example: str) -> list[int]:
@@ -53,9 +58,11 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
     if path is None:
         return
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is a folder: give a TOML file") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:  # TOML's or UTF-8's
@@ -77,7 +84,13 @@ def _text(path: Path, name: str, value: Any) -> str:
     raise InputError(f"{path}: {name} is {value!r}: write one number or text")
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def help_alone(ctx: click.Context) -> None:
+    """Print a group's help where no command of it is given."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+json_option = click.option("--json", is_flag=True, help="Print one JSON object.")
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path),

@@ -1,7 +1,7 @@
 """`ffnp predict`: labels of images, with what every layer says of every label."""
 
-import json
 from collections.abc import Iterator
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from .options import backend_option, device_option, json_option
 @backend_option
 @device_option
 @json_option
-def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, as_json: bool) -> None:
+def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, json: bool) -> None:
     """Predict the labels of images, with each layer's goodness for each label.
 
     INPUTS are .npy or .npz arrays of images, or picture files of the model's size.
@@ -33,8 +33,8 @@ def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, as_j
     """
     model = Run(run).model(make_backend(backend, device))
     found = [prediction for path in inputs for prediction in _predictions(model, path)]
-    if as_json:
-        click.echo(json.dumps({"predictions": found}))
+    if json:
+        click.echo(dumps({"predictions": found}))
         return
     for prediction in found:
         click.echo(f"{prediction['input']} image {prediction['image']}: {prediction['label']}")

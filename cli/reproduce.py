@@ -1,16 +1,16 @@
 """`ffnp reproduce`: the paper's tables and figures."""
 
-import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
-from ffnp.backends.selection import BACKENDS
+from ffnp.backends.selection import BACKENDS, make_backend
 from ffnp.config import Config
 from ffnp.errors import InputError
 from ffnp.plotting import new_figure, save
@@ -26,16 +26,24 @@ from .options import widths
 FIGURES = {"figure2": figure2, "figure4": figure4}
 
 
-def _titles(_: click.Context, __: click.Parameter, notes: tuple[str, ...]) -> dict[str, str]:
-    titles = dict(note.partition("=")[::2] for note in notes)
-    for name, title in titles.items():
-        if name not in DATASETS or not title:
-            raise click.BadParameter(f"write DATASET=TEXT, DATASET one of {', '.join(DATASETS)}")
-    return titles
+class Note(click.ParamType):  # type: ignore[type-arg]
+    """DATASET=TEXT; several in an environment variable are separated by semicolons."""
+
+    name = "note"
+    envvar_list_splitter = ";"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The data set and its text."""
+        dataset, _, text = value.partition("=")
+        if dataset not in DATASETS or not text:
+            self.fail(f"write DATASET=TEXT, DATASET one of {', '.join(DATASETS)}", param, ctx)
+        return dataset, text
 
 
 def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
+    return list(dict.fromkeys(name for name in text.split(",") if name))
 
 
 @click.command()
@@ -68,7 +76,7 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 )  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS", help="Send the runs to this Dask cluster.")
 @click.option(
-    "--note", "notes", multiple=True, callback=_titles, metavar="DATASET=TEXT",
+    "--note", multiple=True, type=Note(), metavar="DATASET=TEXT",
     help="Call a data set so in tables and figures, e.g. 'cifar10=CIFAR-10 (JPEG copy)'.  "
     "[default: its name, and whether the files are the published ones]",
 )  # fmt: skip
@@ -94,7 +102,7 @@ def reproduce(
     validation: int,
     jobs: int,
     scheduler: str | None,
-    notes: dict[str, str],
+    note: tuple[tuple[str, str], ...],
     no_train: bool,
     out: Path,
 ) -> None:
@@ -111,7 +119,7 @@ def reproduce(
         new_figure(1, 1)  # that nothing can draw is known before anything is trained
     base = Config(**PROTOCOLS[protocol])
     options = {
-        "epochs": epochs or base.epochs,
+        "epochs": base.epochs if epochs is None else epochs,
         "data_dir": data_dir and str(Path(data_dir).absolute()),  # the same to every process
         "backend": backend,
         "hidden": hidden,
@@ -122,11 +130,13 @@ def reproduce(
     tasks = expand(target, Config.from_dict(base.to_dict() | options), datasets, methods, seeds)
     if no_train and not any(finished(out, task) for task in tasks):
         raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
+    if not no_train and scheduler is None:
+        make_backend(backend)  # one that is not here is known before any run begins
     try:
         if not no_train:
             _run(tasks, out, jobs, scheduler)
     finally:  # a table of what there is
-        _write(target, tasks, out, notes)
+        _write(target, tasks, out, dict(note))
 
 
 def _run(tasks: list[Task], out: Path, jobs: int, scheduler: str | None) -> None:
@@ -165,17 +175,17 @@ def on_signals(act: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _write(target: str, tasks: list[Task], out: Path, notes: dict[str, str]) -> None:
+def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> None:
     every = [(task, finished(out, task)) for task in tasks]
     results = [(task, found) for task, found in every if found is not None]
     if not results:
         return
-    titles = data_titles(every) | notes
+    titles = data_titles(every) | names
     table = cells(every)
     text = caption(tasks[0].config, table) + "\n" + markdown(table, titles)
     entries = [r | {"row": t.row, "data": titles[t.config.dataset]} for t, r in results]
     files = {
-        f"{target}.json": json.dumps(entries, indent=1) + "\n",
+        f"{target}.json": dumps(entries, indent=1) + "\n",
         f"{target}.md": text,
         f"{target}.csv": comma_separated(table, titles),
     }

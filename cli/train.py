@@ -1,6 +1,6 @@
 """`ffnp train`: train, evaluate and store a network."""
 
-import json
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def train(
     out: Path | None,
     resume: Path | None,
     checkpoint_every: float,
-    as_json: bool,
+    json: bool,
     **options: Any,
 ) -> None:
     """Train a network, store the run in a folder and print its test errors.
@@ -107,12 +107,12 @@ def train(
         else:
             backend = _backend_of_resumed(ctx, options)
             result = experiment.resume(resume, backend, bars, checkpoint_every)
-    click.echo(json.dumps(result.to_dict()) if as_json else _summary(result))
+    click.echo(dumps(result.to_dict()) if json else _summary(result))
 
 
 def _backend_of_resumed(ctx: click.Context, options: dict[str, Any]) -> str | None:
     """A resumed run keeps its configuration: only the backend may be another."""
-    given = {name: ctx.get_parameter_source(name) for name in (*options, "out")}
+    given = {name: ctx.get_parameter_source(name) for name in (*options, "out", "config")}
     fixed = [n for n, source in given.items() if source is ParameterSource.COMMANDLINE]
     changed = ", ".join("--" + n.replace("_", "-") for n in fixed if n != "backend")
     if changed:

@@ -224,4 +224,5 @@ def _check_type(name: str, value: Any, expected: Any) -> None:
         kinds = get_args(expected) or (expected,)
         fits = type(value) in kinds or (float in kinds and type(value) is int)
     if not fits:
-        raise InputError(f"{name} is {value!r}: that is not of type {expected}")
+        wanted = getattr(expected, "__name__", expected)  # int, or int | None
+        raise InputError(f"{name} is {value!r}: that is not of type {wanted}")

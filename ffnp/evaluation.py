@@ -61,11 +61,12 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
     Raises
     ------
     InputError
-        If a layer does not exist or cannot vote.
+        If a layer does not exist or cannot vote, or images do not fit the model.
     TrainingError
         If a score is NaN or infinite.
     """
     chosen = _voters(layers, model.method.losses)
+    model.data.check(images, "the evaluated set")
     start = 0
     for batch in sweep(model, images, max(chosen) + 1 if model.method.losses > 1 else None):
         found = model.backend.to_host(model.method.scores(batch))[chosen]
@@ -98,7 +99,6 @@ def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) ->
         If a layer does not exist, or images or labels do not fit the model.
     """
     classes = model.data.classes
-    model.data.check(split.images, "the evaluated set")
     if int(split.labels.max()) >= classes:
         raise InputError(
             f"the evaluated set has label {split.labels.max()}, "

@@ -87,7 +87,7 @@ class Result:
 
 def train(
     config: Config,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     watcher: Watcher | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Result:
@@ -96,7 +96,7 @@ def train(
     Parameters
     ----------
     config : Config
-    folder : Path, optional
+    folder : Path or str, optional
         A new folder to store the run in (default: nothing is stored).
     watcher : Watcher, optional
     checkpoint_seconds : float
@@ -116,12 +116,12 @@ def train(
         The folder cannot be written.
     """
     dataset, trainer = _prepare(config)
-    run = None if folder is None else Run.create(folder, config)
+    run = None if folder is None else Run.create(Path(folder), config)
     return _complete(dataset, trainer, run, watcher or Silent(), checkpoint_seconds)
 
 
 def resume(
-    folder: Path,
+    folder: Path | str,
     backend: str | None = None,
     watcher: Watcher | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -130,14 +130,14 @@ def resume(
 
     Parameters
     ----------
-    folder : Path
+    folder : Path or str
         Of the run.
     backend : str, optional
         Continue on another backend; the bits are the same only on the run's own.
     watcher, checkpoint_seconds
         As for `train`.
     """
-    run = Run(folder)
+    run = Run(Path(folder))
     config = run.config()
     dataset, trainer = _prepare(config if backend is None else replace(config, backend=backend))
     return _complete(dataset, trainer, run, watcher or Silent(), checkpoint_seconds)
@@ -145,8 +145,7 @@ def resume(
 
 def load_data(config: Config) -> Dataset:
     """The data set of a configuration, limited and with its validation rows in the test's place."""
-    data_dir = None if config.data_dir is None else Path(config.data_dir)
-    dataset = load(config.dataset, data_dir)
+    dataset = load(config.dataset, config.data_dir)
     if config.validation:
         kept = len(dataset.train) - config.validation
         if kept < 1:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,13 @@ def draw_layers(axes: Any, result: Result) -> None:
     axes.set_xticks(list(layers))
     axes.set_xlabel("layer k")
     axes.set_ylabel(f"{_split(result)} error, %")
-    axes.set_ylim(0, 1.08 * max(*errors["layers"], *errors["groups"], 1e-9))
+    axes.set_ylim(0, 1.08 * max(*errors["layers"], *errors["groups"], 1))
 
 
 def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
     """Error by epoch: on the test set where it was recorded, else of the training rows."""
     kinds = set()
-    for (name, result), style in zip(results.items(), STYLES * 2, strict=False):
+    for (name, result), style in zip(results.items(), cycle(STYLES), strict=False):
         tested = [r for r in result["metrics"] if "test_error" in r]
         points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
         label, kind = name, _split(result)
@@ -77,7 +78,7 @@ def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
         axes.plot(*zip(*points, strict=True), label=label, **_thin(style, points))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{kinds.pop()} error, %" if len(kinds) == 1 else "error, %")
-    axes.set_yscale("log")
+    axes.set_yscale("symlog", linthresh=0.1, linscale=0.5)  # an error may be 0
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.tick_params(axis="y", which="minor", labelsize=7)
@@ -86,7 +87,7 @@ def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
 
 def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
     """Functional entropy of goodness by epoch (the paper's figures 4a to 4c)."""
-    for (name, result), style in zip(results.items(), STYLES * 2, strict=False):
+    for (name, result), style in zip(results.items(), cycle(STYLES), strict=False):
         points = [
             (_epoch(r, result), r["analysis"][f"entropy_{kind}"]["total"])
             for r in result["metrics"]

@@ -18,6 +18,7 @@ from ffnp.errors import InputError, StorageError
 from ffnp.model import DataDescription, Model
 from ffnp.storage import (
     partial,
+    read_bytes,
     read_json,
     read_tensors,
     remove_partial,
@@ -30,6 +31,7 @@ from ffnp.training import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 MODEL, STATE = "model.safetensors", "state.safetensors"
+RECORDED = {"phase", "epoch", "losses", "train_error", "seconds"}  # of every epoch, at least
 
 
 def default_folder(config: Config) -> Path:
@@ -110,7 +112,10 @@ class Run:
         values = read_json(path)
         if not isinstance(values, dict) or not isinstance(values.get("config"), dict):
             raise InputError(f"{path} is damaged: it holds no configuration")
-        return Config.from_dict(values["config"])
+        try:
+            return Config.from_dict(values["config"])
+        except InputError as error:
+            raise InputError(f"{path} is damaged: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
         """What was recorded of each epoch; empty before the first."""
@@ -118,9 +123,12 @@ class Run:
         if not path.exists():
             return []
         try:
-            return [json.loads(line) for line in path.read_text().splitlines()]
+            records = [json.loads(line) for line in read_bytes(path).splitlines()]
         except ValueError as error:
             raise InputError(f"{path} is damaged: {error}") from error
+        if not all(isinstance(record, dict) and RECORDED <= set(record) for record in records):
+            raise InputError(f"{path} is damaged: a line lacks {', '.join(sorted(RECORDED))}")
+        return records
 
     def write_metrics(self, epochs: list[dict[str, Any]]) -> None:
         """Replace the record by these epochs, a line each."""
@@ -152,7 +160,7 @@ class Run:
         try:
             config = Config.from_dict(values["config"])
             data = DataDescription.from_dict(values["data"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, InputError) as error:
             raise InputError(f"{path} is damaged: it does not describe its model") from error
         model = Model.create(config, data, backend)
         model.method.parameters.load(tensors)

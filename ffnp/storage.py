@@ -92,7 +92,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     StorageError
         The system cannot read it.
     """
-    content = _read(path)
+    content = read_bytes(path)
     try:
         tensors = load(content)
         length = int.from_bytes(content[:8], "little")
@@ -121,14 +121,15 @@ def _checksum(tensors: Mapping[str, Any], text: str) -> str:
 
 def read_json(path: Path) -> Any:
     """The value that a JSON file holds; `InputError` if it is missing or damaged."""
-    content = _read(path)
+    content = read_bytes(path)
     try:
         return json.loads(content)
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}") from error
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The content of a file; `InputError` if it is missing."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from ffnp import Config
 from ffnp.errors import InputError, TrainingError
 from ffnp.reproduction import expand, run_tasks
+from ffnp.reproduction.experiments import PROTOCOLS
 from ffnp.reproduction.running import FOLDERS, finished, run_task
 from ffnp.runs import CONFIG, Run
 
@@ -24,7 +25,9 @@ OPTIONS = [
     "--datasets", "mnist", "--methods", "ff-network,others-network", "--limit-train", "400",
     "--limit-test", "100", "--backend", "numpy", "--hidden", "12,10",
 ]  # fmt: skip
-SMALL = Config(limit_train=400, limit_test=100, hidden=(12, 10), backend="numpy")
+SMALL = Config(
+    limit_train=400, limit_test=100, hidden=(12, 10), backend="numpy", **PROTOCOLS["paper"]
+)
 PATIENCE = 120  # seconds until a process that does not end fails its test
 
 

@@ -53,6 +53,8 @@ def unavailable(name: str, device: int = 0) -> str | None:
             return f"{error}: pip install 'ffnp[fast]'"
         except RuntimeError as error:  # neither the package nor the user's cache can be written
             return f"{error}: set NUMBA_CACHE_DIR to a directory to write to"
+        except ValueError as error:  # of an environment variable of numba's
+            return f"{error}: unset that variable"
     if name == "cupy":
         from ffnp.backends.probing import probe
 

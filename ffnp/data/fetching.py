@@ -5,7 +5,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -75,14 +75,21 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path` once it is complete."""
     partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(exist_ok=True)
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+        with _writing(path):
+            path.parent.mkdir(exist_ok=True)
+            with partial.open("wb") as file:
+                yield file
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
@@ -94,16 +101,20 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
     partial = path.parent / "partial"  # what a killed download leaves there goes with the next one
     failures: dict[str, str] = {}
     for url in ATTEMPTS * _urls(known, remote):
+        with _writing(path):
+            partial.mkdir(parents=True, exist_ok=True)
         try:
             pooch.retrieve(url, f"sha256:{sha256}", path.name, partial, downloader=_download)
             (partial / path.name).replace(path)
             return
-        except (ValueError, zlib.error):
-            failures[url] = "its content is not the published one"
         except OSError as error:
             failures[url] = _reason(error)
+        except (ValueError, zlib.error):
+            failures[url] = "its content is not the published one"
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+    with suppress(OSError):
+        path.parent.rmdir()  # if nothing is in it
     reasons = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
     raise StorageError(
         f"{remote} cannot be fetched ({reasons}): try again later, or set {MIRROR_VARIABLE} "

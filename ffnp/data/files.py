@@ -28,7 +28,7 @@ def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
     Raises
     ------
     InputError
-        The file is missing or its content is malformed.
+        The file is missing or a folder, or its content is malformed.
     StorageError
         The system cannot read it.
     """
@@ -38,6 +38,8 @@ def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is a folder: give a file") from error
     except malformed + (BadGzipFile, zlib.error, EOFError) as error:
         raise _damaged(path, error) from error
     except OSError as error:

@@ -25,12 +25,13 @@ def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     Returns
     -------
     (N, D) array
-        uint8, or floats from an array of floats.
+        uint8, or float32 from an array of floats.
 
     Raises
     ------
     InputError
-        The file is missing, damaged or of another shape, or Pillow is not installed.
+        The file is missing, damaged or of another shape, holds NaN or infinite values, or
+        Pillow is not installed.
     """
     if path.suffix == ".npy":
         return _flatten(path, map_npy(path), shape)
@@ -48,6 +49,10 @@ def _flatten(path: Path, images: NDArray[Any], shape: tuple[int, ...]) -> NDArra
         raise InputError(f"{path} has shape {images.shape}: the model takes images of {wanted}")
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise InputError(f"{path} has values of type {images.dtype}: save them as uint8 or float")
+    if images.dtype != np.uint8:
+        images = images.astype(np.float32, copy=False)
+        if not np.isfinite([images.min(), images.max()]).all():  # NaN passes through both
+            raise InputError(f"{path} holds NaN or infinite values: clean it first")
     return np.ascontiguousarray(images).reshape(-1, pixels)
 
 
@@ -69,6 +74,10 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
             raise InputError(
                 f"{path} has {picture.width}x{picture.height} pixels: "
                 f"resize it to the model's {width}x{height}"
+            )
+        if picture.mode[0] in "IF":  # the conversion would cut off all above 255
+            raise InputError(
+                f"{path} has pixels of over 8 bits: save it with 8 bits a channel"
             )
         pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0) if channels == 3 else pixels).reshape(

@@ -1,5 +1,6 @@
 """A published data set, and the copies of it on this machine."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -82,7 +83,8 @@ class Known:
             if not data_dir.is_dir():
                 raise InputError(f"{data_dir} is not a folder: give one that holds {self.name}")
             yield from (data_dir / self.name, data_dir)
-        yield self.cache
+        if os.path.isdir(self.cache):  # False too if one may not look
+            yield self.cache
         yield from self.system
         if self.package is not None:
             yield files(self.package) / self.name

@@ -10,7 +10,7 @@ from ffnp.data.npy import read_npz
 from ffnp.errors import InputError
 
 
-def load(name_or_path: str, data_dir: Path | None = None) -> Dataset:
+def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
     """Load a data set.
 
     Parameters
@@ -18,7 +18,7 @@ def load(name_or_path: str, data_dir: Path | None = None) -> Dataset:
     name_or_path : str
         `mnist` (embedded), `fashion-mnist`, `cifar10`, the path of a `.npz` file with x_train,
         y_train, x_test and y_test, or of a folder of IDX, CIFAR-10 or `.npy` files.
-    data_dir : Path, optional
+    data_dir : Path or str, optional
         Where the files of a named data set are looked for first: in its folder of that name,
         then in itself. The user's cache, the system's folders and the embedded files follow.
 
@@ -40,7 +40,7 @@ def load(name_or_path: str, data_dir: Path | None = None) -> Dataset:
     if path.suffix == ".npz":
         return assemble(path.stem, read_npz(path))
     known = lookup(name_or_path)
-    copy = next(known.copies(data_dir), None)
+    copy = next(known.copies(None if data_dir is None else Path(data_dir)), None)
     if copy is None:
         raise known.not_here()
     return assemble(known.name, copy.layout.read(copy.paths), known.classes)

@@ -26,10 +26,11 @@ def over_seeds(results: Results) -> dict[tuple[str, str], Any]:
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    """Mean of nested values of one form, number by number; of all else the first."""
+    """Mean of nested values, number by number, of what all of them have; of all else the first."""
     first = values[0]
     if isinstance(first, Mapping):
-        return {name: _mean([value[name] for value in values]) for name in first}
+        common = [name for name in first if all(name in value for value in values)]
+        return {name: _mean([value[name] for value in values]) for name in common}
     if isinstance(first, list):
         return [_mean(items) for items in zip(*values, strict=True)]
     return fmean(values) if isinstance(first, int | float) else first

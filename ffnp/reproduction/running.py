@@ -17,6 +17,7 @@ from ffnp.storage import read_json, write_atomically, writing
 from ffnp.training import Trainer
 
 RESULTS, FOLDERS = "results", "runs"  # within the output folder
+KEPT = {"config", "test_error", "train_seconds", "metrics"}  # of a result, at least
 
 
 class StopFile(Silent):
@@ -57,13 +58,20 @@ def finished(out: Path, task: Task) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        If the result is of another configuration.
+        If the result is damaged, or of another configuration.
     """
     for name in task.names:
         path = out / RESULTS / f"{name}.json"
         if path.exists():
             result: dict[str, Any] = read_json(path)
-            if _same(Config.from_dict(result["config"]), task):
+            try:
+                same = _same(Config.from_dict(result["config"]), task)
+                missing = KEPT - set(result)
+            except (KeyError, TypeError) as error:
+                raise InputError(f"{path} is damaged: it is not the result of a run") from error
+            if missing:
+                raise InputError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
+            if same:
                 return result
             if name == task.name:
                 raise _another(path)

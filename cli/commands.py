@@ -1,0 +1,59 @@
+"""The commands, one line for every error, and the exit status that goes with it."""
+
+import os
+import sys
+
+import click
+
+from ffnp.errors import FFNPError
+
+from .analyse import analyse
+from .bench import bench
+from .data import data
+from .evaluate import evaluate
+from .gradcheck import gradcheck
+from .info import info
+from .options import help_alone
+from .plot import plot
+from .predict import predict
+from .reproduce import reproduce
+from .train import train
+
+
+@click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "FFNP"})
+@click.version_option(package_name="ffnp")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Forward-Forward learning with layer collaboration."""
+    help_alone(ctx)
+
+
+for command in (train, evaluate, predict, analyse, plot, reproduce, gradcheck, bench, data, info):
+    cli.add_command(command)
+
+
+def run() -> int:
+    """Run the command line: 0 done, 1 failed, 2 wrong command or input."""
+    try:
+        status = cli(standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except click.Abort:
+        return _fail("interrupted")
+    except MemoryError:
+        return _fail("out of memory: use smaller batches, layers or data")
+    except FFNPError as error:
+        return _fail(str(error), error.exit_status)
+    except OSError as error:
+        if error.filename is None:  # standard output, closed or full: it takes no more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has read enough
+            return 1
+        return _fail(f"{error.filename or 'standard output'}: {error.strerror}")
+
+
+def _fail(message: str, status: int = 1) -> int:
+    click.echo(f"Error: {message}", err=True)
+    return status
