@@ -1,10 +1,17 @@
 """Hypothesis profiles: `ci` is the default; `pytest --hypothesis-profile=dev` looks further."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 from hypothesis import settings
 from threadpoolctl import ThreadpoolController
 
 from ffnp.backends import parts
+from ffnp_cli.main import main
+
+SMALL = "--limit-train 300 --limit-test 100 --hidden 20,10 --epochs 2 --batch-size 100".split()
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("dev", deadline=None, max_examples=1000)
@@ -27,3 +34,27 @@ def blas_threads_stay():
     before = [library.num_threads for library in libraries]
     yield
     assert [library.num_threads for library in libraries] == before
+
+
+@pytest.fixture
+def ffnp(monkeypatch, capsys):
+    """Run a command in this process: its exit status, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ffnp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return stopped.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory):
+    """A small trained run, and the JSON that `ffnp train` printed."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    command = [sys.executable, "-c", "from ffnp_cli.main import main; main()", "train", *SMALL]
+    done = subprocess.run([*command, "--out", folder, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)

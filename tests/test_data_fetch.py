@@ -237,8 +237,15 @@ def test_every_mirror_gives_its_reason(mirror: Mirror) -> None:
 def test_a_folder_that_cannot_be_written(mirror: Mirror, tmp_path: Path) -> None:
     publish(mirror.folder, "")
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="Not a directory|File exists"):
-        fetching.fetch(idx_set(mirror.url), tmp_path / "file")
+    for folder in (tmp_path / "file", tmp_path / "file" / "small"):
+        with pytest.raises(StorageError, match="file/.* cannot be written: (Not a d|File e)"):
+            fetching.fetch(idx_set(mirror.url), folder)
+
+
+def test_a_mirror_of_no_known_kind_is_not_said_to_be_corrupt(cache: Path) -> None:
+    with pytest.raises(StorageError, match=r"foo://x/.*: InvalidSchema\)"):
+        fetching.fetch(idx_set("foo://x"))
+    assert not (cache / "small").exists()
 
 
 def cifar_set(folder: Path, mirror: str) -> Known:

@@ -373,6 +373,15 @@ def test_a_copy_installed_by_the_system_is_found(tmp_path: Path) -> None:
     assert [copy.place for copy in known.copies(None)] == [tmp_path / "system"]
 
 
+def test_a_data_dir_may_be_text(tmp_path: Path) -> None:
+    assert len(load("mnist", str(tmp_path)).test) == 10_000
+
+
+def test_a_cache_that_cannot_be_looked_at_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/" + "x" * 300)
+    assert len(load("mnist").test) == 10_000
+
+
 def test_a_data_dir_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere is not a folder"):
         load("mnist", tmp_path / "nowhere")

@@ -66,6 +66,12 @@ def test_images_that_do_not_fit_are_refused(model, test_rows):
             evaluate(model, replace(test_rows, images=images))
 
 
+def test_images_that_do_not_fit_are_not_scored(model, test_rows):
+    for images in (test_rows.images[0], test_rows.images[:, :9], test_rows.images / 255):
+        with pytest.raises(InputError, match="the evaluated set has"):
+            next(scores(model, images))
+
+
 def test_scores_that_are_not_finite_are_reported(test_rows):
     broken = train(replace(SMALL, epochs=1)).model
     broken.weights()["layer2.bias"][0] = np.nan

@@ -3,12 +3,12 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 from ffnp import Config, train
 from ffnp.errors import InputError
 from ffnp.plotting import STYLES, draw_curves, draw_layers, new_figure
-from ffnp_cli.main import main
 
 SMALL = Config(
     limit_train=200, limit_test=100, hidden=(12, 10), epochs=2, batch_size=50, backend="numpy"
@@ -24,18 +24,6 @@ def folders(tmp_path_factory):
     for name, config in (("one", recorded), ("two", SMALL)):
         train(config, root / name / "run")
     return root / "one" / "run", root / "two" / "run"
-
-
-@pytest.fixture
-def ffnp(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ffnp", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.mark.parametrize("suffix", SIGNATURES)
@@ -69,6 +57,16 @@ def test_missing_matplotlib_says_what_to_install(monkeypatch):
 def test_lines_differ_in_colour_and_in_marker():
     assert len({style["color"] for style in STYLES}) == len(STYLES)
     assert len({style["marker"] for style in STYLES}) == len(STYLES)
+
+
+def test_every_run_has_a_line_and_an_error_of_0_a_place():
+    record = {"phase": 1, "epoch": 1, "train_error": 0.0}
+    result = {"metrics": [record, record | {"epoch": 2}], "config": {"epochs": 2}}
+    _, axes = new_figure(1, 1)
+    draw_curves(axes[0, 0], {f"run {i}": result for i in range(14)})
+    assert len(axes[0, 0].lines) == 14
+    shown = axes[0, 0].transData.transform(axes[0, 0].lines[0].get_xydata())
+    assert np.isfinite(shown).all()
 
 
 def test_axes_say_which_rows_were_measured():

@@ -1,7 +1,6 @@
 """What tables and figures say of their runs: seeds, training, data, and what is missing."""
 
 import json
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,6 @@ from ffnp.reproduction.experiments import DATASETS, ROWS, Task
 from ffnp.reproduction.figures import figure2, over_seeds
 from ffnp.reproduction.running import data_title, data_titles
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
-from ffnp_cli.main import main
 
 BASE = Config(epochs=40, lr_schedule="linear")
 
@@ -33,18 +31,6 @@ RESULTS = [
 ]
 
 
-@pytest.fixture
-def ffnp(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ffnp", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return stopped.value.code, captured.out, captured.err
-
-    return run
-
-
 def missing(row, dataset, seed):
     task, _ = hand_made(row, dataset, seed, [0.0], [0.0])
     return task, None
@@ -57,6 +43,54 @@ def test_caption_says_how_runs_were_trained():
         "Training: 40 epochs; adam, learning rate 0.001 linear; batches of 200; "
         "layers of 500, 500, 500; theta 20; images of length 10.",
     ]
+
+
+def test_figures_take_runs_that_recorded_more_and_less():
+    records = [{"epoch": 1, "losses": [1.0]}, {"epoch": 1, "losses": [3.0], "test_error": {}}]
+    results = [(t, r | {"metrics": [m]}) for (t, r), m in zip(RESULTS[:2], records, strict=True)]
+    for order in (results, results[::-1]):
+        mean = over_seeds(order)["ff-network", "mnist"]
+        assert mean["metrics"] == [{"epoch": 1, "losses": [2.0]}]
+        assert len(figure2(order, {}).axes) == 1
+
+
+def test_names_said_twice_are_one_run(ffnp, tmp_path):
+    options = [
+        "--limit-train",
+        200,
+        "--limit-test",
+        50,
+        "--hidden",
+        "5",
+        "--epochs",
+        1,
+        "--seeds",
+        1,
+    ]
+    names = ["--datasets", "mnist,mnist", "--methods", "ff-network,ff-network"]
+    status, out, err = ffnp("reproduce", "table1", *options, *names, "--out", tmp_path)
+    assert status == 0, err
+    assert "1 seed;" in out
+    assert len(list((tmp_path / "results").iterdir())) == 1
+
+
+def test_notes_in_the_environment_are_separated_by_semicolons(ffnp, tmp_path, monkeypatch):
+    monkeypatch.setenv("FFNP_REPRODUCE_NOTE", "mnist=My digits;cifar10=CIFAR-10 (JPEG copy)")
+    options = [
+        "--limit-train",
+        200,
+        "--limit-test",
+        50,
+        "--hidden",
+        "5",
+        "--epochs",
+        1,
+        "--seeds",
+        1,
+    ]
+    names = ["--datasets", "mnist", "--methods", "ff-network"]
+    _, out, _ = ffnp("reproduce", "table1", *options, *names, "--out", tmp_path)
+    assert "| My digits |" in out
 
 
 def test_missing_runs_are_marked_in_the_table_and_counted():

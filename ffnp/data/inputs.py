@@ -76,9 +76,7 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
                 f"resize it to the model's {width}x{height}"
             )
         if picture.mode[0] in "IF":  # the conversion would cut off all above 255
-            raise InputError(
-                f"{path} has pixels of over 8 bits: save it with 8 bits a channel"
-            )
+            raise InputError(f"{path} has pixels of over 8 bits: save it with 8 bits a channel")
         pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0) if channels == 3 else pixels).reshape(
         1, -1

@@ -1,0 +1,190 @@
+"""Whatever is wrong, the command line says it in one line, with the exit status that fits."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import SMALL
+from PIL import Image
+
+BAD = {
+    "unknown data set": ["train", "--dataset", "nope"],
+    "unknown method": ["train", "--method", "nope"],
+    "widths": ["train", "--hidden", "10,x"],
+    "width 0": ["train", "--hidden", "0"],
+    "learning rate": ["train", "--lr", "nan"],
+    "too many labels": ["train", *SMALL, "--labels", "11"],
+    "labels without label rows": ["train", "--method", "backprop-label", "--labels", "3"],
+    "baseline's objective": ["train", "--method", "backprop-pairwise", "--objective", "softmax"],
+    "gamma and schedule": ["train", "--schedule", "layer", "--gamma", "others"],
+    "batch size": ["train", *SMALL, "--batch-size", "301"],
+    "no such run": ["train", "--resume", "nowhere"],
+    "configuration file": ["train", "--config", "nowhere.toml"],
+    "unknown backend": ["train", "--backend", "abacus"],
+    "run to evaluate": ["evaluate", "nowhere"],
+    "layer to vote": ["evaluate", "{run}", "--layers", "3"],
+    "layers": ["evaluate", "{run}", "--layers", "x"],
+    "input to predict": ["predict", "{run}", "nowhere.npy"],
+    "text to predict": ["predict", "{run}", "{run}/config.json"],
+    "folder to predict": ["predict", "{run}", "{run}"],
+    "no input": ["predict", "{run}"],
+    "two numbers of labels": ["train", *SMALL, "--labels", "2,3"],
+    "a configuration for a resumed run": ["train", "--resume", "{run}", "--config", os.devnull],
+    "no rounds": ["bench", "--rounds", "0"],
+    "no pixels": ["bench", "--pixels", "-1"],
+    "no epochs": ["reproduce", "table1", "--epochs", "0"],
+    "a note on nothing": ["reproduce", "table1", "--note", "nope=x"],
+    "a backend that is not here": ["reproduce", "table1", "--backend", "cupy"],
+    "no such command": ["trian"],
+}
+
+
+@pytest.mark.parametrize("arguments", BAD.values(), ids=BAD)
+def test_wrong_input_gives_one_line_and_status_2(
+    ffnp, run_folder, arguments, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = ffnp(*(a.format(run=run_folder[0]) for a in arguments))
+    assert status == 2
+    assert out == ""
+    assert err.startswith("Error: ") and err.count("\n") == 1
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["lr = [1]", "lr = {}", "nope = 1", "epochs ="])
+def test_wrong_configuration_file_gives_one_line_and_status_2(ffnp, tmp_path, text):
+    (tmp_path / "c.toml").write_text(text)
+    status, _, err = ffnp("train", "--config", tmp_path / "c.toml")
+    assert status == 2
+    assert err.startswith("Error: ") and "c.toml" in err and err.count("\n") == 1
+
+
+def test_failure_gives_status_1(ffnp, tmp_path):
+    options = ["--optimizer", "sgd", "--lr", "1e30", "--out", tmp_path / "run"]
+    status, out, err = ffnp("train", *SMALL, *options)
+    assert status == 1
+    assert out == ""
+    assert err.startswith("Error: ") and err.count("\n") == 1
+
+
+def test_resume_refuses_changed_options(ffnp, run_folder):
+    status, _, err = ffnp("train", "--resume", run_folder[0], "--lr", 1)
+    assert status == 2
+    assert "--lr cannot change" in err
+
+
+def test_damaged_picture_is_one_line(ffnp, run_folder, tmp_path):
+    path = tmp_path / "digit.tiff"
+    Image.new("L", (28, 28)).save(path)
+    path.write_bytes(path.read_bytes()[:118])  # Pillow warns of "Corrupt EXIF data" in it
+    status, _, err = ffnp("predict", run_folder[0], path)
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "digit.tiff" in err
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_picture_of_more_than_8_bits_is_refused(ffnp, run_folder, tmp_path, dtype):
+    path = tmp_path / "digit.tiff"
+    Image.fromarray(np.full((28, 28), 300, dtype)).save(path)
+    status, _, err = ffnp("predict", run_folder[0], path)
+    assert status == 2
+    assert "digit.tiff has pixels of over 8 bits" in err
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_file_with_nan_is_named(ffnp, run_folder, tmp_path, value):
+    good, bad = tmp_path / "good.npy", tmp_path / "bad.npy"
+    np.save(good, np.zeros((2, 784), np.float32))
+    np.save(bad, np.full((2, 784), value, np.float32))
+    status, out, err = ffnp("predict", run_folder[0], good, bad)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+
+
+def test_a_name_that_is_too_long(ffnp, tmp_path):
+    status, _, err = ffnp("evaluate", tmp_path / ("x" * 300))
+    assert status == 1
+    assert err.startswith("Error: ") and "File name too long" in err and err.count("\n") == 1
+
+
+def command(*arguments, **variables):
+    return subprocess.run(
+        [sys.executable, "-c", "from ffnp_cli.main import main; main()", *arguments],
+        stderr=subprocess.PIPE, text=True, env=os.environ | variables.pop("env", {}), **variables,
+    )  # fmt: skip
+
+
+def test_a_full_disk_behind_standard_output():
+    with open("/dev/full", "w") as full:
+        done = command("info", stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "Error: standard output: No space left on device\n"
+
+
+def test_a_reader_that_has_gone():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        done = command("info", stdout=pipe)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_variable_that_numba_refuses():
+    pytest.importorskip("numba")
+    done = command("info", stdout=subprocess.PIPE, env={"NUMBA_NUM_THREADS": "0"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "backend  numpy: available" in done.stdout
+    assert "backend  numba: available" not in done.stdout
+
+
+def test_an_interrupt_while_the_commands_are_imported(monkeypatch, capsys):
+    def interrupted(*anything):
+        raise KeyboardInterrupt
+
+    from ffnp_cli.main import main
+
+    monkeypatch.delitem(sys.modules, "ffnp_cli.commands")
+    monkeypatch.setattr("builtins.__import__", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    monkeypatch.undo()
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == "Error: interrupted\n"
+
+
+@pytest.mark.parametrize("content", ["{}", "1", '{"phase": 1}', "{"])
+def test_damaged_metrics_are_named(ffnp, run_folder, tmp_path, content):
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder[0], folder)
+    (folder / "metrics.jsonl").write_text(content + "\n")
+    status, _, err = ffnp("plot", folder, "-o", tmp_path / "run.png")
+    assert status == 2
+    assert "metrics.jsonl is damaged" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("change", [{"epochs": "x"}, {"nope": 1}, {"epochs": 0}])
+def test_a_damaged_configuration_is_named(ffnp, run_folder, tmp_path, change):
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder[0], folder)
+    path = folder / "config.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"config": values["config"] | change}))
+    status, _, err = ffnp("train", "--resume", folder)
+    assert status == 2
+    assert f"{path} is damaged" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "null", '{"config": {}}'])
+def test_a_damaged_result_is_named(ffnp, tmp_path, content):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "mnist-ff-network-0.json").write_text(content)
+    options = ["--datasets", "mnist", "--methods", "ff-network", "--seeds", 1]
+    status, _, err = ffnp("reproduce", "table1", *options, "--out", tmp_path)
+    assert status == 2
+    assert "mnist-ff-network-0.json is damaged" in err and err.count("\n") == 1
