@@ -15,6 +15,7 @@ from ffnp.reproduction.running import data_title, data_titles
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 
 BASE = Config(epochs=40, lr_schedule="linear")
+QUICK = "--limit-train 200 --limit-test 50 --hidden 5 --epochs 1 --seeds 1".split()
 
 
 def hand_made(row, dataset, seed, layers, groups):
@@ -55,20 +56,8 @@ def test_figures_take_runs_that_recorded_more_and_less():
 
 
 def test_names_said_twice_are_one_run(ffnp, tmp_path):
-    options = [
-        "--limit-train",
-        200,
-        "--limit-test",
-        50,
-        "--hidden",
-        "5",
-        "--epochs",
-        1,
-        "--seeds",
-        1,
-    ]
     names = ["--datasets", "mnist,mnist", "--methods", "ff-network,ff-network"]
-    status, out, err = ffnp("reproduce", "table1", *options, *names, "--out", tmp_path)
+    status, out, err = ffnp("reproduce", "table1", *QUICK, *names, "--out", tmp_path)
     assert status == 0, err
     assert "1 seed;" in out
     assert len(list((tmp_path / "results").iterdir())) == 1
@@ -76,20 +65,8 @@ def test_names_said_twice_are_one_run(ffnp, tmp_path):
 
 def test_notes_in_the_environment_are_separated_by_semicolons(ffnp, tmp_path, monkeypatch):
     monkeypatch.setenv("FFNP_REPRODUCE_NOTE", "mnist=My digits;cifar10=CIFAR-10 (JPEG copy)")
-    options = [
-        "--limit-train",
-        200,
-        "--limit-test",
-        50,
-        "--hidden",
-        "5",
-        "--epochs",
-        1,
-        "--seeds",
-        1,
-    ]
     names = ["--datasets", "mnist", "--methods", "ff-network"]
-    _, out, _ = ffnp("reproduce", "table1", *options, *names, "--out", tmp_path)
+    _, out, _ = ffnp("reproduce", "table1", *QUICK, *names, "--out", tmp_path)
     assert "| My digits |" in out
 
 
