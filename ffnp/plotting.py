@@ -78,7 +78,8 @@ def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
         axes.plot(*zip(*points, strict=True), label=label, **_thin(style, points))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{kinds.pop()} error, %" if len(kinds) == 1 else "error, %")
-    axes.set_yscale("symlog", linthresh=0.1, linscale=0.5)  # an error may be 0
+    # An error may be 0: linear below 0.1.
+    axes.set_yscale("symlog", linthresh=0.1, linscale=0.5, subs=[1.5, 2, 3, 5, 7])
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.tick_params(axis="y", which="minor", labelsize=7)
