@@ -59,9 +59,10 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option(
     "--protocol", type=click.Choice(list(PROTOCOLS)), default="paper", show_default=True,
-    help="paper: 150 epochs at a constant rate. fast: 40, linear.",
+    help="paper: 150 epochs at a constant rate. fast: 40, linear. Both: images of length 3.",
 )  # fmt: skip
 @click.option("--epochs", type=int, help="Instead of the protocol's.")
+@click.option("--input-length", type=float, help="Instead of the protocol's.")
 @click.option("--data-dir", metavar="DIR", help="Where named data sets are looked for first.")
 @click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True)
 @click.option(
@@ -94,6 +95,7 @@ def reproduce(
     seeds: int,
     protocol: str,
     epochs: int | None,
+    input_length: float | None,
     data_dir: str | None,
     backend: str,
     hidden: tuple[int, ...],
@@ -120,6 +122,7 @@ def reproduce(
     base = Config(**PROTOCOLS[protocol])
     options = {
         "epochs": base.epochs if epochs is None else epochs,
+        "input_length": base.input_length if input_length is None else input_length,
         "data_dir": data_dir and str(Path(data_dir).absolute()),  # the same to every process
         "backend": backend,
         "hidden": hidden,

@@ -37,6 +37,7 @@ BAD = {
     "no rounds": ["bench", "--rounds", "0"],
     "no pixels": ["bench", "--pixels", "-1"],
     "no epochs": ["reproduce", "table1", "--epochs", "0"],
+    "images of no length": ["reproduce", "table1", "--input-length", "0"],
     "a note on nothing": ["reproduce", "table1", "--note", "nope=x"],
     "a backend that is not here": ["reproduce", "table1", "--backend", "cupy"],
     "no such command": ["trian"],

@@ -166,3 +166,16 @@ def test_a_spread_sample_of_a_sorted_split_holds_all_classes():
     assert np.bincount(sample.labels).tolist() == [2] * 10
     assert (split.labels[sample.images[:, 0]] == sample.labels).all()
     assert [len(split.spread(count)) for count in (1, 30, 99, 100, 1000)] == [1, 30, 99, 100, 100]
+
+
+def test_options_come_before_the_protocol(ffnp, tmp_path):
+    names = ["--datasets", "mnist", "--methods", "ff-network", "--protocol", "fast"]
+    lengths = {}
+    for options in ([], ["--input-length", "7"]):
+        out = tmp_path / str(len(options))
+        _, text, _ = ffnp("reproduce", "table1", *QUICK, *names, *options, "--out", out)
+        (result,) = (out / "results").iterdir()
+        config = json.loads(result.read_text())["config"]
+        lengths[config["input_length"]] = text
+        assert config["epochs"] == 1 and config["lr_schedule"] == "linear"
+    assert "images of length 3;" in lengths[3] and "images of length 7;" in lengths[7]
