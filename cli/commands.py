@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -48,7 +49,8 @@ def run() -> int:
         return _fail(str(error), error.exit_status)
     except OSError as error:
         if error.filename is None:  # standard output, closed or full: it takes no more
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # whoever read it has read enough
             return 1
         return _fail(f"{error.filename or 'standard output'}: {error.strerror}")
