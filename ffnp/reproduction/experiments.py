@@ -31,7 +31,7 @@ ROWS = {
     row.name: row
     for row in (
         Row("backprop-pairwise", "backprop pairwise, network",
-            {"method": "backprop-pairwise", "labels": ALL, "label_scale": 30.0},
+            {"method": "backprop-pairwise", "labels": ALL, "label_scale": 50.0},
             _paper(2.0, 10.7, 45.4)),
         Row("backprop-label", "backprop label, network",
             {"method": "backprop-label"}, _paper(1.5, 10.7, 45.9)),
