@@ -6,12 +6,11 @@ import sys
 
 import pytest
 from hypothesis import settings
+from small_run import SMALL
 from threadpoolctl import ThreadpoolController
 
 from ffnp.backends import parts
 from ffnp_cli.main import main
-
-SMALL = "--limit-train 300 --limit-test 100 --hidden 20,10 --epochs 2 --batch-size 100".split()
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("dev", deadline=None, max_examples=1000)

@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import SMALL
 from PIL import Image
+from small_run import SMALL
 
 from ffnp import load
 
