@@ -14,6 +14,19 @@ from ffnp.network import Batch
 BLOCK = 200  # images scored together: their K label rows fit the cache
 
 
+def stretches(model: Model, images: int) -> Iterator[tuple[slice, Batch]]:
+    """Cut so many images in stretches of BLOCK, the last one smaller, each with a scoring batch.
+
+    Stretches of one length share the batch.
+    """
+    batch = None
+    for start in range(0, images, BLOCK):
+        stretch = slice(start, min(start + BLOCK, images))
+        if batch is None or len(batch.x) != stretch.stop - start:
+            batch = model.method.scoring_batch(stretch.stop - start)
+        yield stretch, batch
+
+
 def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[Batch]:
     """Join images with every label: a batch after a forward pass of the layers, block by block.
 
@@ -25,11 +38,8 @@ def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[B
     layers : int, optional
         How many layers (default: all).
     """
-    batch = None
-    for start in range(0, len(images), BLOCK):
-        block = model.backend.to_device(images[start : start + BLOCK])
-        if batch is None or len(batch.x) != len(block):
-            batch = model.method.scoring_batch(len(block))
+    for stretch, batch in stretches(model, len(images)):
+        block = model.backend.to_device(images[stretch])
         model.backend.standardise(block, slice(None), model.data.scaling, out=batch.x)
         model.method.forward(batch, stop=layers)
         yield batch
@@ -106,18 +116,15 @@ class Frozen:
 
     def _compute(self, below: Source, start: int) -> None:
         """Fill the tables with what layers `below.start`..`start` - 1 make of another source."""
-        model = self._model
+        model, classes = self._model, self._model.data.classes
         self._goodness += [self._empty(1) for _ in range(below.start, start)]
-        batch = None
-        for first in range(0, self._images, BLOCK):
-            order = np.arange(first, min(first + BLOCK, self._images))
-            if batch is None or len(batch.x) != len(order):
-                batch = model.method.scoring_batch(len(order))
-            index = below.index(order, every_label(len(order), model.data.classes))
+        for stretch, batch in stretches(model, self._images):
+            order = np.arange(stretch.start, stretch.stop)
+            index = below.index(order, every_label(len(order), classes))
             batch.take(batch.labels, model.backend.to_device(index))
             below.fill(batch)
             model.method.forward(batch, below.start, start)
-            rows = slice(first * model.data.classes, (first + len(order)) * model.data.classes)
+            rows = slice(stretch.start * classes, stretch.stop * classes)
             for table, part in self._tables(batch, start):
                 table[rows] = part
         self.start = start
