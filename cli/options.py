@@ -9,7 +9,8 @@ import click
 
 from ffnp.backends.selection import BACKENDS
 from ffnp.config import ALL, Config
-from ffnp.errors import InputError, StorageError
+from ffnp.errors import InputError
+from ffnp.files import read_bytes
 
 
 def widths(value: str | tuple[int, ...]) -> tuple[int, ...]:
@@ -57,14 +58,9 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
     """Take defaults from a TOML file: the command line and the environment win over it."""
     if path is None:
         return
+    content = read_bytes(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path} is a folder: give a TOML file") from error
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+        values = tomllib.loads(content.decode())
     except ValueError as error:  # TOML's or UTF-8's
         raise InputError(f"{path} is not TOML: {error}") from error
     values = {name.replace("-", "_"): value for name, value in values.items()}

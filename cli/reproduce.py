@@ -13,13 +13,13 @@ from tqdm import tqdm
 from ffnp.backends.selection import BACKENDS, make_backend
 from ffnp.config import Config
 from ffnp.errors import InputError
+from ffnp.files import write_atomically
 from ffnp.plotting import new_figure, save
 from ffnp.reproduction import TARGETS, Task, expand, run_tasks, stop_file
 from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
 from ffnp.reproduction.figures import figure2, figure4
 from ffnp.reproduction.running import data_titles, finished
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
-from ffnp.storage import write_atomically
 
 from .options import widths
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ffnp.errors import InputError
-from ffnp.storage import write_atomically
+from ffnp.files import write_atomically
 
 # Okabe and Ito's colours, each with a marker and a line style of its own.
 STYLES = (

@@ -15,18 +15,9 @@ from ffnp._version import __version__
 from ffnp.backends import Backend
 from ffnp.config import Config
 from ffnp.errors import InputError, StorageError
+from ffnp.files import partial, read_bytes, remove_partial, rename, write_atomically, writing
 from ffnp.model import DataDescription, Model
-from ffnp.storage import (
-    partial,
-    read_bytes,
-    read_json,
-    read_tensors,
-    remove_partial,
-    rename,
-    write_atomically,
-    write_tensors,
-    writing,
-)
+from ffnp.storage import read_json, read_tensors, write_tensors
 from ffnp.training import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"

@@ -1,9 +1,7 @@
-"""Files of a run: written whole or not at all, and read without trust."""
+"""Formats of a run's files: arrays with plain values, and JSON."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,65 +10,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ffnp.errors import FFNPError, InputError, StorageError
+from ffnp.errors import InputError
+from ffnp.files import read_bytes, write_atomically
 
 FORMAT = 1  # of the files below; raised when an old program could not read them
 KEY = "ffnp"  # in a safetensors file's metadata
-PARTIAL = ".partial"  # ends the name of what is not yet whole
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while `path` is written into one clear error."""
-    try:
-        yield
-    except FFNPError:
-        raise
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`; after a crash it holds either the old or the new bytes.
-
-    Raises
-    ------
-    StorageError
-        The system's reason, e.g. a full disk. The old file is untouched, nothing is left beside.
-    """
-    temporary = partial(path)
-    with writing(path):
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            rename(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
-def partial(path: Path) -> Path:
-    """A neighbour of `path`, this process's own, to be renamed to it once complete."""
-    return path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
-
-
-def remove_partial(folder: Path) -> None:
-    """Remove what writers that were killed left in a folder; nobody may be writing there."""
-    with writing(folder):
-        for left in folder.glob(f".*{PARTIAL}"):
-            left.unlink()
-
-
-def rename(old: Path, new: Path) -> None:
-    """Rename a file or folder so that the name survives a crash."""
-    old.replace(new)
-    folder = os.open(new.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
@@ -126,13 +70,3 @@ def read_json(path: Path) -> Any:
         return json.loads(content)
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}") from error
-
-
-def read_bytes(path: Path) -> bytes:
-    """The content of a file; `InputError` if it is missing."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{path}: no such file") from error
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error

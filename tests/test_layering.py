@@ -11,6 +11,7 @@ import ffnp_cli
 # A module may import from the lines above its own; within a package, modules may not form a cycle.
 ORDER = [
     ["ffnp._version", "ffnp.errors", "ffnp.randomness", "ffnp.activations"],
+    ["ffnp.files"],
     ["ffnp.data"],
     ["ffnp.labels"],
     ["ffnp.objectives"],

@@ -16,8 +16,9 @@ from ffnp import Config, train
 from ffnp.backends import Backend
 from ffnp.errors import InputError, StorageError, TrainingError
 from ffnp.experiment import resume
+from ffnp.files import partial, write_atomically
 from ffnp.runs import Run, default_folder
-from ffnp.storage import partial, read_tensors, write_atomically, write_tensors
+from ffnp.storage import read_tensors, write_tensors
 
 SMALL = Config(limit_train=200, limit_test=100, hidden=(10, 10), epochs=2, batch_size=100)
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.data.arrays import Arrays
-from ffnp.data.files import Source, reading
 from ffnp.data.pickles import LABELS, read_batch
 from ffnp.errors import InputError
+from ffnp.files import Source, reading
 
 SHAPE = (3, 32, 32)
 PIXELS = 3072

@@ -4,17 +4,16 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from tqdm import tqdm
 
-from ffnp.data.files import CHUNK, reading
 from ffnp.data.known import Archive, Copy, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
+from ffnp.files import CHUNK, reading, write_atomically, writing
 
 MIRROR_VARIABLE = "FFNP_DATA_MIRROR"
 ATTEMPTS = 2  # at each mirror
@@ -61,35 +60,15 @@ def fetch(known: Known, folder: Path | None = None) -> Path:
 
 def _unpack(archive: Archive, packed: Path, folder: Path) -> None:
     target = folder / archive.layout.folder
+    with writing(target):
+        target.mkdir(exist_ok=True)
     with reading(packed, tarfile.TarError, KeyError), tarfile.open(packed) as tar:
         for name in archive.layout.files:
             member = tar.extractfile(f"{archive.layout.folder}/{name}")
             assert member is not None, "the archive has the published checksum"
-            with member, _replacing(target / name) as file:
-                shutil.copyfileobj(member, file, CHUNK)
+            with member:
+                write_atomically(target / name, member.read())
     packed.unlink()
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of `path` once it is complete."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with _writing(path):
-            path.parent.mkdir(exist_ok=True)
-            with partial.open("wb") as file:
-                yield file
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
@@ -101,7 +80,7 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
     partial = path.parent / "partial"  # what a killed download leaves there goes with the next one
     failures: dict[str, str] = {}
     for url in ATTEMPTS * _urls(known, remote):
-        with _writing(path):
+        with writing(path):
             partial.mkdir(parents=True, exist_ok=True)
         try:
             pooch.retrieve(url, f"sha256:{sha256}", path.name, partial, downloader=_download)

@@ -11,8 +11,8 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.data.files import Source, read_exactly, reading
 from ffnp.errors import InputError
+from ffnp.files import Source, read_exactly, reading
 
 UINT8 = 0x08
 

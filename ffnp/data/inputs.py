@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.data.files import reading
 from ffnp.data.npy import map_npy, read_array
 from ffnp.errors import InputError
+from ffnp.files import reading
 
 
 def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:

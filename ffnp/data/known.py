@@ -8,9 +8,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from ffnp.data.files import Source
 from ffnp.data.layouts import Layout
 from ffnp.errors import InputError
+from ffnp.files import Source
 
 
 @dataclass(frozen=True)

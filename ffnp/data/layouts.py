@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from ffnp.data.arrays import Arrays
 from ffnp.data.cifar import read_binary, read_python
-from ffnp.data.files import Source
 from ffnp.data.idx import read_idx
 from ffnp.data.npy import map_npy
+from ffnp.files import Source
 
 
 @dataclass(frozen=True)

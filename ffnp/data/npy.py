@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.data.arrays import Arrays
-from ffnp.data.files import Source, read_exactly, reading
 from ffnp.errors import InputError
+from ffnp.files import Source, read_exactly, reading
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000

@@ -9,8 +9,8 @@ import pickle
 import pickletools
 from typing import Any
 
-from ffnp.data.files import Source
 from ffnp.errors import InputError
+from ffnp.files import Source
 
 LABELS = range(10)
 MOST_OPCODES = 200_000  # a batch of 10,000 images has about 40,000

@@ -5,9 +5,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import IO, cast
 
-from ffnp.data.files import CHUNK, Source, reading
 from ffnp.data.known import Copy
 from ffnp.errors import FFNPError
+from ffnp.files import CHUNK, Source, reading
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from ffnp.data.catalogue import lookup
 from ffnp.data.verifying import verify
 from ffnp.errors import InputError, TrainingError
 from ffnp.experiment import Result, Silent, resume, train
+from ffnp.files import write_atomically, writing
 from ffnp.reproduction.experiments import Task
 from ffnp.runs import Run
-from ffnp.storage import read_json, write_atomically, writing
+from ffnp.storage import read_json
 from ffnp.training import Trainer
 
 RESULTS, FOLDERS = "results", "runs"  # within the output folder

@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ffnp.config import Config
 from ffnp.errors import FFNPError, InputError, TrainingError
+from ffnp.files import writing
 from ffnp.reproduction.experiments import Task
 from ffnp.reproduction.running import StopFile, finished, run_task, store
-from ffnp.storage import writing
 
 TIMEOUT = 20  # seconds for a scheduler to answer
 

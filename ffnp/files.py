@@ -1,5 +1,6 @@
-"""Opening and reading files that may be anything: bounded memory, one clear error."""
+"""Files read without trust and written whole or not at all: one clear error for each fault."""
 
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from ffnp.errors import FFNPError, InputError, StorageError
 
 Source = Path | Traversable
 CHUNK = 1 << 20
+PARTIAL = ".partial"  # ends the name of what is not yet whole
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
         yield
     except FFNPError:
         raise
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: no such file") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder: give a file") from error
@@ -67,3 +69,63 @@ def read_exactly(stream: IO[bytes], count: int, where: object) -> bytearray:
     if stream.read(1):
         raise InputError(f"{where} goes on after the {count} bytes of data that it declares")
     return data
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file; errors as of `reading`."""
+    with reading(path):
+        return path.read_bytes()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while `path` is written into one clear error."""
+    try:
+        yield
+    except FFNPError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`; after a crash it holds either the old or the new bytes.
+
+    Raises
+    ------
+    StorageError
+        The system's reason, e.g. a full disk. The old file is untouched, nothing is left beside.
+    """
+    temporary = partial(path)
+    with writing(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            rename(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def partial(path: Path) -> Path:
+    """A neighbour of `path`, this process's own, to be renamed to it once complete."""
+    return path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder; nobody may be writing there."""
+    with writing(folder):
+        for left in folder.glob(f".*{PARTIAL}"):
+            left.unlink()
+
+
+def rename(old: Path, new: Path) -> None:
+    """Rename a file or folder so that the name survives a crash."""
+    old.replace(new)
+    folder = os.open(new.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
