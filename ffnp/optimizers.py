@@ -6,6 +6,8 @@ from typing import Protocol
 from ffnp.backends.activity import Array, Product
 from ffnp.parameters import Parameters
 
+FLUSH_EVERY = 32  # steps; until the next one, 0.9^32 = 0.03 keeps what is not negligible normal
+
 
 class Optimizer(Protocol):
     """Updates the weights of one span from their gradient.
@@ -24,7 +26,7 @@ class Optimizer(Protocol):
     state: dict[str, Array]
     steps: int
 
-    def step(self, lr: float, products: Sequence[Product] = ()) -> None:
+    def step(self, lr: float, products: Sequence[Product]) -> None:
         """Update the weights in place with learning rate `lr`.
 
         `products` are those that the gradient still lacks; see `Backend.descend`.
@@ -61,7 +63,7 @@ class Adam:
         }
         self.steps = 0
 
-    def step(self, lr: float, products: Sequence[Product] = ()) -> None:
+    def step(self, lr: float, products: Sequence[Product]) -> None:
         """See `Optimizer.step`."""
         self.steps += 1
         arrays = (self._weights, self.gradient, self.state["mean"], self.state["variance"])
@@ -69,6 +71,9 @@ class Adam:
         def update(part: slice) -> None:
             weights, gradient, mean, variance = (array[part] for array in arrays)
             self._backend.adam(weights, gradient, mean, variance, self.steps, lr, *self._constants)
+            if self.steps % FLUSH_EVERY == 0:
+                self._backend.flush(mean)
+                self._backend.flush(variance)
 
         self._backend.descend(products, self.gradient, update)
 
@@ -93,7 +98,7 @@ class SGD:
         self.state = {"velocity": zeros}
         self.steps = 0
 
-    def step(self, lr: float, products: Sequence[Product] = ()) -> None:
+    def step(self, lr: float, products: Sequence[Product]) -> None:
         """See `Optimizer.step`."""
         self.steps += 1
         arrays = (self._weights, self.gradient, self.state["velocity"])
@@ -101,5 +106,7 @@ class SGD:
         def update(part: slice) -> None:
             weights, gradient, velocity = (array[part] for array in arrays)
             self._backend.sgd(weights, gradient, velocity, lr, self._momentum)
+            if self.steps % FLUSH_EVERY == 0:
+                self._backend.flush(velocity)
 
         self._backend.descend(products, self.gradient, update)

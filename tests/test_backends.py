@@ -297,6 +297,15 @@ def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size
         close(have, want, TOLERANCE[dtype.name])
 
 
+def test_flush_removes_what_is_next_to_the_smallest_number_and_nothing_else(backend, dtype):
+    tiny = np.finfo(dtype).tiny
+    kept = [1e6 * tiny, -1e6 * tiny, -1.0, np.inf, np.nan, 0.0]
+    gone = [tiny, -tiny, tiny / 8, -tiny / 1024, 9e3 * tiny]
+    values = np.array(kept + gone, dtype)
+    backend.flush(values)
+    np.testing.assert_array_equal(values, np.array(kept + len(gone) * [0], dtype))
+
+
 # --- a whole step ---------------------------------------------------------------------------
 
 
