@@ -6,7 +6,10 @@ from typing import Protocol
 from ffnp.backends.activity import Array, Product
 from ffnp.parameters import Parameters
 
-FLUSH_EVERY = 32  # steps; until the next one, 0.9^32 = 0.03 keeps what is not negligible normal
+# Moments of a silent unit's weights decay, into subnormal numbers in the end: every so many steps
+# those near them become 0. Until the next time a mean shrinks by 0.9^32 = 0.03.
+FLUSH_EVERY = 32
+MARGIN = 1e4
 
 
 class Optimizer(Protocol):
@@ -72,8 +75,8 @@ class Adam:
             weights, gradient, mean, variance = (array[part] for array in arrays)
             self._backend.adam(weights, gradient, mean, variance, self.steps, lr, *self._constants)
             if self.steps % FLUSH_EVERY == 0:
-                self._backend.flush(mean)
-                self._backend.flush(variance)
+                self._backend.flush(mean, MARGIN)
+                self._backend.flush(variance, MARGIN)
 
         self._backend.descend(products, self.gradient, update)
 
@@ -107,6 +110,6 @@ class SGD:
             weights, gradient, velocity = (array[part] for array in arrays)
             self._backend.sgd(weights, gradient, velocity, lr, self._momentum)
             if self.steps % FLUSH_EVERY == 0:
-                self._backend.flush(velocity)
+                self._backend.flush(velocity, MARGIN)
 
         self._backend.descend(products, self.gradient, update)

@@ -21,7 +21,7 @@ from ffnp.data.scaling import Scaling
 from ffnp.errors import InputError
 from ffnp.labels import candidate_labels
 from ffnp.model import DataDescription, Model
-from ffnp.objectives import SigmoidGoodness
+from ffnp.objectives import Pairwise, SigmoidGoodness, SoftmaxOverLabels
 from ffnp.optimizers import Adam
 from ffnp.sources import Pixels
 
@@ -256,6 +256,34 @@ def test_cross_entropy(backend, random, dtype, n):
     compare(backend, "cross_entropy", arguments, {"logits", "out_totals", "out_d_bias"})
 
 
+@pytest.mark.parametrize("objective", [SigmoidGoodness(0.0), Pairwise(1.0), SoftmaxOverLabels()])
+def test_coefficients_of_images_far_on_the_right_side_are_zero(backend, dtype, objective):
+    goodness = np.zeros((1, 50, 2), dtype)
+    goodness[0, :, 0] = far_apart(dtype)
+    coefficients = np.ones_like(goodness)
+    backend.evaluate(LayerObjective(objective, "none"), goodness, coefficients, np.zeros(2))
+    assert_zero_or_normal(coefficients)
+
+
+def test_gradients_of_logits_far_apart_are_zero(backend, dtype):
+    logits = np.zeros((50, 3), dtype)
+    logits[:, 0] = far_apart(dtype)
+    labels = np.zeros(50, np.int32)
+    backend.cross_entropy(logits, np.zeros(3, dtype), labels, np.zeros(2), np.zeros(3, dtype))
+    assert_zero_or_normal(logits)
+
+
+def far_apart(dtype):
+    """50 numbers x whose exp(-x) come to be subnormal."""
+    return np.linspace(0.4, 0.98, 50) * -np.log(np.finfo(dtype).smallest_subnormal)
+
+
+def assert_zero_or_normal(array):
+    assert (array == 0).any()
+    assert array.any()
+    assert (np.abs(array[array != 0]) > 1e12 * np.finfo(array.dtype).tiny).all()
+
+
 # --- optimisers -----------------------------------------------------------------------------
 
 
@@ -297,13 +325,20 @@ def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size
         close(have, want, TOLERANCE[dtype.name])
 
 
-def test_flush_removes_what_is_next_to_the_smallest_number_and_nothing_else(backend, dtype):
-    tiny = np.finfo(dtype).tiny
-    kept = [1e6 * tiny, -1e6 * tiny, -1.0, np.inf, np.nan, 0.0]
-    gone = [tiny, -tiny, tiny / 8, -tiny / 1024, 9e3 * tiny]
-    values = np.array(kept + gone, dtype)
-    backend.flush(values)
-    np.testing.assert_array_equal(values, np.array(kept + len(gone) * [0], dtype))
+@pytest.mark.parametrize("margin", [1.0, 1e4])
+def test_flush_removes_what_is_below_the_margin_and_nothing_else(backend, dtype, margin):
+    least = margin * np.finfo(dtype).tiny
+    kept = [2 * least, -2 * least, -1.0, np.inf, np.nan, 0.0]
+    gone = [least / 2, -least / 2, least / 64, -least / 1024]
+    values = np.array([kept + gone, gone + kept], dtype).reshape(2, 5, 2)
+    padded = np.full((2, 7, 2), least / 2, dtype)
+    padded[:, 1:6] = values
+    backend.flush(padded[:, 1:6], margin)
+    zeros = len(gone) * [0]
+    np.testing.assert_array_equal(
+        padded[:, 1:6], np.array([kept + zeros, zeros + kept], dtype).reshape(2, 5, 2)
+    )
+    assert (padded[:, [0, 6]] == np.array(least / 2, dtype)).all()
 
 
 # --- a whole step ---------------------------------------------------------------------------

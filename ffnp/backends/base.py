@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ffnp.data.scaling import Scaling
 
 EPSILON = 1e-8  # of the length normalisation h = a / (|a| + EPSILON)
-NEGLIGIBLE = 1e4  # times the smallest normal number: what `flush` takes for 0
+NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves no weight
 
 
 class Backend:
@@ -53,6 +53,20 @@ class Backend:
     def to_host(self, array: Array) -> Any:
         """The NumPy array with the values of a device array (the array itself on the CPU)."""
         return array
+
+    def flush(self, values: Array, margin: float) -> None:
+        """Set to 0 what is less than `margin` times the smallest normal number, in place.
+
+        What is below that number itself, subnormal, takes a CPU a hundred times as long to
+        multiply. A backend whose device does not mind may do nothing.
+
+        Parameters
+        ----------
+        values : float array
+        margin : float
+            1 or more: room for what is yet to be multiplied with the values.
+        """
+        values[np.abs(values) < margin * np.finfo(values.dtype).tiny] = 0
 
     # --- side by side -----------------------------------------------------------------------
 
@@ -176,13 +190,14 @@ class Backend:
             Objective and gamma: (L, N, R) goodness to L values and (L, N, R) coefficients.
         goodness : (L, N, R) array
         out_coefficients : (L, N, R) array
-            c_i = dJ_i / dg_i.
+            c_i = dJ_i / dg_i; what is too small to move any weight may be 0.
         out_totals : (L + 1,) float64 array
             `out_totals[i] += N * J_i`; the last entry counts the images of which some wrong
             label has at least the total goodness of the true one.
         """
         values, coefficients = objective.of_layers(goodness)
         out_coefficients[...] = coefficients
+        self.flush(out_coefficients, NEGLIGIBLE)  # of images far on the right side
         images = goodness.shape[1]
         out_totals[:-1] += images * values
         total = goodness.sum(axis=0)  # (N, R)
@@ -316,6 +331,7 @@ class Backend:
         out_totals[1] += (z.max(axis=1) >= true).sum()
         logits[...] = exp / (sums * len(logits))
         logits[images, labels] -= 1 / len(logits)
+        self.flush(logits, NEGLIGIBLE)
         out_d_bias[...] = logits.sum(axis=0)
 
     # --- optimisers -------------------------------------------------------------------------
@@ -378,17 +394,3 @@ class Backend:
         """
         velocity[...] = momentum * velocity + gradient
         weights -= lr * velocity
-
-    def flush(self, values: Array) -> None:
-        """Set to 0 the numbers next to the smallest of their type, in place.
-
-        Arithmetic on subnormal numbers, those below the smallest normal one, takes a CPU a hundred
-        times longer; and what only decays, a moment of a silent unit's weights, ends there.
-
-        Parameters
-        ----------
-        values : (P,) array
-            Below 1e4 times the smallest normal number of its type (1e-34 in float32) is 0 on
-            return.
-        """
-        values[np.abs(values) < NEGLIGIBLE * np.finfo(values.dtype).tiny] = 0

@@ -107,6 +107,9 @@ class CupyBackend(Backend):
         """See `Backend.to_host`: a copy, after all that was launched before."""
         return self._cupy.asnumpy(array)
 
+    def flush(self, values: Array, margin: float) -> None:
+        """See `Backend.flush`: nothing, a GPU is as fast on subnormal numbers."""
+
     # --- forward, objective --------------------------------------------------------------------
 
     def standardise(self, images: Array, rows: Array, scaling: "Scaling", out: Array) -> None:
@@ -264,9 +267,6 @@ class CupyBackend(Backend):
             weights.dtype, "sgd", (-(-weights.size // BLOCK),), (BLOCK,),
             weights, gradient, velocity, lr, momentum,
         )  # fmt: skip
-
-    def flush(self, values: Array) -> None:
-        """See `Backend.flush`: left out, since a GPU is as fast on subnormal numbers."""
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from ffnp.backends import numba_kernels as kernels
 from ffnp.backends import numba_objectives as objectives
 from ffnp.backends.activity import Activity, Array
+from ffnp.backends.base import NEGLIGIBLE
 from ffnp.backends.numpy_backend import NumpyBackend
 from ffnp.collaboration import GAMMAS
 
@@ -87,6 +88,7 @@ class NumbaBackend(NumpyBackend):
             return
         gamma = GAMMAS.index(objective.gamma)
         objectives.evaluate(*found, gamma, goodness, out_coefficients, out_totals)
+        self.flush(out_coefficients, NEGLIGIBLE)
 
     # --- gradients --------------------------------------------------------------------------
 

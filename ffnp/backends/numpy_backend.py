@@ -17,7 +17,7 @@ import numpy as np
 from ffnp.backends import parts
 from ffnp.backends.activity import Activity, Array, Product, rows_of
 from ffnp.backends.arena import Arena
-from ffnp.backends.base import EPSILON, NEGLIGIBLE, Backend
+from ffnp.backends.base import EPSILON, Backend
 from ffnp.backends.parts import blocks, cut, cut_descent, cut_products
 from ffnp.backends.team import Team
 
@@ -49,6 +49,21 @@ class NumpyBackend(Backend):
         if key not in self._arrays:
             self._arrays[key] = np.zeros(shape, dtype)
         return self._arrays[key]
+
+    def flush(self, values: Array, margin: float) -> None:
+        """See `Backend.flush`."""
+        below = margin * np.finfo(values.dtype).tiny
+
+        def work(part: slice) -> None:
+            for block in blocks(len(values[part]), values[0].size):
+                v = values[part][block]
+                size = self._scratch("size", v.shape, v.dtype)
+                small = self._scratch("small", v.shape, np.dtype(bool))
+                np.abs(v, out=size)
+                np.less(size, below, out=small)
+                np.copyto(v, 0, where=small)
+
+        self._sweep(work, len(values), values.size)
 
     # --- side by side -----------------------------------------------------------------------
 
@@ -351,21 +366,6 @@ class NumpyBackend(Backend):
                 w -= t
 
         self._sweep(work, len(weights), len(weights))
-
-    def flush(self, values: Array) -> None:
-        """See `Backend.flush`."""
-        smallest = NEGLIGIBLE * np.finfo(values.dtype).tiny
-
-        def work(part: slice) -> None:
-            for block in blocks(len(values[part]), 1):
-                v = values[part][block]
-                size = self._scratch("size", v.shape, v.dtype)
-                negligible = self._scratch("negligible", v.shape, np.dtype(bool))
-                np.abs(v, out=size)
-                np.less(size, smallest, out=negligible)
-                np.copyto(v, 0, where=negligible)
-
-        self._sweep(work, len(values), len(values))
 
 
 def _multiply(products: Sequence[Product]) -> None:
