@@ -87,8 +87,8 @@ class NumbaBackend(NumpyBackend):
             super().evaluate(objective, goodness, out_coefficients, out_totals)
             return
         gamma = GAMMAS.index(objective.gamma)
-        objectives.evaluate(*found, gamma, goodness, out_coefficients, out_totals)
-        self.flush(out_coefficients, NEGLIGIBLE)
+        smallest = NEGLIGIBLE * np.finfo(goodness.dtype).tiny  # see `Backend.flush`
+        objectives.evaluate(*found, gamma, smallest, goodness, out_coefficients, out_totals)
 
     # --- gradients --------------------------------------------------------------------------
 

@@ -24,8 +24,8 @@ def compiled(objective: LayerObjective) -> tuple[int, float] | None:
 
 
 @njit(nogil=True, cache=True)
-def evaluate(kind, parameter, gamma, goodness, coefficients, totals):
-    """As `Backend.evaluate`; `gamma` is an index into GAMMAS."""
+def evaluate(kind, parameter, gamma, smallest, goodness, coefficients, totals):
+    """As `Backend.evaluate`; `gamma` is an index into GAMMAS, coefficients below `smallest` are 0."""
     layers, images, rows = goodness.shape
     heard = np.empty(rows, goodness.dtype)  # goodness + gamma of one image's rows
     values = np.zeros(layers)
@@ -48,6 +48,9 @@ def evaluate(kind, parameter, gamma, goodness, coefficients, totals):
                         heard[r] += goodness[j, n, r]
             value = value_of_image(kind, parameter, heard, images, coefficients[i, n])
             values[i] += value
+            for r in range(rows):
+                if abs(coefficients[i, n, r]) < smallest:
+                    coefficients[i, n, r] = 0
         wrong += is_wrong(goodness, n)
     for i in range(layers):
         totals[i] += values[i]
