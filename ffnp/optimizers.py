@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ffnp.backends.activity import Array, Product
+from ffnp.backends.base import Backend
 from ffnp.parameters import Parameters
 
-# Moments of a silent unit's weights decay, into subnormal numbers in the end: every so many steps
-# those near them become 0. Until the next time a mean shrinks by 0.9^32 = 0.03.
-FLUSH_EVERY = 32
+FLUSH_EVERY = 32  # steps, in which a mean shrinks to 0.9^32 = 0.03 of itself
 MARGIN = 1e4
 
 
@@ -74,9 +73,7 @@ class Adam:
         def update(part: slice) -> None:
             weights, gradient, mean, variance = (array[part] for array in arrays)
             self._backend.adam(weights, gradient, mean, variance, self.steps, lr, *self._constants)
-            if self.steps % FLUSH_EVERY == 0:
-                self._backend.flush(mean, MARGIN)
-                self._backend.flush(variance, MARGIN)
+            _flush(self._backend, self.steps, mean, variance)
 
         self._backend.descend(products, self.gradient, update)
 
@@ -109,7 +106,13 @@ class SGD:
         def update(part: slice) -> None:
             weights, gradient, velocity = (array[part] for array in arrays)
             self._backend.sgd(weights, gradient, velocity, lr, self._momentum)
-            if self.steps % FLUSH_EVERY == 0:
-                self._backend.flush(velocity, MARGIN)
+            _flush(self._backend, self.steps, velocity)
 
         self._backend.descend(products, self.gradient, update)
+
+
+def _flush(backend: Backend, steps: int, *moments: Array) -> None:
+    """Every so many steps: moments of a silent unit's weights decay, and would end subnormal."""
+    if steps % FLUSH_EVERY == 0:
+        for moment in moments:
+            backend.flush(moment, MARGIN)

@@ -275,6 +275,15 @@ def test_an_archive_is_fetched_and_unpacked(mirror: Mirror, cache: Path) -> None
     assert files(cache) == set(CIFAR_BINARY.files)
 
 
+def test_what_a_killed_unpacking_left_is_removed(mirror: Mirror, cache: Path) -> None:
+    known = cifar_set(mirror.folder, mirror.url)
+    unpacked = cache / "cifar10" / CIFAR_BINARY.folder
+    unpacked.mkdir(parents=True)
+    (unpacked / ".test_batch.bin.1.partial").write_bytes(bytes(10))
+    fetching.fetch(known)
+    assert files(cache) == set(CIFAR_BINARY.files)
+
+
 def test_a_corrupted_archive_is_refused(mirror: Mirror, cache: Path) -> None:
     known = cifar_set(mirror.folder, mirror.url)
     packed = mirror.folder / "small.tar.gz"

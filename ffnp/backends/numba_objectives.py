@@ -25,7 +25,7 @@ def compiled(objective: LayerObjective) -> tuple[int, float] | None:
 
 @njit(nogil=True, cache=True)
 def evaluate(kind, parameter, gamma, smallest, goodness, coefficients, totals):
-    """As `Backend.evaluate`; `gamma` is an index into GAMMAS, a coefficient below `smallest` is 0."""
+    """As `Backend.evaluate`; `gamma` indexes GAMMAS, coefficients below `smallest` become 0."""
     layers, images, rows = goodness.shape
     heard = np.empty(rows, goodness.dtype)  # goodness + gamma of one image's rows
     values = np.zeros(layers)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ffnp.data.known import Archive, Copy, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
-from ffnp.files import CHUNK, reading, write_atomically, writing
+from ffnp.files import CHUNK, reading, remove_partial, write_atomically, writing
 
 MIRROR_VARIABLE = "FFNP_DATA_MIRROR"
 ATTEMPTS = 2  # at each mirror
@@ -62,6 +62,7 @@ def _unpack(archive: Archive, packed: Path, folder: Path) -> None:
     target = folder / archive.layout.folder
     with writing(target):
         target.mkdir(exist_ok=True)
+    remove_partial(target)  # of an unpacking that was killed
     with reading(packed, tarfile.TarError, KeyError), tarfile.open(packed) as tar:
         for name in archive.layout.files:
             member = tar.extractfile(f"{archive.layout.folder}/{name}")
