@@ -12,7 +12,8 @@ from ffnp.benchmark.validation import validate, validate_prediction
 from ffnp.benchmark.work import Prediction, Shapes, Step, prediction_products, products
 from ffnp.sources import BLOCK
 
-WARM_UP = 2  # calls of a turn that are not counted
+WARM_UP = 2  # calls of a turn that are not counted, and those of SETTLING
+SETTLING = 0.1  # seconds from a turn's start
 TURN = 10  # calls of a function before the next has its turn
 PAUSE = 0.05  # seconds; OpenBLAS's threads spin for 2^26 cycles
 
@@ -24,18 +25,23 @@ def interleaved(functions: Mapping[str, Work], rounds: int) -> dict[str, float]:
     """Median seconds of each function; a few calls in turn, so that a machine's drift cancels.
 
     Before its turn there is a pause, until BLAS's threads, which spin for a while when they have
-    nothing to do, no longer take a core from the next.
+    nothing to do, no longer take a core from the next. Calls are counted when they have settled:
+    Linux wakes other threads than last time on one core first, and takes some 50 ms to part them.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
     turn = min(TURN, rounds)
     for _ in range(-(-rounds // turn)):
         for name, function in functions.items():
             time.sleep(PAUSE)
-            for call in range(-WARM_UP, turn):
+            settled = time.perf_counter() + SETTLING
+            for _ in range(WARM_UP):
+                function()
+            while time.perf_counter() < settled:
+                function()
+            for _ in range(turn):
                 start = time.perf_counter()
                 function()
-                if call >= 0:
-                    times[name].append(time.perf_counter() - start)
+                times[name].append(time.perf_counter() - start)
     return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 
