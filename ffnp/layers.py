@@ -84,6 +84,10 @@ class LabelledDense(Dense):
     def forward_labelled(self, x: Array, labels: Array, product: Array, out: Activity) -> None:
         """Activate images x (N, D) joined with labels (N, R); `product` (N, H) is written."""
         self.backend.matmul(x, self.pixel_weights, out=product)
+        self.activate_labelled(product, labels, out)
+
+    def activate_labelled(self, product: Array, labels: Array, out: Activity) -> None:
+        """Activate images whose x W_x (N, H) is known, joined with labels (N, R)."""
         self.backend.activate_labelled(
             product, self.label_weights, labels, self.label_scale, self.bias, self.activation, out
         )  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 from ffnp.backends.activity import Array
 from ffnp.data.dataset import Images
 from ffnp.labels import Labels, every_label
+from ffnp.methods import ForwardForward
 from ffnp.methods.base import Index, Source
 from ffnp.model import Model
 from ffnp.network import Batch
@@ -73,6 +74,51 @@ class Pixels:
         self._model.backend.standardise(
             self._images, batch.index, self._model.data.scaling, out=batch.x
         )
+
+
+class Products:
+    """x W_x of every image with the frozen first layer: its output is a row addition away.
+
+    Parameters
+    ----------
+    model : Model
+        With a Forward-Forward network.
+    images : (M, D) array
+        On the device.
+    """
+
+    start = 1
+
+    def __init__(self, model: Model, images: Array) -> None:
+        assert isinstance(model.method, ForwardForward)
+        self._backend, self._first = model.backend, model.method.network.first
+        dtype = np.dtype(model.config.dtype)
+        self._table = model.backend.empty((len(images), self._first.width), dtype)
+        x = model.backend.empty((BLOCK, model.data.pixels), dtype)
+        for start in range(0, len(images), BLOCK):
+            block = self._table[start : start + BLOCK]
+            scaled = x[: len(block)]
+            stretch = slice(start, start + len(block))
+            self._backend.standardise(images, stretch, model.data.scaling, out=scaled)
+            self._backend.matmul(scaled, self._first.pixel_weights, out=block)
+
+    @staticmethod
+    def size(model: Model, images: int) -> int:
+        """Bytes that the table takes."""
+        return images * model.config.hidden[0] * np.dtype(model.config.dtype).itemsize
+
+    def advance(self, start: int) -> bool:
+        """See `Source.advance`: what lies above may be worth keeping too."""
+        return False
+
+    def index(self, order: Index, labels: Labels) -> Index:
+        """The images' numbers."""
+        return order
+
+    def fill(self, batch: Batch) -> None:
+        """The first layer's activity."""
+        self._backend.gather(self._table, batch.index, out=batch.product)
+        self._first.activate_labelled(batch.product, batch.labels, batch.activities[0])
 
 
 class Frozen:
@@ -163,11 +209,14 @@ def make_source(model: Model, images: Array, frozen: int) -> Source:
     images : (M, D) array
         On the device.
     frozen : int
-        Layers that the phase does not train. Their activities are kept if that takes no more
-        than the configuration's `cache_mb`, and less work than the phase's epochs.
+        Layers that the phase does not train. What they give is kept if that takes no more than
+        the configuration's `cache_mb`: all their activities, if that is less work than the
+        phase's epochs and more than a row addition; else the first layer's products.
     """
-    config, rows = model.config, model.method.rows
-    fits = frozen > 0 and Frozen.size(model, len(images), frozen) <= config.cache_mb * 1e6
-    if fits and model.data.classes < config.epochs * rows:
+    config, room = model.config, 1e6 * model.config.cache_mb
+    saves = frozen > 1 and model.data.classes < config.epochs * model.method.rows
+    if saves and Frozen.size(model, len(images), frozen) <= room:
         return Frozen(model, images, frozen)
+    if frozen > 0 and Products.size(model, len(images)) <= room:
+        return Products(model, images)
     return Pixels(model, images)

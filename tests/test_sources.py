@@ -10,7 +10,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data import load
 from ffnp.model import DataDescription, Model
-from ffnp.sources import Frozen, Pixels, make_source
+from ffnp.sources import Frozen, Pixels, Products, make_source
 from ffnp.training import Trainer
 
 CONFIG = Config(
@@ -42,6 +42,7 @@ def trained(config, rows, backend, watch=lambda trainer: None):
         {"objective": "softmax"},
         {"activation": "gelu"},
         {"hidden": (12, 12, 12, 10)},
+        {"epochs": 5, "labels": 2},  # only the first layer's products are kept
     ],
 )
 def test_weights_are_those_of_computing_again(rows, backend, options):
@@ -68,10 +69,13 @@ def test_losses_hear_of_the_frozen_layers(rows):
 
 
 @pytest.mark.parametrize(
-    ("hidden", "frozen"),
-    [((12, 12, 10), 1), ((12, 11, 10), 2)],  # tables of other rows are made anew, from the images
+    ("hidden", "again"),
+    [
+        ((12, 11, 11, 10), (2, 1, 1)),  # the third layer in the second's tables
+        ((12, 11, 9, 10), (3, 2, 1)),  # tables of other rows are made anew, from the images
+    ],
 )
-def test_frozen_layers_are_computed_once(rows, monkeypatch, hidden, frozen):
+def test_frozen_layers_are_computed_once(rows, monkeypatch, hidden, again):
     products = []
     taken = Backend.matmul
 
@@ -82,41 +86,42 @@ def test_frozen_layers_are_computed_once(rows, monkeypatch, hidden, frozen):
     monkeypatch.setattr(Backend, "matmul", matmul)
     trained(replace(CONFIG, hidden=hidden), rows, "reference")
     batches = CONFIG.epochs * 3
-    shapes = [(784, hidden[0]), hidden[:2]]
-    first, second = ([p for p in products if p[1] == shape] for shape in shapes)
     blocks = 1  # of 120 images
-    assert len(first) == batches + blocks * frozen
-    assert len(second) == batches + blocks
+    for shape, times in zip([(784, 12), hidden[:2], hidden[1:3]], again, strict=True):
+        made = [p for p in products if p[1] == shape]
+        assert len(made) == batches + times * blocks
 
 
 @pytest.mark.parametrize(
-    ("options", "kind"),
+    ("options", "kinds"),  # with 0 to 2 frozen layers
     [
-        ({}, Frozen),
-        ({"cache_mb": 0}, Pixels),
-        ({"epochs": 5}, Pixels),  # 5 epochs of 2 rows are no more work than 10 labels
-        ({"epochs": 5, "labels": 3}, Frozen),
+        ({}, (Pixels, Products, Frozen)),
+        ({"cache_mb": 0}, (Pixels, Pixels, Pixels)),
+        ({"cache_mb": 1, "hidden": (1000, 1000, 10)}, (Pixels, Products, Products)),
+        ({"epochs": 5}, (Pixels, Products, Products)),  # 5 epochs of 2 rows, or 10 labels once
+        ({"epochs": 5, "labels": 3}, (Pixels, Products, Frozen)),
     ],
 )
-def test_kept_where_it_fits_and_saves_work(rows, options, kind):
+def test_kept_where_it_fits_and_saves_work(rows, options, kinds):
     config = replace(CONFIG, **options)
     model = Model.create(config, DataDescription.of(rows, config), Backend())
-    assert type(make_source(model, rows.train.images, 2)) is kind
-    assert type(make_source(model, rows.train.images, 0)) is Pixels
+    for frozen, kind in enumerate(kinds):
+        assert type(make_source(model, rows.train.images, frozen)) is kind
 
 
-@pytest.mark.parametrize("hidden", [(12, 11, 10), (12, 12, 10)])
-def test_size_is_that_of_the_tables(rows, hidden):
-    config = replace(CONFIG, hidden=hidden)
+@pytest.mark.parametrize("advanced", [False, True])
+def test_size_is_that_of_the_tables(rows, advanced):
+    config = replace(CONFIG, hidden=(12, 11, 11, 10))
     model = Model.create(config, DataDescription.of(rows, config), Backend())
-    source = Frozen(model, rows.train.images, 1)
-    source = source if source.advance(2) else Frozen(model, rows.train.images, 2)
+    source = Frozen(model, rows.train.images, 2 if advanced else 3)
+    assert not advanced or source.advance(3)
     tables = [source._values, source._scale, *source._goodness]
-    assert Frozen.size(model, 120, 2) == sum(table.nbytes for table in tables)
+    assert Frozen.size(model, 120, 3) == sum(table.nbytes for table in tables)
+    assert Products.size(model, 120) == Products(model, rows.train.images)._table.nbytes
 
 
-@pytest.mark.parametrize("hidden", [(12, 11, 10), (12, 12, 10)])
-@pytest.mark.parametrize("batches", [20, 25, 40])
+@pytest.mark.parametrize("hidden", [(12, 11, 11, 10), (12, 11, 9, 10)])
+@pytest.mark.parametrize("batches", [20, 25, 40, 58])
 def test_resumed_in_a_later_phase_to_the_same_bits(rows, batches, hidden):
     config = replace(CONFIG, dtype="float32", hidden=hidden)
     states = []
