@@ -1,6 +1,7 @@
 """Where a batch's first numbers come from: the images, or what frozen layers made of them."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -137,7 +138,8 @@ class Frozen:
     """
 
     def __init__(self, model: Model, images: Array, start: int) -> None:
-        self._model, self._images = model, len(images)
+        assert isinstance(model.method, ForwardForward)
+        self._model, self._network, self._images = model, model.method.network, len(images)
         self._values = self._empty(model.config.hidden[start - 1])
         self._scale = self._empty(1)
         self._goodness: list[Array] = []
@@ -164,15 +166,22 @@ class Frozen:
         """Fill the tables with what layers `below.start`..`start` - 1 make of another source."""
         model, classes = self._model, self._model.data.classes
         self._goodness += [self._empty(1) for _ in range(below.start, start)]
+
+        def keep(part: Batch, first: int) -> None:
+            below.fill(part)
+            self._network.forward(part, below.start, start)
+            rows = slice(first * classes, (first + len(part.x)) * classes)
+            for table, values in self._tables(part, start):
+                table[rows] = values
+
         for stretch, batch in stretches(model, self._images):
             order = np.arange(stretch.start, stretch.stop)
             index = below.index(order, every_label(len(order), classes))
             batch.take(batch.labels, model.backend.to_device(index))
-            below.fill(batch)
-            model.method.forward(batch, below.start, start)
-            rows = slice(stretch.start * classes, stretch.stop * classes)
-            for table, part in self._tables(batch, start):
-                table[rows] = part
+            # Side by side, for memory that is touched for the first time is slow to come.
+            model.backend.run(
+                [partial(keep, part, stretch.start + part.images.start) for part in batch.parts]
+            )
         self.start = start
 
     def _tables(self, batch: Batch, start: int) -> list[tuple[Array, Array]]:
