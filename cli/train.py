@@ -129,7 +129,7 @@ def _summary(result: Result) -> str:
     if not config.backpropagates:
         parts.append(f"objective {config.objective}, schedule {config.schedule}")
     head = (
-        f"{config.dataset}: {', '.join(parts)}; {config.epochs} epochs "
+        f"{config.dataset}: {', '.join(parts)}; {config.epochs} epoch{'s'[: config.epochs > 1]} "
         f"in {result.seconds:.1f} s on {backend}"
     )
     layers = list(range(1, len(result.test.layers) + 1))

@@ -83,8 +83,9 @@ def caption(config: Config, table: Sequence[Cell]) -> str:
         if count is not None
     ]
     training = [
-        f"{config.epochs} epochs", f"{config.optimizer}, learning rate {config.lr} "
-        f"{config.lr_schedule}", f"batches of {config.batch_size}",
+        f"{config.epochs} epoch{'s'[: config.epochs > 1]}",
+        f"{config.optimizer}, learning rate {config.lr} {config.lr_schedule}",
+        f"batches of {config.batch_size}",
         f"layers of {', '.join(map(str, config.hidden))}", f"theta {config.theta:g}",
         f"images of length {config.input_length:g}", *limits,
     ]  # fmt: skip
