@@ -36,6 +36,7 @@ VARIANTS = {
     "three labels": {"labels": 3},
     "sgd": {"optimizer": "sgd", "lr": 0.01},
     "layer": {"schedule": "layer", "gamma": "previous"},
+    "layer, activities kept": {"schedule": "layer", "gamma": "previous", "labels": 6},
     "sequential": {"update": "sequential"},
     "gelu": {"activation": "gelu"},
     "raw": {"scaling": "raw"},
