@@ -13,8 +13,8 @@ from ffnp.benchmark import bench as measure
 from .options import Decorator, backend_option, device_option, json_option, widths
 
 
-def _count(flag: str, default: int, help: str) -> Decorator:
-    number = click.IntRange(min=1)
+def _count(flag: str, default: int, help: str, low: int = 1, high: int = 10**6) -> Decorator:
+    number = click.IntRange(low, high)
     return click.option(flag, default=default, type=number, show_default=True, help=help)
 
 
@@ -24,7 +24,7 @@ def _count(flag: str, default: int, help: str) -> Decorator:
 @click.option("--hidden", default="500,500,500", type=widths, show_default=True)
 @_count("--pixels", 784, "MNIST 784, CIFAR-10 3072.")
 @_count("--batch-size", 200, "Images.")
-@_count("--labels", 2, "Label rows in training.")
+@_count("--labels", 2, "Label rows in training; 10 is softmax over all.", 2, 10)
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
 @_count("--rounds", 200, "Calls a median is taken of.")
 @json_option

@@ -37,10 +37,11 @@ def run() -> int:
     """Run the command line: 0 done, 1 failed, 2 wrong command or input."""
     try:
         status = cli(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is, where the shell closed it
+            sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _fail(" ".join(error.format_message().split()), error.exit_code)
     except click.Abort:
         return _fail("interrupted")
     except MemoryError:

@@ -57,4 +57,4 @@ def evaluate(
         errors = {"test_error": test.to_dict(), "confusion": test.confusion.tolist()}
         click.echo(dumps(found | errors))
     else:
-        click.echo(error_table(test, names))
+        click.echo(error_table(test, names, config.evaluated))

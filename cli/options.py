@@ -61,7 +61,7 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
     content = read_bytes(path)
     try:
         values = tomllib.loads(content.decode())
-    except ValueError as error:  # TOML's or UTF-8's
+    except (ValueError, RecursionError) as error:  # TOML's or UTF-8's
         raise InputError(f"{path} is not TOML: {error}") from error
     values = {name.replace("-", "_"): value for name, value in values.items()}
     known = {p.name for p in ctx.command.params} - {param.name}

@@ -129,9 +129,9 @@ def _summary(result: Result) -> str:
     if not config.backpropagates:
         parts.append(f"objective {config.objective}, schedule {config.schedule}")
     head = (
-        f"{config.dataset}: {', '.join(parts)}; {config.epochs} epoch{'s'[: config.epochs > 1]} "
+        f"{Path(config.dataset).stem}: {', '.join(parts)}; {config.epochs} epoch{'s'[: config.epochs > 1]} "
         f"in {result.seconds:.1f} s on {backend}"
     )
     layers = list(range(1, len(result.test.layers) + 1))
     stored = "" if result.run is None else f"\nstored in {result.run.folder}"
-    return f"{head}\n\n{error_table(result.test, layers)}{stored}"
+    return f"{head}\n\n{error_table(result.test, layers, config.evaluated)}{stored}"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ffnp.data.dataset import Split
 from ffnp.errors import InputError
+from ffnp.evaluation import scores_of
 from ffnp.labels import candidate_labels
 from ffnp.model import Model
 from ffnp.randomness import ANALYSIS, stream
@@ -125,6 +126,8 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     ------
     InputError
         If the model is a baseline, or the images do not fit it.
+    TrainingError
+        If a goodness is NaN or infinite.
     """
     if model.config.backpropagates:
         raise InputError(f"{model.config.method} has no goodness of layers to analyse")
@@ -139,8 +142,8 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     start = 0
     for batch in sweep(model, sample.images, depth):
         both = labels[start : start + len(batch.x)]
+        scores = scores_of(model, batch, range(depth), start).astype(np.float64)  # (L, n, K)
         start += len(both)
-        scores = to_host(model.method.scores(batch))[:depth].astype(np.float64)  # (L, n, K)
         found.append(np.take_along_axis(scores, both[None], axis=2))
         for unit, activity in zip(alive, batch.activities[:depth], strict=True):
             unit |= to_host(activity.rows).any(axis=0)

@@ -19,6 +19,7 @@ LR_SCHEDULES = ("constant", "linear")
 OPTIMIZERS = ("adam", "sgd")
 DTYPES = ("float32", "float64")
 ALL = "all"
+MOST_UNITS = 1_000_000  # of a layer
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,10 @@ class Config:
             raise InputError(f"theta is {self.theta}: it must be a finite number")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum}: it must be in 0..1, below 1")
-        if not self.hidden or min(self.hidden) < 1:
-            raise InputError(f"hidden is {self.hidden}: give the width of each layer, at least 1")
+        if not self.hidden or not 1 <= min(self.hidden) <= max(self.hidden) <= MOST_UNITS:
+            raise InputError(
+                f"hidden is {self.hidden}: give the width of each layer, 1..{MOST_UNITS}"
+            )
         if isinstance(self.labels, str) and self.labels != ALL:
             raise InputError(f"labels is '{self.labels}': give a number of rows, or all")
         self._check_together()
@@ -163,6 +166,11 @@ class Config:
     def backpropagates(self) -> bool:
         """Whether the method is one of the two baselines."""
         return self.method.startswith("backprop")
+
+    @property
+    def evaluated(self) -> str:
+        """Which rows errors are of: test, or validation."""
+        return "validation" if self.validation else "test"
 
     def rows(self, classes: int) -> int:
         """R, label rows an image in training, of K classes; `InputError` outside 2..K."""

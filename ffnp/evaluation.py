@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ffnp.data.dataset import Images, Split
 from ffnp.errors import InputError, TrainingError
 from ffnp.model import Model
+from ffnp.network import Batch
 from ffnp.sources import sweep
 
 Scores = NDArray[np.floating[Any]]
@@ -69,14 +70,25 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
     model.data.check(images, "the evaluated set")
     start = 0
     for batch in sweep(model, images, max(chosen) + 1 if model.method.losses > 1 else None):
-        found = model.backend.to_host(model.method.scores(batch))[chosen]
-        if not np.isfinite(found).all():
-            raise TrainingError(
-                f"a score of images {start}..{start + len(batch.x) - 1} is NaN or infinite: "
-                "clean the images, or train again with a lower learning rate"
-            )
+        yield scores_of(model, batch, chosen, start)
         start += len(batch.x)
-        yield found
+
+
+def scores_of(model: Model, batch: Batch, voters: Sequence[int], start: int) -> Scores:
+    """Scores (V, n, K) of a batch by some voters (from 0), on the host, after a forward pass.
+
+    Raises
+    ------
+    TrainingError
+        If one is NaN or infinite; `start` is the number of the batch's first image.
+    """
+    found: Scores = model.backend.to_host(model.method.scores(batch))[voters]
+    if not np.isfinite(found).all():
+        raise TrainingError(
+            f"a score of images {start}..{start + len(batch.x) - 1} is NaN or infinite: "
+            "clean the images, or train again with a lower learning rate"
+        )
+    return found
 
 
 def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) -> Evaluation:

@@ -9,6 +9,7 @@ from ffnp.analysis import analyse
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data import Dataset, load
+from ffnp.data.catalogue import CATALOGUE
 from ffnp.errors import InputError, TrainingError
 from ffnp.evaluation import Evaluation, evaluate
 from ffnp.model import DataDescription, Model
@@ -115,6 +116,7 @@ def train(
     StorageError
         The folder cannot be written.
     """
+    config = _anchored(config)
     dataset, trainer = _prepare(config)
     run = None if folder is None else Run.create(Path(folder), config)
     return _complete(dataset, trainer, run, watcher or Silent(), checkpoint_seconds)
@@ -157,6 +159,17 @@ def load_data(config: Config) -> Dataset:
     return dataset.limited(config.limit_train, config.limit_test)
 
 
+def _anchored(config: Config) -> Config:
+    """Paths made absolute, so that the run can be read again from any folder."""
+    path = Path(config.dataset)
+    named = config.dataset in CATALOGUE or not path.exists()
+    return replace(
+        config,
+        dataset=config.dataset if named else str(path.absolute()),
+        data_dir=config.data_dir and str(Path(config.data_dir).absolute()),
+    )
+
+
 def _prepare(config: Config) -> tuple[Dataset, Trainer]:
     backend = make_backend(config.backend, config.device)
     dataset = load_data(config)
@@ -189,6 +202,7 @@ def _train(
     model, config = trainer.model, trainer.model.config
     metrics = [] if run is None else run.metrics()[: trainer.epochs_done]
     before = float(saved.get("seconds", 0.0))
+    done = trainer.finished and run is not None and run.finished
     start = time.perf_counter()
     checkpoint = Every(checkpoint_seconds)
     watcher.start(trainer)
@@ -224,11 +238,10 @@ def _train(
             trainer.check()
             save()
         if stop:
-            where = f"epoch {position.epoch + 1}, batch {position.batch}"
             mend = "" if run is None else f": continue with `ffnp train --resume {run.folder}`"
-            raise TrainingError(f"stopped in {where}{mend}")
+            raise TrainingError(f"stopped in {trainer.where}{mend}")
     seconds = before + time.perf_counter() - start
-    if run is not None:  # before the test set, whose images may be found bad
+    if run is not None and not done:  # before the test set, whose images may be found bad
         save()
         run.write_model(model)
     test = evaluate(model, dataset.test)

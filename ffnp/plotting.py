@@ -1,8 +1,8 @@
 """Figures, by Matplotlib: readable in print and without telling red from green."""
 
 import io
-from collections.abc import Mapping, Sequence
-from itertools import cycle
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ STYLES = (
     {"color": "#000000", "marker": "v", "linestyle": "-"},
     {"color": "#E69F00", "marker": "P", "linestyle": "--"},
 )
+LINES = ("-", "--", "-.", ":")  # in this order in STYLES
 KINDS = ("all", "true", "wrong")
 SUFFIXES = (".png", ".svg")
 
@@ -52,6 +53,13 @@ def save(figure: Any, path: Path) -> None:
     write_atomically(path, content.getvalue())
 
 
+def styles() -> Iterator[dict[str, str]]:
+    """STYLES, then the same with other line styles: 24 that differ."""
+    for turn in count():
+        for i, style in enumerate(STYLES):
+            yield {**style, "linestyle": LINES[(i + turn) % len(LINES)]}
+
+
 def draw_layers(axes: Any, result: Result) -> None:
     """Error of each layer alone, and of the first layers together (the paper's figure 2)."""
     errors = result["test_error"]
@@ -66,8 +74,8 @@ def draw_layers(axes: Any, result: Result) -> None:
 
 def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
     """Error by epoch: on the test set where it was recorded, else of the training rows."""
-    kinds = set()
-    for (name, result), style in zip(results.items(), cycle(STYLES), strict=False):
+    kinds, errors = set(), []
+    for (name, result), style in zip(results.items(), styles(), strict=False):
         tested = [r for r in result["metrics"] if "test_error" in r]
         points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
         label, kind = name, _split(result)
@@ -75,20 +83,22 @@ def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
             label, kind = f"{name} (training rows)", "training"
             points = [(_epoch(r, result), r["train_error"]) for r in result["metrics"]]
         kinds.add(kind)
+        errors += [error for _, error in points]
         axes.plot(*zip(*points, strict=True), label=label, **_thin(style, points))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{kinds.pop()} error, %" if len(kinds) == 1 else "error, %")
-    # An error may be 0: linear below 0.1.
-    axes.set_yscale("symlog", linthresh=0.1, linscale=0.5, subs=[1.5, 2, 3, 5, 7])
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.tick_params(axis="y", which="minor", labelsize=7)
+    if errors and max(errors) > 3 * min(errors):  # else a logarithmic axis may have no numbers
+        # An error may be 0: linear below 0.1.
+        axes.set_yscale("symlog", linthresh=0.1, linscale=0.5, subs=[1.5, 2, 3, 5, 7])
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="y", which="minor", labelsize=7)
     _whole_epochs(axes)
 
 
 def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
     """Functional entropy of goodness by epoch (the paper's figures 4a to 4c)."""
-    for (name, result), style in zip(results.items(), cycle(STYLES), strict=False):
+    for (name, result), style in zip(results.items(), styles(), strict=False):
         points = [
             (_epoch(r, result), r["analysis"][f"entropy_{kind}"]["total"])
             for r in result["metrics"]
@@ -131,7 +141,7 @@ def _split(result: Result) -> str:
 
 
 def _whole_epochs(axes: Any) -> None:
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
 
 
 def _epoch(record: Mapping[str, Any], result: Result) -> int:

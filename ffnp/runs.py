@@ -22,6 +22,7 @@ from ffnp.training import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 MODEL, STATE = "model.safetensors", "state.safetensors"
+ELSEWHERE = {"backend", "device", "dataset", "data_dir"}  # may differ where a run goes on
 RECORDED = {"phase", "epoch", "losses", "train_error", "seconds"}  # of every epoch, at least
 
 
@@ -115,7 +116,7 @@ class Run:
             return []
         try:
             records = [json.loads(line) for line in read_bytes(path).splitlines()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is damaged: {error}") from error
         if not all(isinstance(record, dict) and RECORDED <= set(record) for record in records):
             raise InputError(f"{path} is damaged: a line lacks {', '.join(sorted(RECORDED))}")
@@ -125,6 +126,11 @@ class Run:
         """Replace the record by these epochs, a line each."""
         lines = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
         write_atomically(self.folder / METRICS, lines.encode())
+
+    @property
+    def finished(self) -> bool:
+        """Whether the trained model is stored."""
+        return (self.folder / MODEL).exists()
 
     def write_model(self, model: Model) -> None:
         """Store the trained model."""
@@ -140,7 +146,7 @@ class Run:
             If the run has not finished, or its model is damaged.
         """
         path = self.folder / MODEL
-        if not path.exists():
+        if not self.finished:
             if (self.folder / CONFIG).exists():
                 raise InputError(
                     f"{self.folder} has no trained model yet: "
@@ -160,8 +166,9 @@ class Run:
     def write_state(self, trainer: Trainer, extra: Mapping[str, Any]) -> None:
         """Store all that `resume` needs, with plain values of the caller's."""
         tensors, values = trainer.state()
-        data = trainer.model.data.to_dict()
-        write_tensors(self.folder / STATE, tensors, {**values, "data": data, "extra": dict(extra)})
+        model = trainer.model
+        own = {"config": model.config.to_dict(), "data": model.data.to_dict(), "extra": dict(extra)}
+        write_tensors(self.folder / STATE, tensors, {**values, **own})
 
     def read_state(self, trainer: Trainer) -> dict[str, Any]:
         """Put a trainer where the run was last saved; gives back the caller's values.
@@ -174,6 +181,15 @@ class Run:
         tensors, values = read_tensors(path)
         if values.get("data") != json.loads(json.dumps(trainer.model.data.to_dict())):
             raise InputError(f"{path} was trained on other data: give the run's own data set")
+        saved, config = values.get("config"), trainer.model.config.to_dict()
+        if saved is None or set(saved) != set(config):
+            raise InputError(f"{path} was written by another version of ffnp: train anew")
+        other = sorted(name for name in set(config) - ELSEWHERE if saved[name] != config[name])
+        if other:
+            raise InputError(
+                f"{path} was trained with another {', '.join(other)} than {self.folder / CONFIG} "
+                "says: restore that file, or train anew with --config"
+            )
         try:
             trainer.load_state(tensors, values)
             extra: dict[str, Any] = values["extra"]

@@ -68,5 +68,5 @@ def read_json(path: Path) -> Any:
     content = read_bytes(path)
     try:
         return json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: {error}") from error

@@ -106,6 +106,13 @@ class Trainer:
             self._next_epoch()
 
     @property
+    def where(self) -> str:
+        """Where the training stands, in words."""
+        position = self.position
+        layer = f"layer {position.phase + 1}, " if self.phases > 1 else ""
+        return f"{layer}epoch {position.epoch + 1}, batch {position.batch}"
+
+    @property
     def totals_on_host(self) -> bool:
         """Whether `losses` costs nothing: on a GPU it would wait for the device."""
         return isinstance(self._totals, np.ndarray)
@@ -119,7 +126,7 @@ class Trainer:
     def check(self) -> None:
         """Raise `TrainingError` if loss or weights are not finite, or the network has died."""
         losses, error = self.losses()
-        where = f"epoch {self.position.epoch + 1}, batch {self.position.batch}"
+        where = self.where
         for i, loss in enumerate(losses, start=1):
             if not np.isfinite(loss):
                 raise TrainingError(

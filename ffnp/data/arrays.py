@@ -21,7 +21,7 @@ class Arrays(NamedTuple):
     y_test: NDArray[Any]
 
 
-def assemble(name: str, arrays: Arrays, classes: int = 0) -> Dataset:
+def assemble(name: str, arrays: Arrays, classes: int | None = None) -> Dataset:
     """Flatten, convert and check.
 
     Images become (N, D), uint8 or float32, C-contiguous; labels stay uint8 or become int64.
@@ -33,8 +33,8 @@ def assemble(name: str, arrays: Arrays, classes: int = 0) -> Dataset:
         Named in messages.
     arrays : Arrays
         uint8 or float images, integer labels (N,) or (N, 1).
-    classes : int
-        K at least; it is one more than the largest label of both splits, if that is more.
+    classes : int, optional
+        K, if it is known; else one more than the largest label of both splits.
 
     Raises
     ------
@@ -58,7 +58,14 @@ def assemble(name: str, arrays: Arrays, classes: int = 0) -> Dataset:
     low, high = int(train.labels.min()), int(train.labels.max())
     if low == high:
         raise InputError(f"{name}: every training label is {low}: give at least two classes")
-    classes = max(classes, high + 1, int(test.labels.max()) + 1)
+    high = max(high, int(test.labels.max()))
+    if classes is None:
+        classes = high + 1
+    elif high >= classes:
+        raise InputError(
+            f"{name} has label {high}, but its classes are 0..{classes - 1}: its files are damaged, "
+            f"see `ffnp data verify {name}`"
+        )
     return Dataset(name, train, test, classes, shape)
 
 

@@ -79,7 +79,7 @@ def caption(config: Config, table: Sequence[Cell]) -> str:
         where = f"Error on the last {config.validation} training images, held out,"
     limits = [
         f"only the first {count} {name} images"
-        for name, count in (("training", config.limit_train), ("test", config.limit_test))
+        for name, count in (("training", config.limit_train), (config.evaluated, config.limit_test))
         if count is not None
     ]
     training = [
@@ -100,12 +100,12 @@ def caption(config: Config, table: Sequence[Cell]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown(table: Sequence[Cell], titles: Mapping[str, str]) -> str:
-    """A Markdown table: methods down, data sets across; `titles` names the data sets."""
+def markdown(table: Sequence[Cell], titles: Mapping[str, str], split: str = "test") -> str:
+    """Errors on a split: methods down, data sets across; `titles` names the data sets."""
     datasets = list(dict.fromkeys(cell.dataset for cell in table))
     found = {(cell.row, cell.dataset): cell for cell in table}
     lines = [
-        "| test error, % | " + " | ".join(titles.get(name, name) for name in datasets) + " |",
+        f"| {split} error, % | " + " | ".join(titles.get(name, name) for name in datasets) + " |",
         "|---" * (len(datasets) + 1) + "|",
     ]
     for row in dict.fromkeys(cell.row for cell in table):
