@@ -185,9 +185,8 @@ def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> 
         return
     titles = data_titles(every) | names
     table = cells(every)
-    text = (
-        caption(tasks[0].config, table) + "\n" + markdown(table, titles, tasks[0].config.evaluated)
-    )
+    config = tasks[0].config
+    text = caption(config, table) + "\n" + markdown(table, titles, config.evaluated)
     entries = [r | {"row": t.row, "data": titles[t.config.dataset]} for t, r in results]
     files = {
         f"{target}.json": dumps(entries, indent=1) + "\n",

@@ -129,8 +129,8 @@ def _summary(result: Result) -> str:
     if not config.backpropagates:
         parts.append(f"objective {config.objective}, schedule {config.schedule}")
     head = (
-        f"{Path(config.dataset).stem}: {', '.join(parts)}; {config.epochs} epoch{'s'[: config.epochs > 1]} "
-        f"in {result.seconds:.1f} s on {backend}"
+        f"{Path(config.dataset).stem}: {', '.join(parts)}; "
+        f"{config.epochs} epoch{'s'[: config.epochs > 1]} in {result.seconds:.1f} s on {backend}"
     )
     layers = list(range(1, len(result.test.layers) + 1))
     stored = "" if result.run is None else f"\nstored in {result.run.folder}"

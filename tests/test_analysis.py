@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from ffnp import Config, load, train
 from ffnp.analysis import analyse, decompose, functional_entropy
-from ffnp.errors import InputError
+from ffnp.errors import InputError, TrainingError
 
 SMALL = Config(limit_train=300, limit_test=150, hidden=(20, 15), epochs=2, batch_size=100)
 goodness_arrays = arrays(
@@ -77,6 +77,13 @@ def test_a_baseline_has_nothing_to_analyse():
         replace(SMALL, method="backprop-label", analyse_every=1)
     model = train(replace(SMALL, method="backprop-label")).model
     with pytest.raises(InputError, match="no goodness"):
+        analyse(model, load("mnist").test)
+
+
+def test_goodness_that_is_not_a_number_is_refused():
+    model = train(SMALL).model
+    model.method.parameters.flat[:] = np.nan
+    with pytest.raises(TrainingError, match="NaN or infinite"):
         analyse(model, load("mnist").test)
 
 

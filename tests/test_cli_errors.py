@@ -41,6 +41,9 @@ BAD = {
     "a note on nothing": ["reproduce", "table1", "--note", "nope=x"],
     "a backend that is not here": ["reproduce", "table1", "--backend", "cupy"],
     "no such command": ["trian"],
+    "no table or figure": ["reproduce"],
+    "a layer of no size": ["train", "--hidden", "99999999999999999999"],
+    "a batch of no size": ["bench", "--batch-size", "99999999999999999999"],
 }
 
 

@@ -71,6 +71,15 @@ def test_a_named_set_has_its_classes_whatever_labels_are_left(tmp_path: Path) ->
     assert load(str(tmp_path)).classes == 2
 
 
+def test_a_label_beyond_a_named_sets_classes_is_damage(tmp_path: Path) -> None:
+    arrays = small_arrays(3, 4)
+    arrays.y_test[0] = 85
+    write_idx(tmp_path, arrays, gzipped=False)
+    with pytest.raises(InputError, match="has label 85, but its classes are 0..9"):
+        load("fashion-mnist", tmp_path)
+    assert load(str(tmp_path)).classes == 86
+
+
 def test_the_data_dir_comes_before_the_cache_and_the_cache_before_the_package(
     tmp_path: Path, empty_cache: Path
 ) -> None:

@@ -2,13 +2,14 @@
 
 import json
 import sys
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from ffnp import Config, train
 from ffnp.errors import InputError
-from ffnp.plotting import STYLES, draw_curves, draw_layers, new_figure
+from ffnp.plotting import STYLES, draw_curves, draw_layers, new_figure, styles
 
 SMALL = Config(
     limit_train=200, limit_test=100, hidden=(12, 10), epochs=2, batch_size=50, backend="numpy"
@@ -57,6 +58,24 @@ def test_missing_matplotlib_says_what_to_install(monkeypatch):
 def test_lines_differ_in_colour_and_in_marker():
     assert len({style["color"] for style in STYLES}) == len(STYLES)
     assert len({style["marker"] for style in STYLES}) == len(STYLES)
+    many = [tuple(style.items()) for style in islice(styles(), 24)]
+    assert len(set(many)) == 24
+    assert list(map(dict, many[: len(STYLES)])) == list(STYLES)
+
+
+@pytest.mark.parametrize(
+    "errors", [(88.7, 89.0), (1.55, 1.95), (1.0, 2.9), (0.9, 90.0), (0.0, 0.05)]
+)
+def test_an_error_axis_has_numbers(errors):
+    record = {"phase": 1, "epoch": 1}
+    metrics = [record | {"epoch": i, "train_error": e} for i, e in enumerate(errors, start=1)]
+    figure, axes = new_figure(1, 1)
+    draw_curves(axes[0, 0], {"a": {"metrics": metrics, "config": {"epochs": 2}}})
+    figure.draw_without_rendering()
+    low, high = axes[0, 0].get_ylim()
+    labels = axes[0, 0].get_yticklabels() + axes[0, 0].get_yticklabels(minor=True)
+    seen = [label for label in labels if low <= label.get_position()[1] <= high]
+    assert sum(bool(label.get_text()) for label in seen) >= 2
 
 
 def test_every_run_has_a_line_and_an_error_of_0_a_place():

@@ -193,10 +193,42 @@ def test_resume_refuses_other_data(tmp_path):
         resume(run.folder)
 
 
+def test_resume_refuses_another_configuration(tmp_path):
+    run = train(SMALL, tmp_path / "run").run
+    path = run.folder / "config.json"
+    values = json.loads(path.read_text())
+    values["config"] |= {"epochs": 30, "seed": 1}
+    path.write_text(json.dumps(values))
+    with pytest.raises(InputError, match="trained with another epochs, seed than .*config.json"):
+        resume(run.folder)
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path):
+    folder = train(replace(SMALL, backend="reference"), tmp_path / "run").run.folder
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    resume(folder, backend="numpy")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_run_is_read_from_any_folder(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    arrays = {"x_train": rng.random((9, 4)), "y_train": np.arange(9) % 3}
+    np.savez(tmp_path / "my.npz", x_test=arrays["x_train"], y_test=arrays["y_train"], **arrays)
+    monkeypatch.chdir(tmp_path)
+    config = replace(SMALL, dataset="my.npz", data_dir="here", limit_train=9, batch_size=3)
+    run = train(config, "run").run
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    stored = Run(tmp_path / run.folder).config()
+    assert stored.dataset == str(tmp_path / "my.npz")
+    assert stored.data_dir == str(tmp_path / "here")
+    resume(tmp_path / run.folder)
+
+
 @pytest.mark.parametrize(
     "content, message",
-    [("{", "damaged"), ("[]", "no configuration"), ('{"config": {"lrr": 1}}', "unknown"),
-     ('{"config": {"lr": "1"}}', "not of type")],
+    [("{", "damaged"), ("[" * 100_000, "damaged"), ("[]", "no configuration"),
+     ('{"config": {"lrr": 1}}', "unknown"), ('{"config": {"lr": "1"}}', "not of type")],
 )  # fmt: skip
 def test_damaged_configuration_is_refused(tmp_path, content, message):
     (tmp_path / "config.json").write_text(content)

@@ -63,8 +63,8 @@ def assemble(name: str, arrays: Arrays, classes: int | None = None) -> Dataset:
         classes = high + 1
     elif high >= classes:
         raise InputError(
-            f"{name} has label {high}, but its classes are 0..{classes - 1}: its files are damaged, "
-            f"see `ffnp data verify {name}`"
+            f"{name} has label {high}, but its classes are 0..{classes - 1}: a file is damaged, "
+            f"`ffnp data verify {name}` says which"
         )
     return Dataset(name, train, test, classes, shape)
 
