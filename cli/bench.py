@@ -1,11 +1,13 @@
-"""`ffnp bench`: how close a backend comes to its matrix products alone."""
+"""`ffnp bench`: how close a backend comes to its matrix products alone, and against PyTorch."""
 
 import resource
 from json import dumps
+from typing import Any
 
 import click
 import numpy as np
 
+from ffnp.backends.base import Backend
 from ffnp.backends.selection import make_backend
 from ffnp.benchmark import Shapes, machine
 from ffnp.benchmark import bench as measure
@@ -41,7 +43,8 @@ def bench(
 ) -> None:
     """Time a training step and prediction against their matrix products alone.
 
-    The results are validated first. A floor ratio of 1 would be nothing but products.
+    The results are validated first. A floor ratio of 1 would be nothing but products. On the CPU
+    the same is timed in PyTorch too, where that is installed; its compilation takes a while.
 
     \b
     Example:
@@ -53,7 +56,8 @@ def bench(
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if json:
         head = {"backend": chosen.name, "machine": machine(), "dtype": dtype}
-        click.echo(dumps(head | found | {"peak_memory_mb": peak}))
+        against = _against_pytorch(chosen, shapes, np.dtype(dtype), rounds)
+        click.echo(dumps(head | found | {"peak_memory_mb": peak, "pytorch": against}))
         return
     click.echo(f"{chosen.name}, {dtype}, a batch of {batch_size}; peak memory {peak:.0f} MB")
     click.echo("                  ms    floor ms   floor ratio   GFLOP/s")
@@ -62,3 +66,27 @@ def bench(
             f"{name:11} {1e3 * figures['seconds']:8.3f} {1e3 * figures['floor_seconds']:11.3f}"
             f" {figures['floor_ratio']:13.3f} {figures['gflops']:9.0f}"
         )
+    if against := _against_pytorch(chosen, shapes, np.dtype(dtype), rounds):
+        click.echo(f"\n{'PyTorch ' + against['version']:27}     ms   {chosen.name}'s speed")
+        for work in ("step", "prediction"):
+            for style, figures in against.get(work, {}).items():
+                click.echo(
+                    f"{work + ', ' + style:26}{1e3 * figures['seconds']:8.3f}"
+                    f"{figures['times_faster']:13.2f} x"
+                )
+
+
+def _against_pytorch(
+    backend: Backend, shapes: Shapes, dtype: np.dtype[Any], rounds: int
+) -> dict[str, Any] | None:
+    """What PyTorch takes, where it is installed and the backend computes on the CPU."""
+    if backend.name == "cupy":
+        return None
+    try:
+        from ffnp.benchmark.pytorch import VERSION, compare
+    except ImportError:
+        return None
+    found, failures = compare(backend, shapes, dtype, rounds)
+    for style, reason in failures.items():
+        click.echo(f"PyTorch, {style}: not measured: {reason}", err=True)
+    return {"version": VERSION} | found

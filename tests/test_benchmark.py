@@ -118,7 +118,7 @@ def test_scaling_draws_what_was_measured(tmp_path):
 
 
 def test_without_torch_one_line_says_so(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)  # import fails
+    monkeypatch.setitem(sys.modules, "ffnp.benchmark.pytorch", None)  # import fails
     done = CliRunner().invoke(script("against_torch")["main"])
     assert done.exit_code == 1
     assert done.stderr == "Error: PyTorch is not installed: pip install torch\n"
@@ -126,10 +126,11 @@ def test_without_torch_one_line_says_so(monkeypatch):
 
 @pytest.mark.parametrize("style", ["Usual", "OneBatch"])
 def test_styles_of_torch_are_compared_first(style):
-    pytest.importorskip("torch", reason="PyTorch is not needed by ffnp, only by one benchmark")
-    benchmark = script("against_torch")
-    right = benchmark[style]
-    benchmark["validated"](right, SMALL)
+    pytest.importorskip("torch", reason="PyTorch is needed for comparing with it alone")
+    from ffnp.benchmark import pytorch
+
+    right = getattr(pytorch, style)
+    pytorch.validated(right, SMALL, FLOAT32)
 
     class Shifted(right):
         def __init__(self, step):
@@ -137,4 +138,4 @@ def test_styles_of_torch_are_compared_first(style):
             self.theta += 0.01
 
     with pytest.raises(AssertionError, match="losses of PyTorch"):
-        benchmark["validated"](Shifted, SMALL)
+        pytorch.validated(Shifted, SMALL, FLOAT32)

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -187,13 +188,31 @@ def test_a_signal_stops_with_the_state_saved(tmp_path, number):
     assert (folder / "state.safetensors").exists()
 
 
-def test_bench_times_a_step_and_prediction_against_their_products(ffnp):
-    status, out, err = ffnp("bench", "--backend", "numpy", "--hidden", "20,10", "--rounds", 2,
-                            "--pixels", 30, "--batch-size", 10, "--json")  # fmt: skip
+BENCH = ["bench", "--backend", "numpy", "--hidden", "20,10", "--rounds", 2, "--pixels", 30,
+         "--batch-size", 10]  # fmt: skip
+
+
+def test_bench_times_a_step_and_prediction_against_their_products(ffnp, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ffnp.benchmark.pytorch", None)  # import fails
+    status, out, err = ffnp(*BENCH, "--json")
     assert status == 0, err
     found = json.loads(out)
+    assert found["pytorch"] is None
     for name in ("step", "prediction"):
         figures = found[name]
         ratio = figures["floor_seconds"] / figures["seconds"]
         assert figures["floor_ratio"] == pytest.approx(ratio)
     assert found["peak_memory_mb"] > 0
+
+
+def test_bench_times_pytorch_too_where_it_is_installed(ffnp, monkeypatch):
+    figures = {"usual": {"seconds": 0.0125, "times_faster": 1.75}}
+    module = types.ModuleType("ffnp.benchmark.pytorch")
+    module.VERSION, failures = "9.9", {"compiled": "no C++ compiler"}
+    module.compare = lambda backend, shapes, *_: ({"step": figures}, failures)
+    monkeypatch.setitem(sys.modules, "ffnp.benchmark.pytorch", module)
+    status, out, err = ffnp(*BENCH)
+    assert (status, err) == (0, "PyTorch, compiled: not measured: no C++ compiler\n")
+    assert out.splitlines()[-1].split() == ["step,", "usual", "12.500", "1.75", "x"]
+    found = json.loads(ffnp(*BENCH, "--json")[1])
+    assert found["pytorch"] == {"version": "9.9", "step": figures}
