@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ffnp.analysis import ROWS
+from ffnp.analysis import KINDS, ROWS
 from ffnp.analysis import analyse as analyse_model
 from ffnp.backends.selection import make_backend
 from ffnp.experiment import load_data
@@ -37,7 +37,7 @@ def analyse(run: Path, rows: int, backend: str, device: int, json: bool) -> None
         return
     click.echo(f"functional entropy of {found.images} test images, each with two labels")
     click.echo("rows     total = between layers + mean of each layer's own")
-    for name in ("all", "true", "wrong"):
+    for name in KINDS:
         entropy = getattr(found, f"entropy_{name}")
         own = "  ".join(f"{value:.4f}" for value in entropy.within_layers)
         click.echo(f"{name:5} {entropy.total:8.4f}   {entropy.between_layers:8.4f}         {own}")

@@ -5,6 +5,7 @@ import sys
 from contextlib import suppress
 
 import click
+from click.core import ParameterSource
 
 from ffnp.errors import FFNPError
 
@@ -41,7 +42,7 @@ def run() -> int:
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        return _fail(" ".join(error.format_message().split()), error.exit_code)
+        return _fail(" ".join(error.format_message().split()) + _source(error), error.exit_code)
     except click.Abort:
         return _fail("interrupted")
     except MemoryError:
@@ -55,6 +56,18 @@ def run() -> int:
         if isinstance(error, BrokenPipeError):  # whoever read it has read enough
             return 1
         return _fail(f"{error.filename or 'standard output'}: {error.strerror}")
+
+
+def _source(error: click.ClickException) -> str:
+    """Where a bad value was found, if not on the command line."""
+    if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
+        return ""
+    name, source = error.param.name or "", error.ctx.get_parameter_source(error.param.name or "")
+    if source is ParameterSource.ENVIRONMENT:
+        return f" It is the value of {error.ctx.auto_envvar_prefix}_{name.upper()}."
+    if source is ParameterSource.DEFAULT_MAP:
+        return f" It is {name} of the file of --config."
+    return ""
 
 
 def _fail(message: str, status: int = 1) -> int:

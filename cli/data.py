@@ -103,6 +103,7 @@ def verify_command(name: str | None, data_dir: Path | None, json: bool) -> None:
     if name is not None and not reports:
         raise lookup(name).not_here()
     wrong = [report for report in reports if not report["published"]]
+    mend = dict.fromkeys(lookup(report["name"]).fetched(data_dir) for report in wrong)
     if json:
         click.echo(dumps({"published": not wrong, "copies": reports}))
     else:
@@ -110,7 +111,7 @@ def verify_command(name: str | None, data_dir: Path | None, json: bool) -> None:
             _show(report)
     if wrong:
         places = ", ".join(f"{report['name']} in {report['location']}" for report in wrong)
-        raise StorageError(f"not the published files: {places}; `ffnp data fetch NAME` gets those")
+        raise StorageError(f"not the published files: {places}: {'; '.join(mend)}")
 
 
 def _report(copy: Copy) -> dict[str, Any]:

@@ -97,4 +97,6 @@ backend_option = click.option(
     "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
     help="Who computes.",
 )  # fmt: skip
-device_option = click.option("--device", default=0, show_default=True, help="Which GPU.")
+device_option = click.option(
+    "--device", type=click.IntRange(min=0), default=0, show_default=True, help="Which GPU."
+)

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
+from ffnp.analysis import KINDS
 from ffnp.backends.selection import make_backend
 from ffnp.evaluation import evaluate
 from ffnp.experiment import load_data
 from ffnp.plotting import (
-    KINDS,
     check_suffix,
     draw_curves,
     draw_entropy,

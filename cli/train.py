@@ -11,7 +11,7 @@ from ffnp import experiment
 from ffnp.config import CHOICES, Config
 from ffnp.errors import InputError
 from ffnp.experiment import CHECKPOINT_SECONDS, Result
-from ffnp.runs import default_folder
+from ffnp.runs import default_folders
 
 from .options import config_option, json_option, read_config_file, rows, widths
 from .progress import Bars
@@ -102,12 +102,22 @@ def train(
     with Bars() as bars:
         if resume is None:
             config = Config(**options)
-            folder = out or default_folder(config)
+            _check_gamma(ctx, config)
+            folder = default_folders(config) if out is None else out
             result = experiment.train(config, folder, bars, checkpoint_every)
         else:
             backend = _backend_of_resumed(ctx, options)
             result = experiment.resume(resume, backend, bars, checkpoint_every)
     click.echo(dumps(result.to_dict()) if json else _summary(result))
+
+
+def _check_gamma(ctx: click.Context, config: Config) -> None:
+    """A gamma that would have no effect is refused, if it was asked for."""
+    given = ctx.get_parameter_source("gamma") is ParameterSource.COMMANDLINE
+    if given and config.method != "collab":
+        raise InputError(
+            f"--gamma has no effect on method {config.method}: leave it out, or choose collab"
+        )
 
 
 def _backend_of_resumed(ctx: click.Context, options: dict[str, Any]) -> str | None:

@@ -14,6 +14,7 @@ from ffnp.model import Model
 from ffnp.randomness import ANALYSIS, stream
 from ffnp.sources import sweep
 
+KINDS = ("all", "true", "wrong")  # of rows, by label
 ROWS = 1000  # images of the sample, evenly over the split
 
 Floats = NDArray[np.floating[Any]]

@@ -1,6 +1,7 @@
 """From a configuration to a trained, evaluated and stored model."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -88,7 +89,7 @@ class Result:
 
 def train(
     config: Config,
-    folder: Path | str | None = None,
+    folder: Path | str | Iterable[Path] | None = None,
     watcher: Watcher | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Result:
@@ -97,8 +98,9 @@ def train(
     Parameters
     ----------
     config : Config
-    folder : Path or str, optional
-        A new folder to store the run in (default: nothing is stored).
+    folder : Path, str or iterable of Path, optional
+        A new folder to store the run in, or names for one: the first that is free is taken
+        (default: nothing is stored).
     watcher : Watcher, optional
     checkpoint_seconds : float
         Time between two saved states.
@@ -118,7 +120,7 @@ def train(
     """
     config = _anchored(config)
     dataset, trainer = _prepare(config)
-    run = None if folder is None else Run.create(Path(folder), config)
+    run = None if folder is None else _create(folder, config)
     return _complete(dataset, trainer, run, watcher or Silent(), checkpoint_seconds)
 
 
@@ -168,6 +170,11 @@ def _anchored(config: Config) -> Config:
         dataset=config.dataset if named else str(path.absolute()),
         data_dir=config.data_dir and str(Path(config.data_dir).absolute()),
     )
+
+
+def _create(folder: Path | str | Iterable[Path], config: Config) -> Run:
+    names = [Path(folder)] if isinstance(folder, Path | str) else folder
+    return Run.create(names, config)
 
 
 def _prepare(config: Config) -> tuple[Dataset, Trainer]:

@@ -13,6 +13,7 @@ from ffnp.errors import FFNPError, InputError, StorageError
 
 Source = Path | Traversable
 CHUNK = 1 << 20
+GOOD_COPY = "replace it by a good copy"  # what mends most damage
 PARTIAL = ".partial"  # ends the name of what is not yet whole
 
 
@@ -52,7 +53,7 @@ def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
 
 def _damaged(path: Source, error: Exception) -> InputError:
     reason = str(error) or type(error).__name__
-    return InputError(f"{path} is damaged: {reason}: replace it by a good copy")
+    return InputError(f"{path} is damaged: {reason}: {GOOD_COPY}")
 
 
 def read_exactly(stream: IO[bytes], count: int, where: object) -> bytearray:

@@ -17,6 +17,8 @@ from ffnp.network import Network
 from ffnp.objectives import OBJECTIVES, Pairwise
 from ffnp.randomness import INITIALISATION, stream
 
+KINDS = ("floats", "uint8 (0..255)")  # of pixels
+
 
 @dataclass(frozen=True)
 class DataDescription:
@@ -74,9 +76,8 @@ class DataDescription:
             )
         if (images.dtype == np.uint8) != self.integer:
             raise InputError(
-                f"{where} has pixels of type {images.dtype}, but the model was trained on "
-                + ("uint8 (0..255)" if self.integer else "floats")
-                + ": convert them"
+                f"{where} has pixels that are {KINDS[not self.integer]}, but the model was "
+                f"trained on {KINDS[self.integer]}: convert them"
             )
 
 

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ffnp.config import Config
 from ffnp.errors import InputError
 from ffnp.files import write_atomically
 
@@ -19,7 +20,6 @@ STYLES = (
     {"color": "#E69F00", "marker": "P", "linestyle": "--"},
 )
 LINES = ("-", "--", "-.", ":")  # in this order in STYLES
-KINDS = ("all", "true", "wrong")
 SUFFIXES = (".png", ".svg")
 
 Result = Mapping[str, Any]  # with `test_error`, `metrics` and `config`
@@ -61,13 +61,20 @@ def styles() -> Iterator[dict[str, str]]:
 
 
 def draw_layers(axes: Any, result: Result) -> None:
-    """Error of each layer alone, and of the first layers together (the paper's figure 2)."""
+    """Error of each layer alone, and of the first layers together (the paper's figure 2).
+
+    Of a baseline, whose layers do not vote: that of its output.
+    """
     errors = result["test_error"]
     layers = range(1, len(errors["layers"]) + 1)
-    axes.plot(layers, errors["layers"], label="layer alone", **STYLES[0])
-    axes.plot(layers, errors["groups"], label="layers 1..k together", **STYLES[1])
     axes.set_xticks(list(layers))
-    axes.set_xlabel("layer k")
+    if Config.from_dict(result["config"]).backpropagates:
+        axes.plot(layers, errors["layers"], label="output", **STYLES[0])
+        axes.set_xticklabels([""])
+    else:
+        axes.plot(layers, errors["layers"], label="layer alone", **STYLES[0])
+        axes.plot(layers, errors["groups"], label="layers 1..k together", **STYLES[1])
+        axes.set_xlabel("layer k")
     axes.set_ylabel(f"{_split(result)} error, %")
     axes.set_ylim(0, 1.08 * max(*errors["layers"], *errors["groups"], 1))
 

@@ -1,10 +1,11 @@
 """A run's folder: its configuration, metrics, weights and state, and nothing else."""
 
+import errno
 import fcntl
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import chain, count
@@ -15,23 +16,30 @@ from ffnp._version import __version__
 from ffnp.backends import Backend
 from ffnp.config import Config
 from ffnp.errors import InputError, StorageError
-from ffnp.files import partial, read_bytes, remove_partial, rename, write_atomically, writing
+from ffnp.files import (
+    GOOD_COPY,
+    partial,
+    read_bytes,
+    remove_partial,
+    rename,
+    write_atomically,
+    writing,
+)
 from ffnp.model import DataDescription, Model
+from ffnp.records import is_epoch
 from ffnp.storage import read_json, read_tensors, write_tensors
 from ffnp.training import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 MODEL, STATE = "model.safetensors", "state.safetensors"
 ELSEWHERE = {"backend", "device", "dataset", "data_dir"}  # may differ where a run goes on
-RECORDED = {"phase", "epoch", "losses", "train_error", "seconds"}  # of every epoch, at least
 
 
-def default_folder(config: Config) -> Path:
-    """runs/<date and time>-<data set>-<method>-<seed>, with a number where that exists."""
+def default_folders(config: Config) -> Iterator[Path]:
+    """runs/<date and time>-<data set>-<method>-<seed>, then the same with a number."""
     date = datetime.now().strftime("%Y%m%d-%H%M%S")
     name = f"{date}-{Path(config.dataset).stem}-{config.method}-{config.seed}"
-    names = chain([name], (f"{name}-{i}" for i in count(2)))
-    return next(folder for folder in map(Path("runs").joinpath, names) if not folder.exists())
+    return map(Path("runs").joinpath, chain([name], (f"{name}-{i}" for i in count(2))))
 
 
 class Run:
@@ -46,33 +54,20 @@ class Run:
         self.folder = folder
 
     @classmethod
-    def create(cls, folder: Path, config: Config) -> "Run":
-        """Make a new folder.
+    def create(cls, folders: Iterable[Path], config: Config) -> "Run":
+        """Make a new folder: the first of these that does not exist.
 
         Raises
         ------
         InputError
-            If the folder exists.
+            If all exist.
         StorageError
             If it cannot be written; nothing is left behind.
         """
-        missing = [parent for parent in folder.parents if not parent.exists()]
-        if folder.exists():
-            raise InputError(f"{folder} exists already: give --out another name, or --resume it")
-        content = json.dumps({"ffnp": __version__, "config": config.to_dict()}, indent=2)
-        whole = partial(folder)  # a folder of this name holds its configuration, at any moment
-        try:
-            with writing(folder):
-                whole.mkdir(parents=True, exist_ok=True)
-                write_atomically(whole / CONFIG, content.encode() + b"\n")
-                rename(whole, folder)
-        except BaseException:
-            shutil.rmtree(whole, ignore_errors=True)
-            with suppress(OSError):
-                for made in missing:
-                    made.rmdir()
-            raise
-        return cls(folder)
+        for folder in folders:
+            if not folder.exists() and _make(folder, config):
+                return cls(folder)
+        raise InputError(f"{folder} exists already: give --out another name, or --resume it")
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -103,23 +98,25 @@ class Run:
         path = self.folder / CONFIG
         values = read_json(path)
         if not isinstance(values, dict) or not isinstance(values.get("config"), dict):
-            raise InputError(f"{path} is damaged: it holds no configuration")
+            raise InputError(f"{path} is damaged: it holds no configuration: {GOOD_COPY}")
         try:
             return Config.from_dict(values["config"])
         except InputError as error:
-            raise InputError(f"{path} is damaged: {error}") from error
+            raise InputError(f"{path} is damaged: {error}: {GOOD_COPY}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
         """What was recorded of each epoch; empty before the first."""
         path = self.folder / METRICS
         if not path.exists():
             return []
+        mend = "remove it: only the record of the epochs is lost"
         try:
             records = [json.loads(line) for line in read_bytes(path).splitlines()]
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path} is damaged: {error}") from error
-        if not all(isinstance(record, dict) and RECORDED <= set(record) for record in records):
-            raise InputError(f"{path} is damaged: a line lacks {', '.join(sorted(RECORDED))}")
+            raise InputError(f"{path} is damaged: {error}: {mend}") from error
+        for number, record in enumerate(records, start=1):
+            if not is_epoch(record):
+                raise InputError(f"{path} is damaged: line {number} is no epoch's record: {mend}")
         return records
 
     def write_metrics(self, epochs: list[dict[str, Any]]) -> None:
@@ -153,14 +150,20 @@ class Run:
                     f"finish it with `ffnp train --resume {self.folder}`"
                 )
             raise InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}")
-        tensors, values = read_tensors(path)
+        mend = f"remove it, and `ffnp train --resume {self.folder}` makes it again"
+        tensors, values = read_tensors(path, mend)
         try:
             config = Config.from_dict(values["config"])
             data = DataDescription.from_dict(values["data"])
         except (KeyError, TypeError, InputError) as error:
-            raise InputError(f"{path} is damaged: it does not describe its model") from error
+            raise InputError(
+                f"{path} is damaged: it does not describe its model: {mend}"
+            ) from error
         model = Model.create(config, data, backend)
-        model.method.parameters.load(tensors)
+        try:
+            model.method.parameters.load(tensors)
+        except InputError as error:
+            raise InputError(f"{path} is damaged: {error}: {mend}") from error
         return model
 
     def write_state(self, trainer: Trainer, extra: Mapping[str, Any]) -> None:
@@ -178,7 +181,8 @@ class Run:
         path = self.folder / STATE
         if not path.exists():
             return {}
-        tensors, values = read_tensors(path)
+        mend = f"remove it, and `ffnp train --resume {self.folder}` begins again"
+        tensors, values = read_tensors(path, mend)
         if values.get("data") != json.loads(json.dumps(trainer.model.data.to_dict())):
             raise InputError(f"{path} was trained on other data: give the run's own data set")
         saved, config = values.get("config"), trainer.model.config.to_dict()
@@ -194,8 +198,31 @@ class Run:
             trainer.load_state(tensors, values)
             extra: dict[str, Any] = values["extra"]
         except (KeyError, TypeError, IndexError) as error:
-            raise InputError(f"{path} is damaged: it lacks {error}") from error
+            raise InputError(f"{path} is damaged: it lacks {error}: {mend}") from error
+        except InputError as error:
+            raise InputError(f"{path} is damaged: {error}: {mend}") from error
         return extra
+
+
+def _make(folder: Path, config: Config) -> bool:
+    """Make a run's folder with its configuration, whole; False if another process was faster."""
+    missing = [parent for parent in folder.parents if not parent.exists()]
+    content = json.dumps({"ffnp": __version__, "config": config.to_dict()}, indent=2)
+    whole = partial(folder)  # a folder of this name holds its configuration, at any moment
+    try:
+        with writing(folder):
+            whole.mkdir(parents=True, exist_ok=True)
+            write_atomically(whole / CONFIG, content.encode() + b"\n")
+            rename(whole, folder)
+    except BaseException as error:
+        shutil.rmtree(whole, ignore_errors=True)
+        with suppress(OSError):
+            for made in missing:
+                made.rmdir()
+        if getattr(error.__cause__, "errno", None) == errno.ENOTEMPTY:  # of `rename`
+            return False
+        raise
+    return True
 
 
 class Every:

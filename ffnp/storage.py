@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ffnp.errors import InputError
-from ffnp.files import read_bytes, write_atomically
+from ffnp.files import GOOD_COPY, read_bytes, write_atomically
 
 FORMAT = 1  # of the files below; raised when an old program could not read them
 KEY = "ffnp"  # in a safetensors file's metadata
@@ -26,8 +26,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], values: Mapping[str, A
     write_atomically(path, save(contiguous, {KEY: signed}))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_tensors(path: Path, mend: str = GOOD_COPY) -> tuple[dict[str, Any], dict[str, Any]]:
     """Host arrays by name, and the plain values that `write_tensors` stored with them.
+
+    `mend` ends the message when the file is damaged.
 
     Raises
     ------
@@ -43,9 +45,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         signed = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][KEY])
         text, checksum = signed["values"], signed["sha256"]
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is damaged or not a file of ffnp: {error}") from error
+        raise InputError(f"{path} is damaged or not a file of ffnp: {error}: {mend}") from error
     if checksum != _checksum(tensors, text):
-        raise InputError(f"{path} is damaged: its checksum does not fit its content")
+        raise InputError(f"{path} is damaged: its checksum does not fit its content: {mend}")
     values = json.loads(text)
     if values["format"] != FORMAT:
         raise InputError(
@@ -69,4 +71,4 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is damaged: {error}: {GOOD_COPY}") from error

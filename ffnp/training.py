@@ -130,19 +130,20 @@ class Trainer:
         for i, loss in enumerate(losses, start=1):
             if not np.isfinite(loss):
                 raise TrainingError(
-                    f"the loss of layer {i} is {loss} in {where}: lower the learning rate, "
-                    "or look for NaN among the images"
+                    f"the loss of layer {i} is {loss} in {where}: train anew with a "
+                    "lower learning rate, or look for NaN among the images"
                 )
         for name, tensor in self.model.weights().items():
             if not np.isfinite(tensor).all():
                 raise TrainingError(
-                    f"{name} holds NaN or infinite values in {where}: lower the learning rate"
+                    f"{name} holds NaN or infinite values in {where}: "
+                    "train anew with a lower learning rate"
                 )
         reason = self._dead(error)
         if reason:
             raise TrainingError(
                 f"the network has died in {where}: {reason}, and {error:.1f}% of the training "
-                "images are wrong: try another theta, input scaling or learning rate"
+                "images are wrong: train anew with another theta, input scaling or learning rate"
             )
 
     def _dead(self, error: float) -> str | None:

@@ -21,6 +21,7 @@ BAD = {
     "labels without label rows": ["train", "--method", "backprop-label", "--labels", "3"],
     "baseline's objective": ["train", "--method", "backprop-pairwise", "--objective", "softmax"],
     "gamma and schedule": ["train", "--schedule", "layer", "--gamma", "others"],
+    "gamma of a method without": ["train", "--method", "ff", "--gamma", "previous"],
     "batch size": ["train", *SMALL, "--batch-size", "301"],
     "no such run": ["train", "--resume", "nowhere"],
     "configuration file": ["train", "--config", "nowhere.toml"],
@@ -34,6 +35,7 @@ BAD = {
     "no input": ["predict", "{run}"],
     "two numbers of labels": ["train", *SMALL, "--labels", "2,3"],
     "a configuration for a resumed run": ["train", "--resume", "{run}", "--config", os.devnull],
+    "a device below 0": ["predict", "{run}", "x.npy", "--device", "-1"],
     "no rounds": ["bench", "--rounds", "0"],
     "no pixels": ["bench", "--pixels", "-1"],
     "no epochs": ["reproduce", "table1", "--epochs", "0"],
@@ -65,6 +67,16 @@ def test_wrong_configuration_file_gives_one_line_and_status_2(ffnp, tmp_path, te
     status, _, err = ffnp("train", "--config", tmp_path / "c.toml")
     assert status == 2
     assert err.startswith("Error: ") and "c.toml" in err and err.count("\n") == 1
+
+
+def test_a_bad_value_is_named_with_its_source(ffnp, tmp_path, monkeypatch):
+    (tmp_path / "c.toml").write_text("epochs = 'x'")
+    status, _, err = ffnp("train", "--config", tmp_path / "c.toml")
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.endswith("It is epochs of the file of --config.\n")
+    monkeypatch.setenv("FFNP_TRAIN_SEED", "x")
+    assert ffnp("train")[2].endswith("It is the value of FFNP_TRAIN_SEED.\n")
+    assert ffnp("train", "--seed", "x")[2].endswith("'x' is not a valid integer.\n")
 
 
 def test_failure_gives_status_1(ffnp, tmp_path):
@@ -161,7 +173,38 @@ def test_an_interrupt_while_the_commands_are_imported(monkeypatch, capsys):
     assert capsys.readouterr().err == "Error: interrupted\n"
 
 
-@pytest.mark.parametrize("content", ["{}", "1", '{"phase": 1}', "{"])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (np.zeros((2, 784), np.float64), "pixels that are floats, but the model was trained on u"),
+        (np.full((2, 784), 1e300), "too large values"),
+        (np.zeros((0, 28, 28), np.uint8), "holds no image: its shape is (0, 28, 28)"),
+        (np.zeros((2, 28, 27), np.uint8), "has shape (2, 28, 27): the model takes images of 28x28"),
+    ],
+)
+def test_images_that_do_not_fit_are_named(ffnp, run_folder, tmp_path, recwarn, content, message):
+    np.save(tmp_path / "x.npy", content)
+    status, _, err = ffnp("predict", run_folder[0], tmp_path / "x.npy")
+    assert (status, err.count("\n"), len(recwarn)) == (2, 1, 0)
+    assert "x.npy" in err and message in err
+
+
+def test_what_is_no_picture_is_not_called_damaged(ffnp, run_folder, tmp_path):
+    (tmp_path / "x.svg").write_text("<svg/>")
+    status, _, err = ffnp("predict", run_folder[0], tmp_path / "x.svg")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "x.svg is neither an array nor a picture that Pillow knows" in err
+
+
+EPOCH = {"phase": 1, "epoch": 1, "losses": [1.0], "train_error": 1.0, "seconds": 1.0}
+BAD_EPOCHS = [
+    {}, 1, {"phase": 1}, EPOCH | {"epoch": "x"}, EPOCH | {"losses": 1}, EPOCH | {"seconds": None},
+    EPOCH | {"train_error": float("nan")}, EPOCH | {"analysis": {"entropy_all": 1}},
+    EPOCH | {"test_error": {"all": 1, "layers": [], "groups": []}}, EPOCH | {"test_error": [1]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [*map(json.dumps, BAD_EPOCHS), "{"])
 def test_damaged_metrics_are_named(ffnp, run_folder, tmp_path, content):
     folder = tmp_path / "run"
     shutil.copytree(run_folder[0], folder)
@@ -169,6 +212,23 @@ def test_damaged_metrics_are_named(ffnp, run_folder, tmp_path, content):
     status, _, err = ffnp("plot", folder, "-o", tmp_path / "run.png")
     assert status == 2
     assert "metrics.jsonl is damaged" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["model", "state"])
+def test_what_is_said_to_mend_a_damaged_file_mends_it(ffnp, run_folder, tmp_path, name):
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder[0], folder)
+    path = folder / f"{name}.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    command = ["evaluate", folder] if name == "model" else ["train", "--resume", folder]
+    status, _, err = ffnp(*command)
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"{path} is damaged" in err
+    assert f": remove it, and `ffnp train --resume {folder}` " in err
+    path.unlink()
+    assert ffnp("train", "--resume", folder)[0] == 0
+    assert ffnp("evaluate", folder)[0] == 0
+    assert (folder / "state.safetensors").exists()
 
 
 @pytest.mark.parametrize("change", [{"epochs": "x"}, {"nope": 1}, {"epochs": 0}])
@@ -183,7 +243,15 @@ def test_a_damaged_configuration_is_named(ffnp, run_folder, tmp_path, change):
     assert f"{path} is damaged" in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("content", ["[]", "{}", "null", '{"config": {}}'])
+ERRORS = {"all": 1, "layers": [1], "groups": [1]}
+RESULT = {"config": {}, "test_error": ERRORS, "train_seconds": 1, "metrics": []}
+BAD_RESULTS = [
+    [], {}, None, {"config": {}}, RESULT | {"config": {"lrr": 1}}, RESULT | {"config": 1},
+    RESULT | {"test_error": {"all": 1}}, RESULT | {"train_seconds": "x"}, RESULT | {"metrics": [1]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", list(map(json.dumps, BAD_RESULTS)))
 def test_a_damaged_result_is_named(ffnp, tmp_path, content):
     folder = tmp_path / "results"
     folder.mkdir()

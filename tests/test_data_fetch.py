@@ -381,7 +381,10 @@ def test_verify_says_which_files_are_not_the_published_ones(tmp_path: Path) -> N
     (tmp_path / "cifar-10-batches-bin" / "data_batch_4.bin").unlink()
     result = run("verify", "cifar10", "--data-dir", str(tmp_path))
     assert isinstance(result.exception, StorageError)
-    assert str(result.exception).startswith(f"not the published files: cifar10 in {tmp_path}")
+    assert str(result.exception) == (
+        f"not the published files: cifar10 in {tmp_path}: "
+        f"`ffnp data fetch cifar10 --data-dir {tmp_path}` downloads the published files"
+    )
     lines = result.stdout.splitlines()
     assert lines[0] == f"cifar10 in {tmp_path}: NOT the published files"
     assert "data_batch_1.bin" in lines[1]
@@ -401,6 +404,24 @@ def test_verify_looks_at_every_copy(small: Known, cache: Path, tmp_path: Path) -
     report = run_json("verify", "--data-dir", str(tmp_path / "own"))
     assert [copy["published"] for copy in report["copies"]] == [False, True]
     assert "is damaged" in report["copies"][0]["files"][0]["problem"]
+
+
+def test_an_embedded_set_beside_the_published_one_need_not_be_fetched(tmp_path: Path) -> None:
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"other")
+    message = str(run("verify", "mnist", "--data-dir", str(tmp_path)).exception)
+    assert message.endswith(": leave out --data-dir, since mnist comes with ffnp")
+
+
+def test_a_copy_that_lacks_a_file_says_how_to_get_it(small: Known, tmp_path: Path) -> None:
+    publish(tmp_path)
+    for path in (tmp_path / "small").glob("*labels*"):
+        path.unlink()
+    missing = "lacks train-labels-idx1-ubyte.gz, t10k-labels-idx1-ubyte.gz of small"
+    with pytest.raises(InputError, match=missing) as raised:
+        load("small", tmp_path)
+    assert f"`ffnp data fetch small --data-dir {tmp_path}`" in str(raised.value)
+    fetching.fetch(small, tmp_path / "small")
+    assert len(load("small", tmp_path).train) > 0
 
 
 def test_verify_what_is_nowhere() -> None:

@@ -342,7 +342,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     write_idx(tmp_path, ARRAYS, gzipped=True)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(InputError, match=r"t10k-labels-idx1-ubyte.gz: no such file"):
-        load("fashion-mnist", tmp_path)
+        load(str(tmp_path))
 
 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:

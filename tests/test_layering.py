@@ -31,6 +31,7 @@ ORDER = [
     ["ffnp.evaluation"],
     ["ffnp.analysis"],
     ["ffnp.storage"],
+    ["ffnp.records"],
     ["ffnp.runs"],
     ["ffnp.experiment"],
     ["ffnp.plotting"],

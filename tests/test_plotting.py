@@ -88,6 +88,16 @@ def test_every_run_has_a_line_and_an_error_of_0_a_place():
     assert np.isfinite(shown).all()
 
 
+def test_a_baseline_has_an_output_and_no_layers():
+    errors = {"all": 4.0, "layers": [4.0], "groups": [4.0]}
+    _, axes = new_figure(1, 2)
+    for axis, method in zip(axes[0], ("backprop-label", "ff"), strict=True):
+        draw_layers(axis, {"test_error": errors, "config": {"method": method}})
+    labels = [[line.get_label() for line in axis.lines] for axis in axes[0]]
+    assert labels == [["output"], ["layer alone", "layers 1..k together"]]
+    assert [axis.get_xlabel() for axis in axes[0]] == ["", "layer k"]
+
+
 def test_axes_say_which_rows_were_measured():
     record = {"phase": 1, "epoch": 1, "train_error": 9.0}
     tested = record | {"test_error": {"all": 3.0}}

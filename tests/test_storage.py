@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ffnp import Config, train
+from ffnp import Config, runs, train
 from ffnp.backends import Backend
 from ffnp.errors import InputError, StorageError, TrainingError
 from ffnp.experiment import resume
 from ffnp.files import partial, write_atomically
-from ffnp.runs import Run, default_folder
+from ffnp.runs import Run, default_folders
 from ffnp.storage import read_tensors, write_tensors
 
 SMALL = Config(limit_train=200, limit_test=100, hidden=(10, 10), epochs=2, batch_size=100)
@@ -238,9 +239,24 @@ def test_damaged_configuration_is_refused(tmp_path, content, message):
 
 def test_default_folders_never_collide(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    folders = set()
-    for _ in range(3):
-        folder = default_folder(SMALL)
-        folder.mkdir(parents=True)
-        folders.add(folder)
-    assert len(folders) == 3
+    names = list(islice(default_folders(SMALL), 3))
+    for name in names:
+        assert Run.create(names, SMALL).folder == name
+    with pytest.raises(InputError, match="exists already"):
+        Run.create(names, SMALL)
+
+
+def test_a_folder_that_another_process_makes_meanwhile_is_not_taken(tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    rename = runs.rename
+
+    def slow(old, new):
+        monkeypatch.setattr(runs, "rename", rename)
+        with monkeypatch.context() as other:
+            other.setattr(os, "getpid", lambda: 1)
+            Run.create([first], SMALL)
+        rename(old, new)
+
+    monkeypatch.setattr(runs, "rename", slow)
+    assert Run.create([first, second], SMALL).folder == second
+    assert sorted(os.listdir(tmp_path)) == ["first", "second"]

@@ -30,29 +30,33 @@ def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     Raises
     ------
     InputError
-        The file is missing, damaged or of another shape, holds NaN or infinite values, or
-        Pillow is not installed.
+        The file is missing, damaged or of another shape, holds NaN or what is infinite in
+        float32, or Pillow is not installed.
     """
-    if path.suffix == ".npy":
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
         return _flatten(path, map_npy(path), shape)
-    if path.suffix == ".npz":
+    if suffix == ".npz":
         return _flatten(path, read_array(path, "x_test"), shape)
     return _picture(path, shape)
 
 
 def _flatten(path: Path, images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     pixels = int(np.prod(shape))
+    if images.size == 0:
+        raise InputError(f"{path} holds no image: its shape is {images.shape}")
     one = images.shape in (shape, (pixels,))
-    many = images.shape[1:] in (shape, (pixels,)) and len(images) > 0
+    many = images.shape[1:] in (shape, (pixels,))
     if not one and not many:
         wanted = "x".join(map(str, shape))
         raise InputError(f"{path} has shape {images.shape}: the model takes images of {wanted}")
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise InputError(f"{path} has values of type {images.dtype}: save them as uint8 or float")
     if images.dtype != np.uint8:
-        images = images.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
+            images = images.astype(np.float32, copy=False)
         if not np.isfinite([images.min(), images.max()]).all():  # NaN passes through both
-            raise InputError(f"{path} holds NaN or infinite values: clean it first")
+            raise InputError(f"{path} holds NaN, infinite or too large values: clean it first")
     return np.ascontiguousarray(images).reshape(-1, pixels)
 
 
@@ -66,18 +70,25 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     channels, (height, width) = (shape[0], shape[1:]) if len(shape) == 3 else (1, shape[-2:])
     if len(shape) not in (2, 3) or channels not in (1, 3):
         raise InputError(f"{path}: the model takes arrays of shape {shape}: give a .npy file")
-    malformed = (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
+    malformed = (SyntaxError, ValueError, Image.DecompressionBombError)
     # Pillow warns of damage before it refuses a file, or reads it all the same.
-    quiet = warnings.catch_warnings(action="ignore")
-    with quiet, reading(path, *malformed), Image.open(path) as picture:
-        if picture.size != (width, height):
+    with warnings.catch_warnings(action="ignore"), reading(path, *malformed):
+        try:
+            opened = Image.open(path)
+        except UnidentifiedImageError as error:
             raise InputError(
-                f"{path} has {picture.width}x{picture.height} pixels: "
-                f"resize it to the model's {width}x{height}"
-            )
-        if picture.mode[0] in "IF":  # the conversion would cut off all above 255
-            raise InputError(f"{path} has pixels of over 8 bits: save it with 8 bits a channel")
-        pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+                f"{path} is neither an array nor a picture that Pillow knows: give .npy, .npz, "
+                ".png or the like"
+            ) from error
+        with opened as picture:
+            if picture.size != (width, height):
+                raise InputError(
+                    f"{path} has {picture.width}x{picture.height} pixels: "
+                    f"resize it to the model's {width}x{height}"
+                )
+            if picture.mode[0] in "IF":  # the conversion would cut off all above 255
+                raise InputError(f"{path} has pixels of over 8 bits: save it with 8 bits each")
+            pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0) if channels == 3 else pixels).reshape(
         1, -1
     )

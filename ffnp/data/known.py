@@ -71,6 +71,31 @@ class Known:
                 if paths is not None:
                     yield Copy(self, place, layout, paths)
 
+    def best(self, data_dir: Path | None) -> "Copy":
+        """The preferred copy.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it lacks a file.
+        """
+        copy = next(self.copies(data_dir), None)
+        if copy is None:
+            raise self.not_here()
+        missing = [path.name for path in copy.paths if not path.is_file()]
+        if missing:
+            raise InputError(
+                f"{copy.place} lacks {', '.join(missing)} of {self.name}: {self.fetched(data_dir)}"
+            )
+        return copy
+
+    def fetched(self, data_dir: Path | None) -> str:
+        """How to get the published files, to a place that is looked at first."""
+        if self.package is not None:
+            return f"leave out --data-dir, since {self.name} comes with ffnp"
+        where = "" if data_dir is None else f" --data-dir {data_dir}"
+        return f"`ffnp data fetch {self.name}{where}` downloads the published files"
+
     def not_here(self) -> InputError:
         """The error to raise when there is no copy."""
         return InputError(

@@ -40,9 +40,7 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
     if path.suffix == ".npz":
         return assemble(path.stem, read_npz(path))
     known = lookup(name_or_path)
-    copy = next(known.copies(None if data_dir is None else Path(data_dir)), None)
-    if copy is None:
-        raise known.not_here()
+    copy = known.best(None if data_dir is None else Path(data_dir))
     return assemble(known.name, copy.layout.read(copy.paths), known.classes)
 
 

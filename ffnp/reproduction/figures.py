@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from ffnp.analysis import KINDS
 from ffnp.plotting import (
-    KINDS,
     common_legend,
     draw_curves,
     draw_entropy,
@@ -22,7 +22,10 @@ def over_seeds(results: Results) -> dict[tuple[str, str], Any]:
     groups: dict[tuple[str, str], list[Any]] = {}
     for task, result in results:
         groups.setdefault((task.row, task.config.dataset), []).append(result)
-    return {key: _mean(group) for key, group in groups.items()}
+    return {
+        key: _mean(group) | {"config": group[0]["config"]}  # but for the seed, alike in all
+        for key, group in groups.items()
+    }
 
 
 def _mean(values: Sequence[Any]) -> Any:

@@ -1,6 +1,7 @@
 """One run of a table or figure: trained, continued where it stopped, or found finished."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +12,14 @@ from ffnp.data.catalogue import lookup
 from ffnp.data.verifying import verify
 from ffnp.errors import InputError, TrainingError
 from ffnp.experiment import Result, Silent, resume, train
-from ffnp.files import write_atomically, writing
+from ffnp.files import GOOD_COPY, write_atomically, writing
+from ffnp.records import is_epoch, is_errors
 from ffnp.reproduction.experiments import Task
 from ffnp.runs import Run
 from ffnp.storage import read_json
 from ffnp.training import Trainer
 
 RESULTS, FOLDERS = "results", "runs"  # within the output folder
-KEPT = {"config", "test_error", "train_seconds", "metrics"}  # of a result, at least
 
 
 class StopFile(Silent):
@@ -65,18 +66,30 @@ def finished(out: Path, task: Task) -> dict[str, Any] | None:
         path = out / RESULTS / f"{name}.json"
         if path.exists():
             result: dict[str, Any] = read_json(path)
+            mend = f"{GOOD_COPY}, or remove it, and the run is made again"
+            if not _is_result(result):
+                raise InputError(f"{path} is damaged: it is not the result of a run: {mend}")
             try:
                 same = _same(Config.from_dict(result["config"]), task)
-                missing = KEPT - set(result)
-            except (KeyError, TypeError) as error:
-                raise InputError(f"{path} is damaged: it is not the result of a run") from error
-            if missing:
-                raise InputError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
+            except InputError as error:
+                raise InputError(f"{path} is damaged: {error}: {mend}") from error
             if same:
                 return result
             if name == task.name:
                 raise _another(path)
     return None
+
+
+def _is_result(result: Any) -> bool:
+    try:
+        return (
+            isinstance(result["config"], dict)
+            and is_errors(result["test_error"])
+            and math.isfinite(result["train_seconds"])
+            and all(map(is_epoch, result["metrics"]))
+        )
+    except (KeyError, TypeError):
+        return False
 
 
 def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, Any]:
