@@ -1,7 +1,7 @@
 """How work is cut: everything once, in order, in parts of like size."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.lib.array_utils import byte_bounds
 
@@ -36,47 +36,61 @@ def test_blocks_are_everything_once_in_order_and_small(length, width):
     assert all((each.stop - each.start - 1) * width < BLOCK for each in slices)
 
 
+SIZES = st.integers(1, 900) | st.sampled_from([10, 2000])  # alike, or some far above others
+
+
 @given(
-    sizes=st.lists(st.tuples(*[st.integers(1, 900)] * 2), min_size=1, max_size=4),
-    count=st.integers(1, 5),
+    sizes=st.lists(st.tuples(SIZES, SIZES, SIZES), min_size=1, max_size=4),
+    count=st.integers(1, 12),
+    afterwards=st.sampled_from([0, parts.UPDATE]),
 )
-def test_rows_of_products_are_everything_once_in_stretches_of_like_cost(sizes, count):
-    products = [(np.empty((m, k)), np.empty((k, 64)), np.empty((m, 64))) for m, k in sizes]
-    stretches = cut_products(products, count)
+# a narrow last product of the first stretch, which takes more than its room
+@example(sizes=[(784, 200, 10), (10, 400, 2000), (2000, 400, 20)], count=3, afterwards=70)
+def test_rows_of_products_are_everything_once_in_stretches_of_like_cost(sizes, count, afterwards):
+    starts = np.cumsum([0] + [m for m, _, _ in sizes])
+    products = [  # each number of a result is its row's number, among the rows of all
+        (
+            np.broadcast_to(0.0, (m, k)),
+            np.broadcast_to(0.0, (k, n)),
+            np.broadcast_to(rows, (n, m)).T,
+        )
+        for (m, k, n), rows in zip(
+            sizes, np.split(np.arange(starts[-1]), starts[1:-1]), strict=True
+        )
+    ]
+    stretches = cut_products(products, count, afterwards)
     assert 1 <= len(stretches) <= count
     taken = [product for stretch in stretches for product in stretch]
     for a, b, out in taken:
         assert len(a) == len(out) and a.shape[1] == len(b)
-    places = [(out.ctypes.data, out.nbytes) for _, _, out in products]
-    starts = [start for start, _ in places]
-    rows = {start: 0 for start in starts}
-    for _, _, out in taken:
-        owner = max(start for start in starts if start <= out.ctypes.data)
-        assert out.ctypes.data == owner + 64 * 8 * rows[owner]  # goes on where it stopped
-        rows[owner] += len(out)
-    assert [rows[start] for start in starts] == [m for m, _ in sizes]
-    costs = [sum(a.size * 64 for a, _, _ in stretch) for stretch in stretches]
+    assert np.concatenate([out[:, 0] for _, _, out in taken]).tolist() == list(range(starts[-1]))
+    costs = [
+        sum(a.size * b.shape[1] + afterwards * out.size for a, b, out in each) for each in stretches
+    ]
     most = max(sum(costs) / count, parts.PRODUCT)
-    coarse = max(k for _, k in sizes) * 64 * parts.ALIGNMENT  # cut between so many rows
+    row = max((k + afterwards) * n for _, k, n in sizes)
+    coarse = parts.ALIGNMENT * row  # cut between so many rows
     assert max(costs) <= most + count * coarse
 
 
 @given(
-    heights=st.lists(st.integers(1, 90), min_size=1, max_size=4),
+    sizes=st.lists(st.tuples(st.integers(1, 200), st.integers(1, 90)), min_size=1, max_size=4),
     gap=st.integers(0, 20),
-    count=st.integers(1, 5),
+    count=st.integers(1, 8),
     random=st.randoms(),
 )
-def test_a_span_of_the_gradient_is_written_by_its_own_stretch(heights, gap, count, random):
-    gradient = np.zeros(sum(8 * height + gap for height in heights))
+def test_a_span_of_the_gradient_is_written_by_its_own_stretch(sizes, gap, count, random):
+    gradient = np.zeros(sum(m * n + gap for m, n in sizes))
     products, start = [], gap
-    for height in heights:
-        out = gradient[start : start + 8 * height].reshape(height, 8)
-        products.append((np.ones((height, 3)), np.ones((3, 8)), out))
-        start += 8 * height + gap
+    for m, n in sizes:
+        out = gradient[start : start + m * n].reshape(m, n)
+        products.append((np.ones((m, 3)), np.ones((3, n)), out))
+        start += m * n + gap
     random.shuffle(products)
     stretches = cut_descent(products, gradient, count)
-    assert items(span for _, span in stretches) == list(range(len(gradient)))
+    ends = [0] + [span.stop for _, span in stretches]
+    assert [span.start for _, span in stretches] == ends[:-1]
+    assert ends[-1] == len(gradient)
     for stretch, span in stretches:
         inside = gradient[span]
         for _, _, out in stretch:

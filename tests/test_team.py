@@ -1,6 +1,8 @@
 """The threads that work side by side."""
 
 import gc
+import os
+import signal
 import threading
 import time
 
@@ -108,3 +110,37 @@ def test_every_row_of_every_product_is_computed_once(threads, sizes, monkeypatch
     assert len(rows) <= len(sizes) + threads - 1
     for a, b, out in products:
         np.testing.assert_allclose(out, a @ b, rtol=1e-12)
+
+
+def test_an_interrupted_call_waits_for_its_tasks(team):
+    started, ended = threading.Event(), []
+
+    def slow():
+        started.set()
+        time.sleep(0.2)
+        ended.append(True)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            team([lambda: started.wait() and signal.setitimer(signal.ITIMER_REAL, 0.05), slow])
+        assert ended == [True]
+        team([lambda: None, slow])
+        assert ended == [True, True]  # not taken for done because the first one was
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # with threads: what is tested
+def test_a_forked_process_hires_its_own_threads(team):
+    team([lambda: None] * 2)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)  # ends it, if it waits for threads it has not
+        team([lambda: None] * 2)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    team([lambda: None] * 2)

@@ -47,7 +47,8 @@ def cut_products(
     for (a, b, out), cost in zip(products, costs, strict=True):
         start, rows = 0, len(a)
         while start < rows:
-            fitting = round(room / cost * rows / ALIGNMENT) * ALIGNMENT
+            # No room is left if the product before, cut between ALIGNMENT rows, took more.
+            fitting = max(0, round(room / cost * rows / ALIGNMENT)) * ALIGNMENT
             if len(stretches) == parts or start + fitting >= rows:
                 fitting = rows - start
             if fitting:

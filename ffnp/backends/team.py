@@ -1,5 +1,6 @@
 """A few threads that work side by side, with one BLAS thread each."""
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,7 @@ class Team:
         self._blas = [(library, library.num_threads) for library in libraries]
         self.threads = max((threads for _, threads in self._blas), default=1)
         self._todo: list[SimpleQueue[Any]] = []
-        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._process = os.getpid()
         self._local = threading.local()
 
     @property
@@ -45,20 +46,24 @@ class Team:
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Call each function in a thread of its own, the first in the caller's; wait for all.
 
-        Whatever one of them raises is raised again, when all have ended.
+        Whatever one of them raises is raised again, when all have ended: a KeyboardInterrupt too,
+        since they write where the next call will.
         """
+        if self._process != os.getpid():  # a fork has none of the threads
+            self._process, self._todo = os.getpid(), []
         while len(self._todo) < len(tasks) - 1:
             self._hire()
+        call = _Call(len(tasks) - 1)
         with self._blas_alone():
             for todo, task in zip(self._todo, tasks[1:], strict=False):
-                todo.put(partial(copy_context().run, task))  # with NumPy's errstate
+                todo.put((call, partial(copy_context().run, task)))  # with NumPy's errstate
             self._local.number = 0
             try:
                 tasks[0]()
             finally:
                 self._local.number = None
-                failures = [self._done.get() for _ in tasks[1:]]
-        for failure in filter(None, failures):
+                call.wait()
+        for failure in call.failures:
             raise failure
 
     @contextmanager
@@ -75,23 +80,43 @@ class Team:
     def _hire(self) -> None:
         todo: SimpleQueue[Any] = SimpleQueue()
         self._todo.append(todo)
-        arguments = (self._local, len(self._todo), todo, self._done)
+        arguments = (self._local, len(self._todo), todo)
         threading.Thread(target=_serve, args=arguments, daemon=True).start()
         weakref.finalize(self, todo.put, None)  # the thread ends with the team
 
 
-def _serve(
-    local: threading.local,
-    number: int,
-    todo: "SimpleQueue[Task | None]",
-    done: "SimpleQueue[BaseException | None]",
-) -> None:
-    local.number = number
-    while (task := todo.get()) is not None:
-        failure = None
+class _Call:
+    """So many tasks of one call, done by other threads."""
+
+    def __init__(self, tasks: int) -> None:
+        self._tasks = tasks
+        self._ended: list[None] = []
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self.failures: list[BaseException] = []
+
+    def do(self, task: Task) -> None:
+        """By another thread."""
         try:
             task()
         except BaseException as error:
-            failure = error
-        del task  # a thread that waits keeps no array alive
-        done.put(failure)
+            self.failures.append(error)
+        self._ended.append(None)
+        self._bell.put(None)
+
+    def wait(self) -> None:
+        """Until all have ended; a signal's exception counts as a failure, and ends nothing."""
+        while len(self._ended) < self._tasks:  # the bell may have rung for an interrupted `get`
+            try:
+                self._bell.get()
+            except BaseException as interrupt:
+                self.failures.append(interrupt)
+
+
+def _serve(
+    local: threading.local, number: int, todo: "SimpleQueue[tuple[_Call, Task] | None]"
+) -> None:
+    local.number = number
+    while (order := todo.get()) is not None:
+        call, task = order
+        call.do(task)
+        del order, call, task  # a thread that waits keeps no array alive
