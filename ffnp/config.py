@@ -12,7 +12,7 @@ from ffnp.errors import InputError
 from ffnp.objectives import OBJECTIVES
 
 METHODS = ("collab", "ff", "backprop-label", "backprop-pairwise")
-COLLABORATIONS = tuple(gamma for gamma in ("others", "previous", "next") if gamma in GAMMAS)
+COLLABORATIONS = tuple(gamma for gamma in GAMMAS if gamma != "none")
 SCHEDULES = ("network", "layer")
 UPDATES = ("simultaneous", "sequential")
 LR_SCHEDULES = ("constant", "linear")

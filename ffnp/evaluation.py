@@ -68,9 +68,13 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
     """
     chosen = _voters(layers, model.method.losses)
     model.data.check(images, "the evaluated set")
+    return _scores(model, images, chosen)
+
+
+def _scores(model: Model, images: Images, voters: Sequence[int]) -> Iterator[Scores]:
     start = 0
-    for batch in sweep(model, images, max(chosen) + 1 if model.method.losses > 1 else None):
-        yield scores_of(model, batch, chosen, start)
+    for batch in sweep(model, images, max(voters) + 1 if model.method.losses > 1 else None):
+        yield scores_of(model, batch, voters, start)
         start += len(batch.x)
 
 

@@ -14,7 +14,7 @@ def candidate_labels(
     """Join each image with its true label and `rows - 1` distinct wrong ones.
 
     With two rows the wrong label is (y + randint(1, K)) mod K: uniform over the wrong labels.
-    With K rows there is no choice left, and nothing is drawn.
+    With one row or K there is no choice, and nothing is drawn.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def candidate_labels(
     rows : int
         R, 1..K; 1 is the true label alone.
     random : numpy.random.Generator
-        Drawn from once for the whole array.
+        Drawn from once, if at all, for the whole array.
 
     Returns
     -------
@@ -37,8 +37,10 @@ def candidate_labels(
         If `rows` is outside 1..K.
     """
     if not 1 <= rows <= classes:
-        raise InputError(f"{rows} label rows an image: choose 2..{classes}, or all")
+        raise InputError(f"{rows} label rows an image: choose 1..{classes}")
     images = len(true)
+    if rows == 1:
+        return true.astype(np.int32)[:, None]
     if rows == 2:
         shifts = random.integers(1, classes, size=(images, 1), dtype=np.int32)
     elif rows == classes:

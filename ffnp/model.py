@@ -106,7 +106,10 @@ class Model:
         return cls(config, data, method, backend)
 
     def weights(self) -> dict[str, Any]:
-        """Host arrays of the weights, by name, e.g. `layer1.weights` (in, out)."""
+        """Host arrays of the weights, by name, e.g. `layer1.weights` (in, out).
+
+        On the CPU they are the model's own: they change with it, and it with them.
+        """
         parameters = self.method.parameters
         flat = self.backend.to_host(parameters.flat)
         return parameters.views(flat)

@@ -25,16 +25,18 @@ class Batch:
         The true label in column 0 when training. See `take`.
     index : array or None
         Where a source finds the images: its first axis is theirs. See `take`.
-    product : (N, H_1) array
-        x W_x; on the way back, the first layer's delta summed over an image's rows.
     activities : list of Activity, one a layer
-    goodness, coefficients : (L, N, R) arrays
+    goodness : (L, N, R) array
         `goodness[i]` is `activities[i].goodness`.
-    d_label_weights : (K, H_1) array
     d_bias : list of (H_i,) arrays
         What these images alone add to gradients: the parameters' own, but in a part.
     images : slice
         Which of the whole batch's images these are.
+    product : (N, H_1) array
+        x W_x.
+    coefficients : (L, N, R) array
+    d_label_weights : (K, H_1) array
+        As `d_bias`. These three are None where no labels are joined.
     cuts : list of Batch
         The same buffers in parts, by images, that are worked on side by side; empty in a part, and
         if there is no use in it.
@@ -43,14 +45,22 @@ class Batch:
     x: Array
     labels: Array
     index: Array
-    product: Array
     activities: Sequence[Activity]
     goodness: Array
-    coefficients: Array
-    d_label_weights: Array
     d_bias: Sequence[Array]
     images: slice
+    product: Array = None
+    coefficients: Array = None
+    d_label_weights: Array = None
     cuts: "Sequence[Batch]" = ()
+
+    @property
+    def delta_sum(self) -> Array:
+        """(N, H_1): on the way back, the first layer's delta summed over an image's rows.
+
+        It takes the place of `product`, which is not needed any more.
+        """
+        return self.product
 
     @property
     def parts(self) -> "Sequence[Batch]":
@@ -181,7 +191,7 @@ class Network:
             if i == 0:
                 self.first.delta_labelled(
                     coefficients, batch.labels, out,
-                    batch.product, batch.d_label_weights, batch.d_bias[0],
+                    batch.delta_sum, batch.d_label_weights, batch.d_bias[0],
                 )  # fmt: skip
             else:
                 self.later[i - 1].delta(coefficients, batch.activities[i - 1], out, batch.d_bias[i])
@@ -198,7 +208,7 @@ class Network:
         return [
             self.later[i - 1].product(batch.activities[i - 1], batch.activities[i])
             if i > 0
-            else self.first.product_labelled(batch.x, batch.product)
+            else self.first.product_labelled(batch.x, batch.delta_sum)
             for i in layers
         ]
 

@@ -68,14 +68,14 @@ def draw_layers(axes: Any, result: Result) -> None:
     errors = result["test_error"]
     layers = range(1, len(errors["layers"]) + 1)
     axes.set_xticks(list(layers))
-    if Config.from_dict(result["config"]).backpropagates:
+    if _config(result).backpropagates:
         axes.plot(layers, errors["layers"], label="output", **STYLES[0])
         axes.set_xticklabels([""])
     else:
         axes.plot(layers, errors["layers"], label="layer alone", **STYLES[0])
         axes.plot(layers, errors["groups"], label="layers 1..k together", **STYLES[1])
         axes.set_xlabel("layer k")
-    axes.set_ylabel(f"{_split(result)} error, %")
+    axes.set_ylabel(f"{_config(result).evaluated} error, %")
     axes.set_ylim(0, 1.08 * max(*errors["layers"], *errors["groups"], 1))
 
 
@@ -85,7 +85,7 @@ def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
     for (name, result), style in zip(results.items(), styles(), strict=False):
         tested = [r for r in result["metrics"] if "test_error" in r]
         points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
-        label, kind = name, _split(result)
+        label, kind = name, _config(result).evaluated
         if not points:
             label, kind = f"{name} (training rows)", "training"
             points = [(_epoch(r, result), r["train_error"]) for r in result["metrics"]]
@@ -143,8 +143,8 @@ def has_entropy(results: Sequence[Result]) -> bool:
     return any("analysis" in record for result in results for record in result["metrics"])
 
 
-def _split(result: Result) -> str:
-    return "validation" if result["config"].get("validation") else "test"
+def _config(result: Result) -> Config:
+    return Config.from_dict(result["config"])
 
 
 def _whole_epochs(axes: Any) -> None:

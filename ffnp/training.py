@@ -80,7 +80,7 @@ class Trainer:
         """Train to the end from where it stands, yielding after each batch.
 
         `position` names the batch last done (its `batch` counts from 1 when yielded); after the
-        last batch of an epoch, `losses` and `training_error` are that epoch's. Whatever is saved
+        last batch of an epoch, `losses` are that epoch's. Whatever is saved
         between two batches and loaded again continues to the same bits.
 
         Raises
@@ -161,9 +161,12 @@ class Trainer:
         return None
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Host arrays, by name, and plain values from which `load_state` continues."""
-        to_host = self.model.backend.to_host
-        tensors = dict(self.model.weights())
+        """Host arrays of their own, by name, and plain values: `load_state` continues from them."""
+
+        def to_host(array: Array) -> Any:
+            return np.array(self.model.backend.to_host(array))  # on the CPU it would go on changing
+
+        tensors = {name: np.array(tensor) for name, tensor in self.model.weights().items()}
         tensors["totals"] = to_host(self._totals)
         for i, optimizer in enumerate(self.schedule.optimizers):
             for name, array in optimizer.state.items():

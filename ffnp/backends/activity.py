@@ -19,7 +19,8 @@ class Activity:
     slope : (N, R, H) array or None
         phi'(z), where the activation needs it kept; None for relu, where a phi'(z) = a.
     delta : (N, R, H) array, or None but in training
-        dJ/dz, as `Backend.delta` and `Backend.backpropagate` leave it.
+        The way back: scale_prev * dJ/dz after `Backend.delta`; dJ/dz after
+        `Backend.backpropagate`, and dJ/da before it.
     goodness, scale : (N, R) arrays
         g = sum of squares of a, and 1 / (sqrt(g) + EPSILON), which normalises the row.
     """

@@ -14,16 +14,14 @@ one `scale` a row, and a matrix product is linear in it. So the scale is applied
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ffnp.activations import Activation
 from ffnp.backends.activity import Activity, Array, Product
-
-if TYPE_CHECKING:
-    from ffnp.activations import Activation
-    from ffnp.collaboration import LayerObjective
-    from ffnp.data.scaling import Scaling
+from ffnp.collaboration import LayerObjective
+from ffnp.data.scaling import Scaling
 
 EPSILON = 1e-8  # of the length normalisation h = a / (|a| + EPSILON)
 NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves no weight
@@ -89,7 +87,7 @@ class Backend:
 
     # --- forward ----------------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: "Scaling", out: Array) -> None:
+    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
         """Gather `images[rows]` as floats, standardised, each image scaled to one length.
 
         Parameters
@@ -121,7 +119,7 @@ class Backend:
         labels: Array,
         label_scale: float,
         bias: Array,
-        activation: "Activation",
+        activation: Activation,
         out: Activity,
     ) -> None:
         """First layer: add each row's label to the image's shared product, and activate.
@@ -147,7 +145,7 @@ class Backend:
         self,
         scale: Array,
         bias: Array,
-        activation: "Activation",
+        activation: Activation,
         out: Activity,
     ) -> None:
         """Later layers: activate in place the product that `out.values` holds.
@@ -165,7 +163,7 @@ class Backend:
         self._finish(z, activation, out)
 
     @staticmethod
-    def _finish(z: Array, activation: "Activation", out: Activity) -> None:
+    def _finish(z: Array, activation: Activation, out: Activity) -> None:
         a = out.values
         a[...] = activation.value(z)
         if out.slope is not None:
@@ -177,7 +175,7 @@ class Backend:
 
     def evaluate(
         self,
-        objective: "LayerObjective",
+        objective: LayerObjective,
         goodness: Array,
         out_coefficients: Array,
         out_totals: Array,

@@ -7,21 +7,18 @@ No method allocates, copies to or from the host, or waits for the device, but `t
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ffnp.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK
+from ffnp.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK, Activation
 from ffnp.backends.activity import Activity, Array
 from ffnp.backends.base import EPSILON, Backend
 from ffnp.backends.launching import Kernels
+from ffnp.collaboration import LayerObjective
+from ffnp.data.scaling import Scaling
 from ffnp.errors import InputError
 from ffnp.objectives import entropy, entropy_readings, pairwise, sigmoid, softmax
-
-if TYPE_CHECKING:
-    from ffnp.activations import Activation
-    from ffnp.collaboration import LayerObjective
-    from ffnp.data.scaling import Scaling
 
 ROW = 128  # threads that share a row
 TILE = 32  # columns, and rows at a time, of the blocks that sum over rows
@@ -112,7 +109,7 @@ class CupyBackend(Backend):
 
     # --- forward, objective --------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: "Scaling", out: Array) -> None:
+    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
         """See `Backend.standardise`; an array of `rows` is int64, on the device, none negative."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
@@ -141,7 +138,7 @@ class CupyBackend(Backend):
         labels: Array,
         label_scale: float,
         bias: Array,
-        activation: "Activation",
+        activation: Activation,
         out: Activity,
     ) -> None:
         """See `Backend.activate_labelled`."""
@@ -151,7 +148,7 @@ class CupyBackend(Backend):
             out.values, out.slope, out.goodness, out.scale,
         )  # fmt: skip
 
-    def activate(self, scale: Array, bias: Array, activation: "Activation", out: Activity) -> None:
+    def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         """See `Backend.activate`."""
         self._launch(
             scale.dtype, "activate", (scale.size,), (ROW,),
@@ -161,14 +158,22 @@ class CupyBackend(Backend):
 
     def evaluate(
         self,
-        objective: "LayerObjective",
+        objective: LayerObjective,
         goodness: Array,
         out_coefficients: Array,
         out_totals: Array,
     ) -> None:
-        """See `Backend.evaluate`."""
+        """See `Backend.evaluate`; an objective without a kernel is evaluated on the host."""
+        kernel = EVALUATE.get(type(objective.objective))
+        if kernel is None:
+            totals = self.to_host(out_totals)
+            coefficients = np.empty(goodness.shape, goodness.dtype)
+            Backend().evaluate(objective, self.to_host(goodness), coefficients, totals)
+            out_coefficients[...] = self.to_device(coefficients)
+            out_totals[...] = self.to_device(totals)
+            return
         self._launch(
-            goodness.dtype, EVALUATE[type(objective.objective)], (1,), (BLOCK,),
+            goodness.dtype, kernel, (1,), (BLOCK,),
             goodness,
             objective.gamma in ("others", "previous"),
             objective.gamma in ("others", "next"),

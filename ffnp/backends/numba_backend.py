@@ -4,21 +4,17 @@ A compiled loop makes one sweep where NumPy makes several. Machine code is cache
 package, or in the user's cache directory where the package cannot be written.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ffnp.activations import Activation
 from ffnp.backends import numba_kernels as kernels
 from ffnp.backends import numba_objectives as objectives
 from ffnp.backends.activity import Activity, Array
 from ffnp.backends.base import NEGLIGIBLE
 from ffnp.backends.numpy_backend import NumpyBackend
-from ffnp.collaboration import GAMMAS
-
-if TYPE_CHECKING:
-    from ffnp.activations import Activation
-    from ffnp.collaboration import LayerObjective
-    from ffnp.data.scaling import Scaling
+from ffnp.collaboration import GAMMAS, LayerObjective
+from ffnp.data.scaling import Scaling
+from ffnp.objectives import SigmoidGoodness
 
 
 class NumbaBackend(NumpyBackend):
@@ -32,7 +28,7 @@ class NumbaBackend(NumpyBackend):
 
     # --- forward ----------------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: "Scaling", out: Array) -> None:
+    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
         """See `Backend.standardise`; an array of `rows` must hold no negative numbers."""
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(images)))
@@ -52,7 +48,7 @@ class NumbaBackend(NumpyBackend):
         labels: Array,
         label_scale: float,
         bias: Array,
-        activation: "Activation",
+        activation: Activation,
         out: Activity,
     ) -> None:
         """See `Backend.activate_labelled`."""
@@ -65,7 +61,7 @@ class NumbaBackend(NumpyBackend):
             product, label_weights, labels, label_scale, bias, out.values, out.goodness, out.scale
         )
 
-    def activate(self, scale: Array, bias: Array, activation: "Activation", out: Activity) -> None:
+    def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         """See `Backend.activate`."""
         if activation.name != "relu":
             super().activate(scale, bias, activation, out)
@@ -76,19 +72,19 @@ class NumbaBackend(NumpyBackend):
 
     def evaluate(
         self,
-        objective: "LayerObjective",
+        objective: LayerObjective,
         goodness: Array,
         out_coefficients: Array,
         out_totals: Array,
     ) -> None:
         """See `Backend.evaluate`."""
-        found = objectives.compiled(objective)
-        if found is None:
+        sigmoid = objective.objective
+        if type(sigmoid) is not SigmoidGoodness:
             super().evaluate(objective, goodness, out_coefficients, out_totals)
             return
         gamma = GAMMAS.index(objective.gamma)
         smallest = NEGLIGIBLE * np.finfo(goodness.dtype).tiny  # see `Backend.flush`
-        objectives.evaluate(*found, gamma, smallest, goodness, out_coefficients, out_totals)
+        objectives.evaluate(sigmoid.theta, gamma, smallest, goodness, out_coefficients, out_totals)
 
     # --- gradients --------------------------------------------------------------------------
 
@@ -118,36 +114,8 @@ class NumbaBackend(NumpyBackend):
 
     # --- optimisers -------------------------------------------------------------------------
 
-    def adam(
-        self,
-        weights: Array,
-        gradient: Array,
-        mean: Array,
-        variance: Array,
-        step: int,
-        lr: float,
-        beta1: float,
-        beta2: float,
-        epsilon: float,
-    ) -> None:
-        """See `Backend.adam` and `NumpyBackend.adam`."""
-        k = (1 - beta2**step) ** 0.5
-        rate = float(lr) * k / (1 - beta1**step)
+    def _adam(self, w: Array, g: Array, m: Array, v: Array, *constants: float) -> None:
+        kernels.adam(w, g, m, v, *constants)
 
-        def work(part: slice) -> None:
-            kernels.adam(
-                weights[part], gradient[part], mean[part], variance[part],
-                rate, beta1, beta2, k * epsilon,
-            )  # fmt: skip
-
-        self._sweep(work, len(weights), len(weights))
-
-    def sgd(
-        self, weights: Array, gradient: Array, velocity: Array, lr: float, momentum: float
-    ) -> None:
-        """See `Backend.sgd`."""
-
-        def work(part: slice) -> None:
-            kernels.sgd(weights[part], gradient[part], velocity[part], float(lr), momentum)
-
-        self._sweep(work, len(weights), len(weights))
+    def _sgd(self, w: Array, g: Array, v: Array, lr: float, momentum: float) -> None:
+        kernels.sgd(w, g, v, lr, momentum)

@@ -1,7 +1,6 @@
-"""Compiled objectives: the objective of all layers and its coefficients in one sweep.
+"""The sigmoid objective of all layers and its coefficients, compiled, in one sweep.
 
-To compile another objective, write its `<name>_image` beside `sigmoid_image`, give it a number,
-a branch in `value_of_image` and a line in `compiled`. What has none runs as the reference.
+Other objectives run as the reference.
 """
 
 import math
@@ -9,22 +8,13 @@ import math
 import numpy as np
 from numba import njit
 
-from ffnp.collaboration import GAMMAS, LayerObjective
-from ffnp.objectives import SigmoidGoodness
+from ffnp.collaboration import GAMMAS
 
-SIGMOID = 0
 OTHERS, PREVIOUS, NEXT = (GAMMAS.index(name) for name in ("others", "previous", "next"))
 
 
-def compiled(objective: LayerObjective) -> tuple[int, float] | None:
-    """Number and parameter of a compiled objective; None if it has no compiled form."""
-    if type(objective.objective) is SigmoidGoodness:
-        return SIGMOID, objective.objective.theta
-    return None
-
-
 @njit(nogil=True, cache=True)
-def evaluate(kind, parameter, gamma, smallest, goodness, coefficients, totals):
+def evaluate(theta, gamma, smallest, goodness, coefficients, totals):
     """As `Backend.evaluate`; `gamma` indexes GAMMAS, coefficients below `smallest` become 0."""
     layers, images, rows = goodness.shape
     heard = np.empty(rows, goodness.dtype)  # goodness + gamma of one image's rows
@@ -46,7 +36,7 @@ def evaluate(kind, parameter, gamma, smallest, goodness, coefficients, totals):
                         or (gamma == NEXT and j > i)
                     ):
                         heard[r] += goodness[j, n, r]
-            value = value_of_image(kind, parameter, heard, images, coefficients[i, n])
+            value = sigmoid_of_image(heard, theta, images, coefficients[i, n])
             values[i] += value
             for r in range(rows):
                 if abs(coefficients[i, n, r]) < smallest:
@@ -68,14 +58,11 @@ def is_wrong(goodness, n):
 
 
 @njit(nogil=True, cache=True)
-def value_of_image(kind, parameter, heard, images, out):
-    """J of one image from its rows' goodness + gamma; writes its coefficients dJ/dg / images."""
-    return sigmoid_image(heard, parameter, images, out)
+def sigmoid_of_image(heard, theta, images, out):
+    """softplus(-(heard[0] - theta)) + mean over r > 0 of softplus(heard[r] - theta).
 
-
-@njit(nogil=True, cache=True)
-def sigmoid_image(heard, theta, images, out):
-    """softplus(-(heard[0] - theta)) + mean over r > 0 of softplus(heard[r] - theta)."""
+    `heard` is one image's rows' goodness + gamma; `out` is given their dJ/dg / images.
+    """
     number = heard.dtype.type
     rows = len(heard)
     value = 0.0

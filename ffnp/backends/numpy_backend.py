@@ -10,20 +10,18 @@ interpreter's lock while they compute.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from ffnp.activations import Activation
 from ffnp.backends import parts
 from ffnp.backends.activity import Activity, Array, Product, rows_of
 from ffnp.backends.arena import Arena
 from ffnp.backends.base import EPSILON, Backend
 from ffnp.backends.parts import blocks, cut, cut_descent, cut_products
 from ffnp.backends.team import Team
-
-if TYPE_CHECKING:
-    from ffnp.activations import Activation
-    from ffnp.data.scaling import Scaling
+from ffnp.data.scaling import Scaling
 
 
 class NumpyBackend(Backend):
@@ -104,7 +102,7 @@ class NumpyBackend(Backend):
 
     # --- forward ----------------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: "Scaling", out: Array) -> None:
+    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
         """See `Backend.standardise`; an array of `rows` must hold no negative numbers."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
@@ -147,7 +145,7 @@ class NumpyBackend(Backend):
         labels: Array,
         label_scale: float,
         bias: Array,
-        activation: "Activation",
+        activation: Activation,
         out: Activity,
     ) -> None:
         """See `Backend.activate_labelled`."""
@@ -161,7 +159,7 @@ class NumpyBackend(Backend):
             self._finish_block(block, activation, out)
         self._finish_scale(out)
 
-    def activate(self, scale: Array, bias: Array, activation: "Activation", out: Activity) -> None:
+    def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         """See `Backend.activate`."""
         for block in blocks(len(scale), scale.shape[1] * len(bias)):
             z = out.values[block]
@@ -170,7 +168,7 @@ class NumpyBackend(Backend):
             self._finish_block(block, activation, out)
         self._finish_scale(out)
 
-    def _finish_block(self, block: slice, activation: "Activation", out: Activity) -> None:
+    def _finish_block(self, block: slice, activation: Activation, out: Activity) -> None:
         z = out.values[block]
         if out.slope is not None:
             out.slope[block] = activation.slope(z)
@@ -331,24 +329,39 @@ class NumpyBackend(Backend):
         rate = float(lr) * k / (1 - beta1**step)
 
         def work(part: slice) -> None:
-            arrays = [array[part] for array in (weights, gradient, mean, variance)]
-            for block in blocks(len(arrays[0]), 1):
-                w, g, m, v = (array[block] for array in arrays)
-                t = self._scratch("adam", w.shape, w.dtype)
-                np.multiply(g, 1 - beta1, out=t)
-                m *= beta1
-                m += t
-                np.multiply(g, 1 - beta2, out=t)
-                t *= g
-                v *= beta2
-                v += t
-                np.sqrt(v, out=t)
-                t += k * epsilon
-                np.divide(m, t, out=t)
-                t *= rate
-                w -= t
+            self._adam(
+                weights[part], gradient[part], mean[part], variance[part],
+                rate, beta1, beta2, k * epsilon,
+            )  # fmt: skip
 
         self._sweep(work, len(weights), len(weights))
+
+    def _adam(
+        self,
+        weights: Array,
+        gradient: Array,
+        mean: Array,
+        variance: Array,
+        rate: float,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+    ) -> None:
+        for block in blocks(len(weights), 1):
+            w, g, m, v = (array[block] for array in (weights, gradient, mean, variance))
+            t = self._scratch("adam", w.shape, w.dtype)
+            np.multiply(g, 1 - beta1, out=t)
+            m *= beta1
+            m += t
+            np.multiply(g, 1 - beta2, out=t)
+            t *= g
+            v *= beta2
+            v += t
+            np.sqrt(v, out=t)
+            t += epsilon
+            np.divide(m, t, out=t)
+            t *= rate
+            w -= t
 
     def sgd(
         self, weights: Array, gradient: Array, velocity: Array, lr: float, momentum: float
@@ -356,16 +369,20 @@ class NumpyBackend(Backend):
         """See `Backend.sgd`."""
 
         def work(part: slice) -> None:
-            arrays = [array[part] for array in (weights, gradient, velocity)]
-            for block in blocks(len(arrays[0]), 1):
-                w, g, v = (array[block] for array in arrays)
-                t = self._scratch("sgd", w.shape, w.dtype)
-                v *= momentum
-                v += g
-                np.multiply(v, float(lr), out=t)
-                w -= t
+            self._sgd(weights[part], gradient[part], velocity[part], float(lr), momentum)
 
         self._sweep(work, len(weights), len(weights))
+
+    def _sgd(
+        self, weights: Array, gradient: Array, velocity: Array, lr: float, momentum: float
+    ) -> None:
+        for block in blocks(len(weights), 1):
+            w, g, v = (array[block] for array in (weights, gradient, velocity))
+            t = self._scratch("sgd", w.shape, w.dtype)
+            v *= momentum
+            v += g
+            np.multiply(v, lr, out=t)
+            w -= t
 
 
 def _multiply(products: Sequence[Product]) -> None:

@@ -26,8 +26,7 @@ def make_backend(name: str, device: int = 0) -> Backend:
     if name == "auto":
         order = ("cupy", "numba", "numpy")
         name = next(each for each in order if unavailable(each, device) is None)
-    reason = unavailable(name, device)
-    if reason is not None:
+    elif reason := unavailable(name, device):
         raise InputError(f"backend '{name}' is not available: {reason}")
     if name == "cupy":
         from ffnp.backends.cupy_backend import CupyBackend

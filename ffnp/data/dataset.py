@@ -33,12 +33,13 @@ class Split:
         return self if count is None else Split(self.images[:count], self.labels[:count])
 
     def spread(self, count: int) -> "Split":
-        """`count` rows (all, if there are no more), evenly over the whole; a view.
+        """`count` rows (all, if there are no more), evenly over the whole, copied.
 
         Unlike the first rows, these are of all classes where a split is sorted by class.
         """
-        step = max(1, len(self) // count)
-        return Split(self.images[::step][:count], self.labels[::step][:count])
+        rows = min(count, len(self))
+        index = np.arange(rows) * len(self) // rows
+        return Split(self.images[index], self.labels[index])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from ffnp.data.dataset import Images
 from ffnp.errors import InputError
 
 SCALINGS = ("standard", "raw")
+SMALLEST = 1e-12  # deviation of pixels: with less, their squares would leave float32
 BLOCK = 4096  # images a block of the statistics: bounded memory for sets on disk
 
 
@@ -38,6 +39,11 @@ def fit_scaling(kind: str, images: Images, length: float) -> Scaling:
         `raw`: uint8 pixels divided by 255, floats as they are, no scaling to a length.
     images : (N, D) uint8 or float array
     length : float
+
+    Raises
+    ------
+    InputError
+        If `kind` is unknown, or pixels are NaN, infinite, all alike, or too large or small.
     """
     if kind == "raw":
         return Scaling(0.0, 255.0 if images.dtype == np.uint8 else 1.0, None)
@@ -54,4 +60,9 @@ def fit_scaling(kind: str, images: Images, length: float) -> Scaling:
         raise InputError("the training images hold NaN or infinite pixels: clean them first")
     if deviation == 0:
         raise InputError(f"all training pixels are {mean:g}: there is nothing to learn from")
+    if not SMALLEST < deviation < 1 / SMALLEST:
+        raise InputError(
+            f"the training pixels deviate by {deviation:g} from their mean: "
+            "multiply them by a number that makes it about 1"
+        )
     return Scaling(mean, deviation, length)

@@ -64,14 +64,11 @@ class BackpropLabel(Method):
             x=empty((images, self.pixels), dtype),
             labels=empty((images, 1), np.dtype(np.int32)),
             index=None,
-            product=empty((0, 0), dtype),
             activities=[
                 Activity.empty(empty, (images, 1, layer.width), goodness[i], keeps_slope, training)
                 for i, layer in enumerate(self.hidden)
             ],
             goodness=goodness,
-            coefficients=empty((0, 0, 0), dtype),
-            d_label_weights=empty((0, 0), dtype),
             d_bias=[layer.d_bias for layer in self.hidden],
             images=slice(0, images),
         )

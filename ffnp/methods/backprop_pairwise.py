@@ -77,11 +77,11 @@ class BackpropPairwise(Method):
         if last == 0:
             first.delta_labelled(
                 batch.coefficients[0], batch.labels, activities[0],
-                batch.product, first.d_label_weights, first.d_bias,
+                batch.delta_sum, first.d_label_weights, first.d_bias,
             )  # fmt: skip
         else:
-            first.backward_labelled(batch.labels, activities[0], batch.product)
-        products.append(first.product_labelled(batch.x, batch.product))
+            first.backward_labelled(batch.labels, activities[0], batch.delta_sum)
+        products.append(first.product_labelled(batch.x, batch.delta_sum))
         return products
 
     def scores(self, batch: ChainBatch) -> Array:

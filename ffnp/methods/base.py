@@ -47,7 +47,7 @@ class Method(Protocol):
     depth : int
         Layers with weights, `layer1`..`layer<depth>` in the parameters.
     losses : int
-        Objectives, each with a value to report: one a layer, or one for all.
+        Objectives, each with a value to report and a vote for a label: one a layer, or one for all.
     rows : int
         R, label rows an image in training.
     """
@@ -75,6 +75,8 @@ class Method(Protocol):
 
     def gradient(self, batch: Any, layers: Sequence[int]) -> list[Product]:
         """Gradients of some layers (from 0), in ascending order, after `evaluate`.
+
+        A baseline makes those of all layers, whichever are asked for: they come down from the last.
 
         Returns
         -------

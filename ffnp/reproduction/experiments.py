@@ -132,14 +132,15 @@ def expand(
     InputError
         If the target, a data set or a row is unknown.
     """
-    chosen = TARGETS[target]
     for given, known, what in (
+        ([target], tuple(TARGETS), "target"),
         (datasets, DATASETS, "data set"),
         (rows, tuple(ROWS), "method"),
     ):
         for name in given:
             if name not in known:
                 raise InputError(f"unknown {what} '{name}': choose {', '.join(known)}")
+    chosen = TARGETS[target]
     return [
         Task(row, replace(base, dataset=dataset, seed=seed, **_options(chosen, row)))
         for seed in range(seeds)  # outermost: a table of one seed is there first

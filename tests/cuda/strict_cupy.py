@@ -256,9 +256,6 @@ class CudaDevice:
     def use(self):
         return self
 
-    def synchronize(self):
-        refuse_if_steady("synchronize")
-
 
 def getDeviceCount():
     """As `cupy.cuda.runtime.getDeviceCount`."""
