@@ -69,7 +69,7 @@ def test_images_that_do_not_fit_are_refused(model, test_rows):
 def test_images_that_do_not_fit_are_not_scored(model, test_rows):
     for images in (test_rows.images[0], test_rows.images[:, :9], test_rows.images / 255):
         with pytest.raises(InputError, match="the evaluated set has"):
-            next(scores(model, images))
+            scores(model, images)  # before the first block is asked for
 
 
 def test_scores_that_are_not_finite_are_reported(test_rows):

@@ -6,6 +6,7 @@ import pytest
 from ffnp.activations import ACTIVATIONS
 from ffnp.backends import Backend
 from ffnp.collaboration import GAMMAS, LayerObjective, gamma_of_layers
+from ffnp.errors import InputError
 from ffnp.labels import candidate_labels
 from ffnp.methods import ForwardForward
 from ffnp.network import Network
@@ -70,6 +71,22 @@ def test_candidate_labels_are_distinct_with_the_true_one_first():
         labels = candidate_labels(true, CLASSES, rows, np.random.default_rng(2))
         assert (labels[:, 0] == true).all()
         assert all(len(set(row)) == rows for row in labels.tolist())
+
+
+@pytest.mark.parametrize("rows, draws", [(1, False), (2, True), (3, True), (CLASSES, False)])
+def test_labels_are_drawn_only_where_there_is_a_choice(rows, draws):
+    random = np.random.default_rng(2)
+    before = random.bit_generator.state
+    labels = candidate_labels(np.arange(40) % CLASSES, CLASSES, rows, random)
+    assert labels.shape == (40, rows)
+    assert labels.dtype == np.int32
+    assert (random.bit_generator.state != before) == draws
+
+
+@pytest.mark.parametrize("rows", [0, CLASSES + 1])
+def test_label_rows_that_there_are_not_are_refused(rows):
+    with pytest.raises(InputError, match=f"choose 1..{CLASSES}"):
+        candidate_labels(np.zeros(3, int), CLASSES, rows, np.random.default_rng(2))
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

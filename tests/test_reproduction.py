@@ -54,6 +54,8 @@ def test_table1_has_the_papers_seven_rows_and_their_numbers():
 
 
 def test_unknown_names_are_refused():
+    with pytest.raises(InputError, match="unknown target 'table9': choose table1"):
+        expand("table9", SMALL)
     with pytest.raises(InputError, match="unknown data set 'nope'"):
         expand("table1", SMALL, ["nope"])
     with pytest.raises(InputError, match="unknown method 'nope'"):

@@ -162,6 +162,17 @@ def test_exploding_training_stops_and_keeps_the_last_finite_state(tmp_path):
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
 
 
+def test_a_state_taken_in_memory_is_not_changed_by_going_on(mnist):
+    trainer = make_trainer(SMALL, mnist)
+    run = trainer.run()
+    next(run)
+    tensors, _ = trainer.state()
+    before = {name: tensor.copy() for name, tensor in tensors.items()}
+    next(run)
+    for name, tensor in tensors.items():
+        assert tensor.tobytes() == before[name].tobytes(), name
+
+
 def test_nan_among_mapped_pixels_stops_training(mnist):
     images = mnist.train.images.astype(np.float32)
     images[40, 3] = np.nan

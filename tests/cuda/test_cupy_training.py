@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import launch_table
@@ -12,6 +12,7 @@ import pytest
 from ffnp import Config, gradcheck, load
 from ffnp.analysis import analyse
 from ffnp.backends import Backend
+from ffnp.collaboration import LayerObjective
 from ffnp.errors import InputError, TrainingError
 from ffnp.evaluation import scores
 from ffnp.experiment import resume, train
@@ -99,6 +100,29 @@ def test_training_agrees_with_the_reference(backend, cupy, mnist, variant, dtype
     for operation in cupy.DEVICE.operations:
         totals = dtype == "float32" and operation.name.startswith(("evaluate_", "cross_"))
         assert operation.dtypes.count(np.dtype(other)) == totals, operation
+
+
+@dataclass(frozen=True)
+class Louder:
+    """Without a kernel: the true label's goodness, less the others', both squared."""
+
+    def __call__(self, goodness, gamma):
+        heard = goodness + gamma
+        signs = np.where(np.arange(heard.shape[1]) == 0, -1, 1).astype(heard.dtype)
+        return float((signs * heard**2).sum() / len(heard)), 2 * signs * heard / len(heard)
+
+
+def test_an_objective_without_a_kernel_is_evaluated_on_the_host(backend):
+    host, random = Backend(), np.random.default_rng(0)
+    objective = LayerObjective(Louder(), "previous")
+    goodness = random.uniform(0, 9, (3, 5, 2)).astype(np.float32)
+    totals = random.uniform(0, 9, 4)  # of batches before
+    found = [np.empty_like(goodness), totals.copy()]
+    host.evaluate(objective, goodness, *found)
+    device = [backend.to_device(array) for array in (goodness, np.empty_like(goodness), totals)]
+    backend.evaluate(objective, *device)
+    for got, want in zip(device[1:], found, strict=True):
+        np.testing.assert_array_equal(backend.to_host(got), want)
 
 
 def test_operations_of_a_step_of_the_papers_network(backend, cupy):

@@ -1,0 +1,35 @@
+"""Input scaling: statistics of a training set."""
+
+import numpy as np
+import pytest
+
+from ffnp.data import scaling
+from ffnp.data.scaling import fit_scaling
+from ffnp.errors import InputError
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (50, 7), dtype=np.uint8)
+
+
+def test_statistics_are_those_of_all_pixels_whatever_the_blocks(images, monkeypatch):
+    monkeypatch.setattr(scaling, "BLOCK", 8)  # and a last one of 2
+    found = fit_scaling("standard", images, 3.0)
+    assert found.mean == pytest.approx(images.mean(), rel=1e-12)
+    assert found.deviation == pytest.approx(images.std(), rel=1e-12)
+    assert found.length == 3.0
+
+
+@pytest.mark.parametrize("dtype, divisor", [(np.uint8, 255.0), (np.float32, 1.0)])
+def test_raw_pixels_are_divided_by_their_range_alone(images, dtype, divisor):
+    found = fit_scaling("raw", images.astype(dtype), 3.0)
+    assert (found.mean, found.deviation, found.length) == (0.0, divisor, None)
+
+
+@pytest.mark.parametrize(
+    "factor, message", [(0.0, "nothing to learn"), (1e20, "multiply"), (1e-20, "multiply")]
+)
+def test_pixels_that_float32_cannot_scale_are_refused(images, factor, message):
+    with pytest.raises(InputError, match=message):
+        fit_scaling("standard", images.astype(np.float32) * np.float32(factor), 3.0)
