@@ -7,9 +7,7 @@ import click
 
 from ffnp.analysis import KINDS, ROWS
 from ffnp.analysis import analyse as analyse_model
-from ffnp.backends.selection import make_backend
-from ffnp.experiment import load_data
-from ffnp.runs import Run
+from ffnp.experiment import load_data, load_model
 
 from .options import backend_option, device_option, json_option
 
@@ -30,7 +28,7 @@ def analyse(run: Path, rows: int, backend: str, device: int, json: bool) -> None
     Example:
       ffnp analyse runs/20261123-150000-mnist-collab-0
     """
-    model = Run(run).model(make_backend(backend, device))
+    model = load_model(run, backend, device)
     found = analyse_model(model, load_data(model.config).test, rows)
     if json:
         click.echo(dumps({"run_dir": str(run)} | found.to_dict()))

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import click
 
-from ffnp.backends.selection import make_backend
 from ffnp.evaluation import evaluate as evaluate_model
-from ffnp.experiment import load_data
-from ffnp.runs import Run
+from ffnp.experiment import load_data, load_model
 
 from .options import backend_option, device_option, json_option
 from .options import layers as voters
@@ -41,7 +39,7 @@ def evaluate(
     Example:
       ffnp evaluate runs/20261123-150000-mnist-collab-0 --layers 1,3
     """
-    model = Run(run).model(make_backend(backend, device))
+    model = load_model(run, backend, device)
     config = model.config
     if dataset is not None:  # whole: the run's limits belong to its own set
         config = replace(config, dataset=dataset, limit_train=None, limit_test=None, validation=0)

@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from ffnp.backends.selection import make_backend
 from ffnp.data.inputs import read_images
 from ffnp.evaluation import scores
+from ffnp.experiment import load_model
 from ffnp.model import Model
-from ffnp.runs import Run
 
 from .options import backend_option, device_option, json_option
 
@@ -31,7 +30,7 @@ def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, json
     Example:
       ffnp predict runs/20261123-150000-mnist-collab-0 digits.npy seven.png
     """
-    model = Run(run).model(make_backend(backend, device))
+    model = load_model(run, backend, device)
     found = [prediction for path in inputs for prediction in _predictions(model, path)]
     if json:
         click.echo(dumps({"predictions": found}))
@@ -43,8 +42,7 @@ def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, json
 
 
 def _predictions(model: Model, path: Path) -> Iterator[dict[str, Any]]:
-    images = read_images(path, model.data.shape)
-    model.data.check(images, str(path))
+    images = model.data.flat(read_images(path, model.data.shape), str(path))
     number = 0
     for block in scores(model, images):  # (V, n, K)
         labels = block.sum(axis=0).argmax(axis=1)

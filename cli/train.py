@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from ffnp import experiment
-from ffnp.config import CHOICES, Config
+from ffnp.config import CHOICES, OWN, Config
 from ffnp.errors import InputError
 from ffnp.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs import default_folders
@@ -19,7 +19,7 @@ from .report import error_table
 
 
 def _choice(name: str) -> click.Choice[str]:
-    return click.Choice(CHOICES[name])
+    return click.Choice([choice for choice in CHOICES[name] if choice != OWN])
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""An objective of your own: a pure function of goodness, checked, then trained.
+"""An objective of your own: a pure function of goodness and gamma, checked, then trained.
 
     python examples/own_objective.py
 
@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import ffnp
+from ffnp import gradcheck
 from ffnp.backends.selection import make_backend
-from ffnp.collaboration import LayerObjective
-from ffnp.model import DataDescription, Model
-from ffnp.training import Trainer
 
 
 @dataclass(frozen=True)
@@ -23,14 +21,15 @@ class Hinge:
     """J = mean over images of max(0, margin - (G+ - G-)), with G = goodness + gamma."""
 
     by_image = True  # a mean over images: a batch may be evaluated in parts
+    of_sum = True  # of goodness + gamma alone: with gamma others, one evaluation serves all layers
 
     margin: float = 20.0
 
     def __call__(self, goodness, gamma):
         """See `ffnp.objectives.base.Objective`."""
-        logit = goodness + gamma
-        images, rows = logit.shape
-        gap = self.margin - (logit[:, :1] - logit[:, 1:])  # (N, R - 1)
+        total = goodness + gamma
+        images, rows = total.shape
+        gap = self.margin - (total[:, :1] - total[:, 1:])  # (N, R - 1)
         active = (gap > 0).astype(goodness.dtype) / (images * (rows - 1))
         coefficient = np.empty_like(goodness)
         coefficient[:, 1:] = active
@@ -38,37 +37,25 @@ class Hinge:
         return float(np.maximum(gap, 0).mean()), coefficient
 
 
-def worst_slope(objective, images=5, rows=3, step=1e-6):
-    """Largest difference between the coefficient and the slope of the value."""
-    random = np.random.default_rng(0)
-    goodness, gamma = random.uniform(0, 30, (2, images, rows))
-    _, coefficient = objective(goodness, gamma)
-    worst = 0.0
-    for index in np.ndindex(goodness.shape):
-        up, down = goodness.copy(), goodness.copy()
-        up[index] += step
-        down[index] -= step
-        slope = (objective(up, gamma)[0] - objective(down, gamma)[0]) / (2 * step)
-        worst = max(worst, abs(slope - coefficient[index]))
-    return worst
+def worst_error(objective):
+    """Largest relative error of a layer's gradient against finite differences, of all gammas."""
+    return max(
+        result.error
+        for case in gradcheck.cases_of("own")
+        for result in gradcheck.check(case, make_backend("numpy"), objective)
+        if result.check == "parameters"
+    )
 
 
 def main(images, epochs):
     """Check the objective, then train with it; the test error of the vote, in %."""
-    objective = Hinge()
-    print(f"coefficient against finite differences: {worst_slope(objective):.1e}")
+    print(f"gradients against finite differences: {worst_error(Hinge()):.1e}")
     config = ffnp.Config(limit_train=images, epochs=epochs, lr_schedule="linear")
-    data = ffnp.load("mnist").limited(images, None)
-    model = Model.create(config, DataDescription.of(data, config), make_backend("auto"))
-    model.method.objective = LayerObjective(objective, gamma="others")
-    trainer = Trainer(model, data.train)
-    for position in trainer.run():
-        if position.batch == trainer.batches:
-            losses, error = trainer.losses()
-            print(f"epoch {position.epoch + 1}: loss {losses[0]:.3f}, training error {error:.1f}%")
-    test = ffnp.evaluate(model, data.test)
-    print(f"test error: layers {test.layers}, vote {test.all}")
-    return test.all
+    result = ffnp.train(config, objective=Hinge())
+    for epoch in result.metrics:
+        print(f"epoch {epoch['epoch']}: training error {epoch['train_error']:.1f}%")
+    print(f"test error: layers {result.test.layers}, vote {result.test.all}")
+    return result.test.all
 
 
 if __name__ == "__main__":

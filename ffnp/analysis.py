@@ -133,7 +133,7 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     if model.config.backpropagates:
         raise InputError(f"{model.config.method} has no goodness of layers to analyse")
     sample = split.spread(rows)
-    model.data.check(sample.images, "the analysed set")
+    images = model.data.flat(sample.images, "the analysed set")
     labels = candidate_labels(
         sample.labels, model.data.classes, 2, stream(model.config.seed, ANALYSIS)
     )
@@ -141,7 +141,7 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     found: list[Floats] = []
     alive = [np.zeros(width, bool) for width in model.config.hidden[:depth]]
     start = 0
-    for batch in sweep(model, sample.images, depth):
+    for batch in sweep(model, images, depth):
         both = labels[start : start + len(batch.x)]
         scores = scores_of(model, batch, range(depth), start).astype(np.float64)  # (L, n, K)
         start += len(both)

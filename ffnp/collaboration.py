@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ffnp.errors import InputError
 from ffnp.objectives import Objective
 from ffnp.objectives.base import Array
 
@@ -56,12 +57,28 @@ class LayerObjective:
     def of_layers(self, goodness: Array) -> tuple[Array, Array]:
         """Values (L,) and coefficients (L, N, R) of (L, N, R) goodness.
 
-        With gamma `others`, goodness plus gamma is the total for every layer, and an objective
-        depends on that sum alone: one evaluation serves all the layers.
+        With gamma `others`, goodness plus gamma is the total for every layer: one evaluation
+        serves all, if the objective is `of_sum`.
+
+        Raises
+        ------
+        InputError
+            If the objective gives anything but a number and an (N, R) array.
         """
-        if self.gamma == "others":
-            value, coefficient = self.objective(goodness.sum(axis=0), 0.0)
+        if self.gamma == "others" and getattr(self.objective, "of_sum", False):
+            value, coefficient = self._evaluate(goodness.sum(axis=0), 0.0)
             return np.full(len(goodness), value), np.broadcast_to(coefficient, goodness.shape)
         gammas = gamma_of_layers(self.gamma, goodness)
-        pairs = [self.objective(g, gamma) for g, gamma in zip(goodness, gammas, strict=True)]
+        pairs = [self._evaluate(g, gamma) for g, gamma in zip(goodness, gammas, strict=True)]
         return np.array([value for value, _ in pairs]), np.stack([c for _, c in pairs])
+
+    def _evaluate(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
+        found = self.objective(goodness, gamma)
+        shapes = [np.shape(part) for part in found] if isinstance(found, tuple) else None
+        if shapes != [(), goodness.shape]:
+            gave = type(found).__name__ if shapes is None else f"shapes {shapes}"
+            raise InputError(
+                f"{self.objective} gave {gave} for goodness of shape {goodness.shape}: return the "
+                "value, one number, and the coefficient, one for each row"
+            )
+        return found

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
+import numpy as np
+
 from ffnp.activations import ACTIVATIONS
 from ffnp.backends.selection import BACKENDS
 from ffnp.collaboration import GAMMAS
@@ -19,6 +21,7 @@ LR_SCHEDULES = ("constant", "linear")
 OPTIMIZERS = ("adam", "sgd")
 DTYPES = ("float32", "float64")
 ALL = "all"
+OWN = "own"  # an objective that is given in Python
 MOST_UNITS = 1_000_000  # of a layer
 
 
@@ -41,7 +44,7 @@ class Config:
     gamma : {"others", "previous", "next"}
         Whose goodness a layer hears of. For `collab`.
     objective : str
-        What a layer minimises. For `collab` and `ff`.
+        What a layer minimises. For `collab` and `ff`. `own`: one that `ffnp.train` was given.
     labels : int, "all" or None
         R, label rows an image in training. None: 2, or all for the objective `softmax`.
         Not for `backprop-label`, which joins no labels.
@@ -116,7 +119,9 @@ class Config:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            _check_type(field.name, getattr(self, field.name), field.type)
+            value = _plain(getattr(self, field.name))
+            _check_type(field.name, value, field.type)
+            object.__setattr__(self, field.name, value)
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(
@@ -192,16 +197,13 @@ class Config:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise InputError(f"unknown configuration name: {', '.join(sorted(unknown))}")
-        values = dict(values)
-        if isinstance(values.get("hidden"), list):
-            values["hidden"] = tuple(values["hidden"])
         return cls(**values)
 
 
 CHOICES = {
     "method": METHODS,
     "gamma": COLLABORATIONS,
-    "objective": tuple(OBJECTIVES),
+    "objective": (*OBJECTIVES, OWN),
     "schedule": SCHEDULES,
     "update": UPDATES,
     "activation": tuple(ACTIVATIONS),
@@ -223,6 +225,13 @@ LEAST = {
     "evaluate_every": 0,
     "analyse_every": 0,
 }
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number as Python's, and a list as a tuple."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 def _check_type(name: str, value: Any, expected: Any) -> None:

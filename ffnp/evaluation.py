@@ -48,7 +48,7 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
     Parameters
     ----------
     model : Model
-    images : (N, D) array
+    images : (N, D) array, or (N, ...) of the shape of the data set's
         As the data set stores them: uint8, or floats.
     layers : sequence of int, optional
         Which layers vote, from 1 (default: all).
@@ -67,8 +67,7 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
         If a score is NaN or infinite.
     """
     chosen = _voters(layers, model.method.losses)
-    model.data.check(images, "the evaluated set")
-    return _scores(model, images, chosen)
+    return _scores(model, model.data.flat(images, "the evaluated set"), chosen)
 
 
 def _scores(model: Model, images: Images, voters: Sequence[int]) -> Iterator[Scores]:
@@ -93,6 +92,12 @@ def scores_of(model: Model, batch: Batch, voters: Sequence[int], start: int) -> 
             "clean the images, or train again with a lower learning rate"
         )
     return found
+
+
+def predict(model: Model, images: Images, layers: Sequence[int] | None = None) -> NDArray[np.int64]:
+    """The label of each image, (N,), by the vote of all chosen layers; see `scores`."""
+    blocks = [found.sum(axis=0).argmax(axis=1) for found in scores(model, images, layers)]
+    return np.concatenate([np.empty(0, np.int64), *blocks])
 
 
 def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) -> Evaluation:

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 from ffnp.analysis import analyse
 from ffnp.backends.selection import make_backend
-from ffnp.config import Config
+from ffnp.config import OWN, Config
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
 from ffnp.errors import InputError, TrainingError
 from ffnp.evaluation import Evaluation, evaluate
-from ffnp.model import DataDescription, Model
+from ffnp.model import NOT_GIVEN, DataDescription, Model
+from ffnp.objectives import Objective
 from ffnp.runs import Every, Run
 from ffnp.training import Trainer
 
@@ -92,6 +93,9 @@ def train(
     folder: Path | str | Iterable[Path] | None = None,
     watcher: Watcher | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    *,
+    objective: Objective | None = None,
+    dataset: Dataset | None = None,
 ) -> Result:
     """Train and evaluate what a configuration describes.
 
@@ -104,6 +108,10 @@ def train(
     watcher : Watcher, optional
     checkpoint_seconds : float
         Time between two saved states.
+    objective : Objective, optional
+        One of your own, in place of the configuration's, which then calls it `own`.
+    dataset : Dataset, optional
+        In place of the configuration's, which then has its name.
 
     Returns
     -------
@@ -112,16 +120,18 @@ def train(
     Raises
     ------
     InputError
-        The configuration or its data are wrong, or `folder` exists.
+        The configuration, its data or the objective are wrong, or `folder` exists.
     TrainingError
         The numbers are no longer finite, the network has died, or the watcher asked to stop.
     StorageError
         The folder cannot be written.
     """
-    config = _anchored(config)
-    dataset, trainer = _prepare(config)
+    if objective is not None:
+        config = replace(config, objective=OWN)
+    config = _anchored(config) if dataset is None else replace(config, dataset=dataset.name)
+    data, trainer = _prepare(config, objective, dataset)
     run = None if folder is None else _create(folder, config)
-    return _complete(dataset, trainer, run, watcher or Silent(), checkpoint_seconds)
+    return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
 
 
 def resume(
@@ -129,6 +139,9 @@ def resume(
     backend: str | None = None,
     watcher: Watcher | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    *,
+    objective: Objective | None = None,
+    dataset: Dataset | None = None,
 ) -> Result:
     """Continue a run that was stopped or killed, to the same bits as if it had not been.
 
@@ -140,16 +153,39 @@ def resume(
         Continue on another backend; the bits are the same only on the run's own.
     watcher, checkpoint_seconds
         As for `train`.
+    objective, dataset
+        Those that `train` was given.
     """
     run = Run(Path(folder))
     config = run.config()
-    dataset, trainer = _prepare(config if backend is None else replace(config, backend=backend))
-    return _complete(dataset, trainer, run, watcher or Silent(), checkpoint_seconds)
+    if backend is not None:
+        config = replace(config, backend=backend)
+    data, trainer = _prepare(config, objective, dataset)
+    return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
 
 
-def load_data(config: Config) -> Dataset:
-    """The data set of a configuration, limited and with its validation rows in the test's place."""
-    dataset = load(config.dataset, config.data_dir)
+def load_model(folder: Path | str, backend: str = "auto", device: int = 0) -> Model:
+    """The trained model of a run; see `Run.model`.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Of the run.
+    backend : {"auto", "numpy", "numba", "cupy", "reference"}
+        Whichever it was trained on.
+    device : int
+        Which GPU, for cupy.
+    """
+    return Run(Path(folder)).model(make_backend(backend, device))
+
+
+def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
+    """The data set of a configuration, limited and with its validation rows in the test's place.
+
+    `dataset` is the whole of it, where it is in memory.
+    """
+    if dataset is None:
+        dataset = load(config.dataset, config.data_dir)
     if config.validation:
         kept = len(dataset.train) - config.validation
         if kept < 1:
@@ -177,11 +213,17 @@ def _create(folder: Path | str | Iterable[Path], config: Config) -> Run:
     return Run.create(names, config)
 
 
-def _prepare(config: Config) -> tuple[Dataset, Trainer]:
+def _prepare(
+    config: Config, objective: Objective | None, dataset: Dataset | None
+) -> tuple[Dataset, Trainer]:
+    if objective is None and config.objective == OWN:
+        raise InputError(NOT_GIVEN)
+    if objective is not None and config.objective != OWN:
+        raise InputError(f"this run's objective is {config.objective}: leave out your own")
     backend = make_backend(config.backend, config.device)
-    dataset = load_data(config)
-    model = Model.create(config, DataDescription.of(dataset, config), backend)
-    return dataset, Trainer(model, dataset.train)
+    data = load_data(config, dataset)
+    model = Model.create(config, DataDescription.of(data, config), backend, objective)
+    return data, Trainer(model, data.train)
 
 
 def _complete(

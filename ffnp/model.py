@@ -8,15 +8,19 @@ import numpy as np
 from ffnp.activations import ACTIVATIONS
 from ffnp.backends import Backend
 from ffnp.collaboration import LayerObjective
-from ffnp.config import Config
+from ffnp.config import OWN, Config
 from ffnp.data.dataset import Dataset, Images
 from ffnp.data.scaling import Scaling, fit_scaling
 from ffnp.errors import InputError
 from ffnp.methods import BackpropLabel, BackpropPairwise, ForwardForward, Method
 from ffnp.network import Network
-from ffnp.objectives import OBJECTIVES, Pairwise
+from ffnp.objectives import OBJECTIVES, Objective, Pairwise
 from ffnp.randomness import INITIALISATION, stream
 
+NOT_GIVEN = (
+    "the objective 'own' is one that Python is given: "
+    "ffnp.train(config, objective=...), or ffnp.resume(folder, objective=...)"
+)
 KINDS = ("floats", "uint8 (0..255)")  # of pixels
 
 
@@ -67,18 +71,23 @@ class DataDescription:
             Scaling(**values["scaling"]),
         )
 
-    def check(self, images: Images, where: str) -> None:
-        """Raise `InputError` unless images (N, D) are of the kind that the model learned from."""
-        if images.ndim != 2 or images.shape[1] != self.pixels:
+    def flat(self, images: Any, where: str) -> Images:
+        """Images (N, D) or (N, *shape) as (N, D); `InputError` if the model learned from others."""
+        images = np.asarray(images)
+        if images.ndim == 0 or images.shape[1:] not in (self.shape, (self.pixels,)):
             raise InputError(
-                f"{where} has images of {images.shape[1:]} values, but the model takes "
-                f"{'x'.join(map(str, self.shape))} ({self.pixels})"
+                f"{where} has images of shape {images.shape[1:]}: the model takes "
+                f"{'x'.join(map(str, self.shape))}, or {self.pixels} values"
             )
-        if (images.dtype == np.uint8) != self.integer:
+        kind = int(images.dtype == np.uint8)
+        if kind != self.integer or (images.dtype.kind != "f" and not kind):
+            found = KINDS[kind] if kind or images.dtype.kind == "f" else images.dtype
             raise InputError(
-                f"{where} has pixels that are {KINDS[not self.integer]}, but the model was "
+                f"{where} has pixels that are {found}, but the model was "
                 f"trained on {KINDS[self.integer]}: convert them"
             )
+        flat: Images = images.reshape(-1, self.pixels)
+        return flat
 
 
 @dataclass(frozen=True)
@@ -99,9 +108,19 @@ class Model:
     backend: Backend
 
     @classmethod
-    def create(cls, config: Config, data: DataDescription, backend: Backend) -> "Model":
-        """A model with weights drawn from the configuration's seed."""
-        method = _method(config, data, backend)
+    def create(
+        cls,
+        config: Config,
+        data: DataDescription,
+        backend: Backend,
+        objective: Objective | None = None,
+    ) -> "Model":
+        """A model with weights drawn from the configuration's seed.
+
+        `objective` is the one that a configuration calls `own`; without it such a model predicts,
+        and `InputError` is raised when it is to learn.
+        """
+        method = _method(config, data, backend, objective or NotGiven())
         method.parameters.initialise(stream(config.seed, INITIALISATION))
         return cls(config, data, method, backend)
 
@@ -115,7 +134,14 @@ class Model:
         return parameters.views(flat)
 
 
-def _method(config: Config, data: DataDescription, backend: Backend) -> Method:
+class NotGiven:
+    """Stands for an objective of the user's own where a model is read again."""
+
+    def __call__(self, goodness: Any, gamma: Any) -> Any:
+        raise InputError(NOT_GIVEN)
+
+
+def _method(config: Config, data: DataDescription, backend: Backend, own: Objective) -> Method:
     activation, dtype = ACTIVATIONS[config.activation], np.dtype(config.dtype)
     if config.method == "backprop-label":
         return BackpropLabel(backend, data.pixels, data.classes, config.hidden, activation, dtype)
@@ -125,5 +151,8 @@ def _method(config: Config, data: DataDescription, backend: Backend) -> Method:
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))
     gamma = config.gamma if config.method == "collab" else "none"
-    objective = OBJECTIVES[config.objective](config.theta, config.alpha)
+    if config.objective == OWN:
+        objective = own
+    else:
+        objective = OBJECTIVES[config.objective](config.theta, config.alpha)
     return ForwardForward(network, LayerObjective(objective, gamma), config.rows(data.classes))

@@ -21,18 +21,27 @@ class Arrays(NamedTuple):
     y_test: NDArray[Any]
 
 
-def assemble(name: str, arrays: Arrays, classes: int | None = None) -> Dataset:
-    """Flatten, convert and check.
+def from_arrays(
+    x_train: NDArray[Any],
+    y_train: NDArray[Any],
+    x_test: NDArray[Any],
+    y_test: NDArray[Any],
+    name: str = "arrays",
+    classes: int | None = None,
+) -> Dataset:
+    """A data set of arrays: flattened, converted and checked.
 
     Images become (N, D), uint8 or float32, C-contiguous; labels stay uint8 or become int64.
     Memory-mapped images are neither copied nor read: a NaN among them is found when it is used.
 
     Parameters
     ----------
+    x_train, x_test : (N, ...) arrays
+        uint8 or float images.
+    y_train, y_test : (N,) or (N, 1) arrays
+        Integer labels.
     name : str
-        Named in messages.
-    arrays : Arrays
-        uint8 or float images, integer labels (N,) or (N, 1).
+        Named in messages, and in the configuration of what is trained on it.
     classes : int, optional
         K, if it is known; else one more than the largest label of both splits.
 
@@ -42,19 +51,19 @@ def assemble(name: str, arrays: Arrays, classes: int | None = None) -> Dataset:
         Shapes or types that do not fit, labels that are no class indices, an empty set,
         only one class, NaN or infinite pixels.
     """
-    shape = arrays.x_train.shape[1:]
-    if arrays.x_test.shape[1:] != shape:
+    shape = x_train.shape[1:]
+    if x_test.shape[1:] != shape:
         raise InputError(
             f"{name}: training images are of shape {shape}, "
-            f"test images of shape {arrays.x_test.shape[1:]}: they must agree"
+            f"test images of shape {x_test.shape[1:]}: they must agree"
         )
-    if arrays.x_train.dtype.kind != arrays.x_test.dtype.kind:
+    if x_train.dtype.kind != x_test.dtype.kind:
         raise InputError(
-            f"{name}: training images are {arrays.x_train.dtype}, test images "
-            f"{arrays.x_test.dtype}: save both as uint8 or both as float32"
+            f"{name}: training images are {x_train.dtype}, test images "
+            f"{x_test.dtype}: save both as uint8 or both as float32"
         )
-    train = _split(f"{name}: the training set", arrays.x_train, arrays.y_train)
-    test = _split(f"{name}: the test set", arrays.x_test, arrays.y_test)
+    train = _split(f"{name}: the training set", x_train, y_train)
+    test = _split(f"{name}: the test set", x_test, y_test)
     low, high = int(train.labels.min()), int(train.labels.max())
     if low == high:
         raise InputError(f"{name}: every training label is {low}: give at least two classes")

@@ -67,9 +67,11 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
         raise InputError(
             f"{path}: pictures need Pillow: pip install 'ffnp[image]', or give a .npy file"
         ) from error
-    channels, (height, width) = (shape[0], shape[1:]) if len(shape) == 3 else (1, shape[-2:])
-    if len(shape) not in (2, 3) or channels not in (1, 3):
-        raise InputError(f"{path}: the model takes arrays of shape {shape}: give a .npy file")
+    channels, *size = shape if len(shape) == 3 else (1, *shape)
+    if len(size) != 2 or channels not in (1, 3):
+        wanted = "x".join(map(str, shape))
+        raise InputError(f"{path}: the model takes arrays of {wanted} values: give a .npy file")
+    height, width = size
     malformed = (SyntaxError, ValueError, Image.DecompressionBombError)
     # Pillow warns of damage before it refuses a file, or reads it all the same.
     with warnings.catch_warnings(action="ignore"), reading(path, *malformed):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ffnp.data.arrays import assemble
+from ffnp.data.arrays import from_arrays
 from ffnp.data.catalogue import CATALOGUE, lookup
 from ffnp.data.dataset import Dataset
 from ffnp.data.layouts import LAYOUTS
@@ -38,15 +38,15 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
     if name_or_path not in CATALOGUE and path.is_dir():
         return _folder(path)
     if path.suffix == ".npz":
-        return assemble(path.stem, read_npz(path))
+        return from_arrays(*read_npz(path), name=path.stem)
     known = lookup(name_or_path)
     copy = known.best(None if data_dir is None else Path(data_dir))
-    return assemble(known.name, copy.layout.read(copy.paths), known.classes)
+    return from_arrays(*copy.layout.read(copy.paths), known.name, known.classes)
 
 
 def _folder(folder: Path) -> Dataset:
     for layout in LAYOUTS:
         paths = layout.find(folder)
         if paths is not None:
-            return assemble(folder.name, layout.read(paths))
+            return from_arrays(*layout.read(paths), name=folder.name)
     raise InputError(f"{folder} holds no data set: give one of IDX, CIFAR-10 or .npy files")

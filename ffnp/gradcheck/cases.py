@@ -1,5 +1,6 @@
 """What is checked, and on how small a network."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ffnp.activations import ACTIVATIONS
@@ -13,18 +14,29 @@ IMAGES, PIXELS, CLASSES, ROWS, HIDDEN = 4, 5, 4, 3, (6, 5, 4)
 DATA = DataDescription((PIXELS,), CLASSES, False, Scaling(0.0, 1.0, None))
 
 
+TINY = Config(hidden=HIDDEN, theta=4.0, alpha=0.5, label_scale=2.0)
+
+
 def cases() -> list[Config]:
     """Every objective x gamma x activation, and both baselines x activation."""
-    tiny = Config(hidden=HIDDEN, theta=4.0, alpha=0.5, label_scale=2.0)
-    ff, collab = (replace(tiny, method=method, labels=ROWS) for method in ("ff", "collab"))
-    methods = [
-        replace(ff if gamma == "none" else replace(collab, gamma=gamma), objective=objective)
-        for objective in OBJECTIVES
-        for gamma in GAMMAS
-    ] + [
-        replace(tiny, method="backprop-label"),
-        replace(tiny, method="backprop-pairwise", labels=ROWS),
+    layered = [case for objective in OBJECTIVES for case in cases_of(objective)]
+    baselines = [
+        replace(TINY, method="backprop-label"),
+        replace(TINY, method="backprop-pairwise", labels=ROWS),
     ]
+    return layered + _with_activations(baselines)
+
+
+def cases_of(objective: str) -> list[Config]:
+    """One objective x gamma x activation; `own` for the one that `check` is given."""
+    ff, collab = (replace(TINY, method=method, labels=ROWS) for method in ("ff", "collab"))
+    return _with_activations(
+        replace(ff if gamma == "none" else replace(collab, gamma=gamma), objective=objective)
+        for gamma in GAMMAS
+    )
+
+
+def _with_activations(methods: Iterable[Config]) -> list[Config]:
     return [replace(each, activation=name) for each in methods for name in ACTIVATIONS]
 
 

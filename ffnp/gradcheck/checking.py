@@ -16,6 +16,7 @@ from ffnp.config import Config
 from ffnp.gradcheck.cases import name_of
 from ffnp.gradcheck.drawing import draw
 from ffnp.gradcheck.subject import Subject, Vector
+from ffnp.objectives import Objective
 
 CHECKS = {"parameters": 1e-6, "direction": 1e-6, "float32": 1e-4}  # and their tolerances
 
@@ -52,18 +53,26 @@ class Result:
         return self.error <= self.tolerance
 
 
-def check(case: Config, backend: Backend) -> Iterator[Result]:
+def check(case: Config, backend: Backend, objective: Objective | None = None) -> Iterator[Result]:
     """Check the gradient of every layer of one case on a backend.
+
+    Parameters
+    ----------
+    case : Config
+        Its method, gamma, objective and activation, on a network of `case.hidden`.
+    backend : Backend
+    objective : Objective, optional
+        The one that the case calls `own`. It should be smooth where it is drawn.
 
     Raises
     ------
     FFNPError
         If no draw is clear of every kink.
     """
-    sample = draw(case)
-    subject = Subject(case, sample, backend, "float64")
+    sample = draw(case, objective)
+    subject = Subject(case, sample, backend, "float64", objective)
     gradient = subject.gradient()
-    single = Subject(case, sample, backend, "float32").gradient()
+    single = Subject(case, sample, backend, "float32", objective).gradient()
     random = np.random.default_rng(0)
     for layer, indices in enumerate(subject.indices()):
         own = gradient[indices]

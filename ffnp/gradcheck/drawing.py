@@ -13,6 +13,7 @@ from ffnp.gradcheck.cases import CLASSES, DATA, IMAGES, PIXELS, name_of
 from ffnp.gradcheck.subject import Sample, Subject, heard
 from ffnp.labels import candidate_labels
 from ffnp.model import Model
+from ffnp.objectives import Objective
 
 SPREAD = 4  # times the initial weights, so that the rows differ
 REDRAWS = 1000  # draws of weights and images until one is fit
@@ -21,7 +22,7 @@ LEAST_SHARE = 3e-2  # of an image's mean goodness: entropy's curvature grows wit
 LEAST_DERIVATIVE = 2e-3  # of a layer's largest: beside a loss near 1 a small one drowns in rounding
 
 
-def draw(case: Config) -> Sample:
+def draw(case: Config, objective: Objective | None = None) -> Sample:
     """Weights, images and labels at which the case is smooth, the same at every call.
 
     Raises
@@ -32,7 +33,7 @@ def draw(case: Config) -> Sample:
     title = " ".join([*name_of(case), case.activation])
     random = np.random.default_rng(list(title.encode()))
     for _ in range(REDRAWS):
-        model = Model.create(replace(case, dtype="float32"), DATA, Backend())
+        model = Model.create(replace(case, dtype="float32"), DATA, Backend(), objective)
         model.method.parameters.initialise(random)
         sample = Sample(
             {name: SPREAD * tensor for name, tensor in model.weights().items()},
@@ -41,15 +42,15 @@ def draw(case: Config) -> Sample:
                 random.integers(0, CLASSES, IMAGES), CLASSES, model.method.rows, random
             ),
         )
-        if _smooth(case, sample):
+        if _smooth(case, sample, objective):
             return sample
     raise FFNPError(f"no draw of {REDRAWS} is fit to check {title}: is a gradient 0?")
 
 
-def _smooth(case: Config, sample: Sample) -> bool:
+def _smooth(case: Config, sample: Sample, objective: Objective | None) -> bool:
     """Whether the case is clear of kinks there, and no gradient small beside its loss."""
     reference = _Clearance()
-    subject = Subject(case, sample, reference, "float64")
+    subject = Subject(case, sample, reference, "float64", objective)
     gradient = subject.gradient()
     if reference.nearest < CLEARANCE:
         return False

@@ -14,6 +14,7 @@ from ffnp.gradcheck.cases import DATA, IMAGES, name_of
 from ffnp.labels import Labels
 from ffnp.methods import ForwardForward
 from ffnp.model import Model
+from ffnp.objectives import Objective
 
 STEP = 1e-5  # of central differences: truncation and rounding are both near 1e-10
 
@@ -55,11 +56,20 @@ class Subject:
     sample : Sample
     backend : Backend
     dtype : {"float64", "float32"}
+    own : Objective, optional
+        See `Model.create`.
     """
 
-    def __init__(self, case: Config, sample: Sample, backend: Backend, dtype: str) -> None:
+    def __init__(
+        self,
+        case: Config,
+        sample: Sample,
+        backend: Backend,
+        dtype: str,
+        own: Objective | None = None,
+    ) -> None:
         self._case, self._backend = case, backend
-        self.method = Model.create(replace(case, dtype=dtype), DATA, backend).method
+        self.method = Model.create(replace(case, dtype=dtype), DATA, backend, own).method
         self.method.parameters.load(sample.weights)
         self.batch = self.method.training_batch(IMAGES)
         self.batch.x[...] = backend.to_device(sample.x.astype(dtype))

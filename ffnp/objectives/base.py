@@ -13,8 +13,12 @@ class Objective(Protocol):
 
     Notes
     -----
-    One with an attribute `by_image = True` says that J is a mean of what each image's own rows
-    give. A batch is then evaluated in parts, side by side.
+    Two attributes that need not be there tell what saves work:
+
+    - `by_image = True`: J is a mean of what each image's own rows give. A batch is then evaluated
+      in parts, side by side.
+    - `of_sum = True`: J depends on goodness + gamma alone. With gamma `others` that sum is the same
+      for every layer, and one evaluation serves all; gamma is then 0.
     """
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
@@ -24,7 +28,7 @@ class Objective(Protocol):
         ----------
         goodness : (N, R) array
             g, of N images joined with R labels each; the true label in column 0.
-        gamma : (N, R) array or 0
+        gamma : (N, R) array, or 0 (see Notes)
             The other layers' goodness of the same rows: a constant.
 
         Returns

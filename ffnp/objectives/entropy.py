@@ -31,7 +31,7 @@ class RelativeEntropy:
     docs/objectives/entropy.md derives the coefficient; `entropy_readings.py` has other readings.
     """
 
-    by_image = True
+    by_image = of_sum = True
 
     power: float = POWER
 

@@ -28,6 +28,8 @@ def row_signs(goodness: Array) -> Array:
 class UnsignedEntropy:
     """J = -Ent over all rows of the batch: the label does not enter at all."""
 
+    of_sum = True
+
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         h = goodness + gamma + EPSILON
         log = np.log(h / h.mean())
@@ -44,6 +46,8 @@ class SignedEntropy:
         The constant. Default: each batch's own mean, through which nothing is differentiated, so
         that the coefficient is the derivative of `frozen`'s value.
     """
+
+    of_sum = True
 
     mean: float | None = None
 
@@ -62,6 +66,8 @@ class SignedEntropy:
 class EntropyDifference:
     """J = Ent(wrong labels' rows) - Ent(true labels' rows), each with its own batch mean."""
 
+    of_sum = True
+
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         h = goodness + gamma + EPSILON
         value, coefficient = 0.0, np.empty_like(h)
@@ -76,6 +82,8 @@ class EntropyDifference:
 @dataclass(frozen=True)
 class NormalisedEntropy:
     """J = -mean over rows of sign u log u, u = h / h_mean: no reward for scale."""
+
+    of_sum = True
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         h = goodness + gamma + EPSILON
@@ -97,7 +105,7 @@ class ConditionalEntropy:
     rewards no growth.
     """
 
-    by_image = True
+    by_image = of_sum = True
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         images, rows = goodness.shape

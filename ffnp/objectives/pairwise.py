@@ -23,7 +23,7 @@ class Pairwise:
     Forward-Forward algorithm", arXiv 2303.08418.
     """
 
-    by_image = True
+    by_image = of_sum = True
 
     alpha: float
 

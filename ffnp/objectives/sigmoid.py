@@ -27,7 +27,7 @@ class SigmoidGoodness:
     vanishes once the negative is rejected.
     """
 
-    by_image = True
+    by_image = of_sum = True
 
     theta: float
 
@@ -55,7 +55,7 @@ class LiteralSigmoidGoodness:
     theta : float
     """
 
-    by_image = True
+    by_image = of_sum = True
 
     theta: float
 

@@ -18,7 +18,7 @@ class SoftmaxOverLabels:
     Ours; not in the paper.
     """
 
-    by_image = True
+    by_image = of_sum = True
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         logits = goodness + gamma
