@@ -9,11 +9,11 @@ from ffnp.analysis import KINDS, ROWS
 from ffnp.analysis import analyse as analyse_model
 from ffnp.experiment import load_data, load_model
 
-from .options import backend_option, device_option, json_option
+from .options import Location, backend_option, device_option, json_option
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Location())
 @click.option(
     "--rows", type=click.IntRange(min=1), default=ROWS, show_default=True,
     help="Test images of the sample.",

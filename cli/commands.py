@@ -5,7 +5,6 @@ import sys
 from contextlib import suppress
 
 import click
-from click.core import ParameterSource
 
 from ffnp.errors import FFNPError
 
@@ -15,11 +14,13 @@ from .data import data
 from .evaluate import evaluate
 from .gradcheck import gradcheck
 from .info import info
-from .options import help_alone
+from .options import help_alone, origin
 from .plot import plot
 from .predict import predict
 from .reproduce import reproduce
 from .train import train
+
+DEBUG = "FFNP_DEBUG"
 
 
 @click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "FFNP"})
@@ -55,21 +56,24 @@ def run() -> int:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # whoever read it has read enough
             return 1
-        return _fail(f"{error.filename or 'standard output'}: {error.strerror}")
+        return _fail(f"{error.filename or 'standard output'} cannot be used: {error.strerror}")
+    except Exception as error:
+        if DEBUG in os.environ:
+            raise
+        return _fail(
+            f"{type(error).__name__}: {error}: this should not happen: "
+            f"set {DEBUG}=1 to see where it does, and report it"
+        )
 
 
 def _source(error: click.ClickException) -> str:
     """Where a bad value was found, if not on the command line."""
     if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
         return ""
-    name, source = error.param.name or "", error.ctx.get_parameter_source(error.param.name or "")
-    if source is ParameterSource.ENVIRONMENT:
-        return f" It is the value of {error.ctx.auto_envvar_prefix}_{name.upper()}."
-    if source is ParameterSource.DEFAULT_MAP:
-        return f" It is {name} of the file of --config."
-    return ""
+    return origin(error.ctx, error.param.name or "")
 
 
 def _fail(message: str, status: int = 1) -> int:
-    click.echo(f"Error: {message}", err=True)
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    click.echo(f"Error: {line}", err=True)
     return status

@@ -12,7 +12,7 @@ from ffnp.data.known import Copy, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 
-from .options import data_dir_option, help_alone, json_option
+from .options import Location, data_dir_option, help_alone, json_option
 
 
 @click.group(invoke_without_command=True)
@@ -66,7 +66,7 @@ def _entry(known: Known, data_dir: Path | None) -> dict[str, Any]:
 @click.argument("name")
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Location(file_okay=False),
     metavar="DIR",
     help="Keep the files in DIR/NAME instead of the user's cache.",
 )

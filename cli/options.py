@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ffnp.backends.selection import BACKENDS
 from ffnp.config import ALL, Config
 from ffnp.errors import InputError
 from ffnp.files import read_bytes
+
+FILE = f"{__name__}.file"  # of --config, in the context
 
 
 def widths(value: str | tuple[int, ...]) -> tuple[int, ...]:
@@ -40,6 +43,19 @@ def _integers(text: str, example: str) -> list[int]:
         raise click.BadParameter(f"'{text}' cannot be read: write e.g. {example}") from error
 
 
+class Location(click.Path):
+    """The name of a file or folder; an empty one, which would be the current folder, is refused."""
+
+    def __init__(self, file_okay: bool = True) -> None:
+        super().__init__(path_type=Path, file_okay=file_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("the name is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -63,17 +79,31 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
         values = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:  # TOML's or UTF-8's
         raise InputError(f"{path} is not TOML: {error}") from error
+    twice = [name for name in values if "-" in name and name.replace("-", "_") in values]
+    if twice:
+        raise InputError(f"{path}: {twice[0]} is there twice, once with _: leave out one")
     values = {name.replace("-", "_"): value for name, value in values.items()}
     known = {p.name for p in ctx.command.params} - {param.name}
     unknown = sorted(set(values) - known)
     if unknown:
         raise InputError(f"{path}: unknown option {', '.join(unknown)}: see `ffnp train --help`")
+    ctx.meta[FILE] = path
     ctx.default_map = {name: _text(path, name, value) for name, value in values.items()}
+
+
+def origin(ctx: click.Context, name: str) -> str:
+    """Where the value of an option was found, to end a message; nothing of the command line's."""
+    source = ctx.get_parameter_source(name)
+    if source is ParameterSource.ENVIRONMENT:
+        return f" (from {ctx.auto_envvar_prefix}_{name.upper()})"
+    if source is ParameterSource.DEFAULT_MAP:
+        return f" (from {ctx.meta[FILE]})"
+    return ""
 
 
 def _text(path: Path, name: str, value: Any) -> str:
     """A TOML value as it is written on the command line."""
-    if name == "hidden" and isinstance(value, list):
+    if name == "hidden" and isinstance(value, list) and all(type(v) is int for v in value):
         return ",".join(map(str, value))
     if isinstance(value, str | int | float):
         return str(value)
@@ -89,7 +119,7 @@ def help_alone(ctx: click.Context) -> None:
 json_option = click.option("--json", is_flag=True, help="Print one JSON object.")
 data_dir_option = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path),
+    type=Location(),
     metavar="DIR",
     help="Where to look before the cache: in DIR/NAME, then in DIR.",
 )

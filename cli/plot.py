@@ -16,17 +16,18 @@ from ffnp.plotting import (
     draw_layers,
     has_entropy,
     legend,
+    literal,
     new_figure,
     save,
 )
 from ffnp.runs import Run
 
+from .options import Location
+
 
 @click.command()
-@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.png|.svg"
-)
+@click.argument("runs", type=Location(), nargs=-1, required=True)
+@click.option("-o", "--output", type=Location(), required=True, metavar="FILE.png|.svg")
 def plot(runs: tuple[Path, ...], output: Path) -> None:
     """Draw errors of layers and groups, learning curves and, where recorded, entropies.
 
@@ -44,7 +45,7 @@ def plot(runs: tuple[Path, ...], output: Path) -> None:
     figure, axes = new_figure(2, max(len(results), 1 + len(curves)))
     for axis, (name, result) in zip(axes[0], results.items(), strict=False):
         draw_layers(axis, result)
-        axis.set_title(name, fontsize=8)
+        axis.set_title(literal(name), fontsize=8)
     draw_curves(axes[1, 0], results)
     for axis, kind in zip(axes[1, 1:], curves, strict=False):
         draw_entropy(axis, results, kind)

@@ -12,12 +12,12 @@ from ffnp.evaluation import scores
 from ffnp.experiment import load_model
 from ffnp.model import Model
 
-from .options import backend_option, device_option, json_option
+from .options import Location, backend_option, device_option, json_option
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("inputs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("run", type=Location())
+@click.argument("inputs", type=Location(), nargs=-1, required=True)
 @backend_option
 @device_option
 @json_option

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ffnp.backends.selection import BACKENDS, make_backend
 from ffnp.config import Config
+from ffnp.data.catalogue import lookup
 from ffnp.errors import InputError
 from ffnp.files import write_atomically
 from ffnp.plotting import new_figure, save
@@ -21,7 +22,7 @@ from ffnp.reproduction.figures import figure2, figure4
 from ffnp.reproduction.running import data_titles, finished
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 
-from .options import widths
+from .options import Location, widths
 
 FIGURES = {"figure2": figure2, "figure4": figure4}
 
@@ -42,21 +43,24 @@ class Note(click.ParamType):  # type: ignore[type-arg]
         return dataset, text
 
 
-def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
-    return list(dict.fromkeys(name for name in text.split(",") if name))
+def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]:
+    names = [] if text is None else list(dict.fromkeys(text.split(",")))
+    if "" in names:
+        raise click.BadParameter(f"'{text}' has an empty name: write NAME,NAME, or leave it out")
+    return names
 
 
 @click.command()
 @click.argument("target", type=click.Choice(list(TARGETS)))
 @click.option(
-    "--datasets", default="", callback=_names, metavar="NAME,...",
+    "--datasets", callback=_names, metavar="NAME,...",
     help=f"Of {', '.join(DATASETS)}.  [default: the target's]",
 )  # fmt: skip
 @click.option(
-    "--methods", default="", callback=_names, metavar="NAME,...",
+    "--methods", callback=_names, metavar="NAME,...",
     help=f"Of {', '.join(ROWS)}.  [default: the target's]",
 )  # fmt: skip
-@click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--seeds", type=click.IntRange(1, 1000), default=5, show_default=True)
 @click.option(
     "--protocol", type=click.Choice(list(PROTOCOLS)), default="paper", show_default=True,
     help="paper: 150 epochs at a constant rate. fast: 40, linear. Both: images of length 3.",
@@ -85,9 +89,7 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
     "--no-train", is_flag=True,
     help="Write the table or figure of the runs that are finished, the others marked missing.",
 )  # fmt: skip
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("reproduction"), show_default=True
-)
+@click.option("--out", type=Location(), default=Path("reproduction"), show_default=True)
 def reproduce(
     target: str,
     datasets: list[str],
@@ -135,11 +137,19 @@ def reproduce(
         raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
     if not no_train and scheduler is None:
         make_backend(backend)  # one that is not here is known before any run begins
+        _check_data([task for task in tasks if finished(out, task) is None])
     try:
         if not no_train:
             _run(tasks, out, jobs, scheduler)
     finally:  # a table of what there is
         _write(target, tasks, out, dict(note))
+
+
+def _check_data(tasks: list[Task]) -> None:
+    """Data that are not here are known before any run begins, too."""
+    places = dict.fromkeys((task.config.dataset, task.config.data_dir) for task in tasks)
+    for name, data_dir in places:
+        lookup(name).best(None if data_dir is None else Path(data_dir))
 
 
 def _run(tasks: list[Task], out: Path, jobs: int, scheduler: str | None) -> None:

@@ -13,7 +13,7 @@ from ffnp.errors import InputError
 from ffnp.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs import default_folders
 
-from .options import config_option, json_option, read_config_file, rows, widths
+from .options import Location, config_option, json_option, origin, read_config_file, rows, widths
 from .progress import Bars
 from .report import error_table
 
@@ -69,15 +69,15 @@ def _choice(name: str) -> click.Choice[str]:
     help="Time between two saved states.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR",
+    "--out", type=Location(), metavar="DIR",
     help="New folder of the run.  [default: runs/DATE-DATASET-METHOD-SEED]",
 )  # fmt: skip
 @click.option(
-    "--resume", type=click.Path(path_type=Path), metavar="DIR",
+    "--resume", type=Location(), metavar="DIR",
     help="Continue the run in DIR, with its own configuration.",
 )  # fmt: skip
 @click.option(
-    "--config", type=click.Path(path_type=Path), metavar="FILE", is_eager=True,
+    "--config", type=Location(), metavar="FILE", is_eager=True,
     expose_value=False, callback=read_config_file,
     help="TOML file of these options; those on the command line win.",
 )  # fmt: skip
@@ -101,8 +101,8 @@ def train(
     """
     with Bars() as bars:
         if resume is None:
-            config = Config(**options)
-            _check_gamma(ctx, config)
+            config = _config(ctx, options)
+            _check_effects(ctx, config)
             folder = default_folders(config) if out is None else out
             result = experiment.train(config, folder, bars, checkpoint_every)
         else:
@@ -111,13 +111,35 @@ def train(
     click.echo(dumps(result.to_dict()) if json else _summary(result))
 
 
-def _check_gamma(ctx: click.Context, config: Config) -> None:
-    """A gamma that would have no effect is refused, if it was asked for."""
-    given = ctx.get_parameter_source("gamma") is ParameterSource.COMMANDLINE
-    if given and config.method != "collab":
-        raise InputError(
-            f"--gamma has no effect on method {config.method}: leave it out, or choose collab"
-        )
+def _config(ctx: click.Context, options: dict[str, Any]) -> Config:
+    """The configuration of the options; a wrong one says where it was found."""
+    try:
+        return Config(**options)
+    except InputError as error:
+        name = str(error).partition(" ")[0]
+        raise InputError(f"{error}{origin(ctx, name) if name in options else ''}") from error
+
+
+def _check_effects(ctx: click.Context, config: Config) -> None:
+    """Refuse a gamma without effect, if it was asked for, and name what else has none."""
+    layers = not config.backpropagates
+    effects = {
+        "gamma": config.method == "collab",
+        "theta": layers and config.objective.startswith("sigmoid"),
+        "alpha": (config.objective if layers else config.method).endswith("pairwise"),
+        "label_scale": config.method != "backprop-label",
+        "input_length": config.scaling == "standard",
+        "momentum": config.optimizer == "sgd",
+        "cache_mb": config.schedule == "layer",
+    }
+    for name, effect in effects.items():
+        if effect or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if name == "gamma":
+            raise InputError(
+                f"--gamma has no effect on method {config.method}: leave it out, or choose collab"
+            )
+        click.echo(f"Note: --{name.replace('_', '-')} has no effect on this training", err=True)
 
 
 def _backend_of_resumed(ctx: click.Context, options: dict[str, Any]) -> str | None:

@@ -22,6 +22,7 @@ OPTIMIZERS = ("adam", "sgd")
 DTYPES = ("float32", "float64")
 ALL = "all"
 OWN = "own"  # an objective that is given in Python
+MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
 
 
@@ -131,11 +132,18 @@ class Config:
             value = getattr(self, name)
             if value is not None and value < low:
                 raise InputError(f"{name} is {value}: it must be at least {low}")
-        for name in ("lr", "alpha", "input_length", "label_scale"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise InputError(f"{name} is {getattr(self, name)}: it must be a number above 0")
-        if not abs(self.theta) < float("inf"):
-            raise InputError(f"theta is {self.theta}: it must be a finite number")
+        for name, most in ABOVE_0.items():
+            if not 0 < getattr(self, name) <= most:
+                raise InputError(
+                    f"{name} is {getattr(self, name)}: it must be above 0, and {most:g} at most"
+                )
+        if not abs(self.theta) <= MOST_GOODNESS:
+            raise InputError(
+                f"theta is {self.theta}: it must be a number between +-{MOST_GOODNESS:g}"
+            )
+        for name in ("dataset", "data_dir"):
+            if getattr(self, name) == "":
+                raise InputError(f"{name} is empty: give a name, or leave it out")
         if not 0 <= self.momentum < 1:
             raise InputError(f"momentum is {self.momentum}: it must be in 0..1, below 1")
         if not self.hidden or not 1 <= min(self.hidden) <= max(self.hidden) <= MOST_UNITS:
@@ -213,6 +221,7 @@ CHOICES = {
     "backend": BACKENDS,
     "dtype": DTYPES,
 }
+ABOVE_0 = {"lr": 1e30, "alpha": 1e6, "input_length": 1e6, "label_scale": 1e6}  # and their most
 LEAST = {
     "limit_train": 1,
     "limit_test": 1,

@@ -97,8 +97,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     StorageError
         The system's reason, e.g. a full disk. The old file is untouched, nothing is left beside.
     """
-    temporary = partial(path)
     with writing(path):
+        path = path.resolve()  # a link stays one
+        temporary = partial(path)
         try:
             with temporary.open("wb") as file:
                 file.write(content)

@@ -49,7 +49,7 @@ class DataDescription:
     def of(cls, dataset: Dataset, config: Config) -> "DataDescription":
         """Describe a data set, and fit the scaling to its training images."""
         images = dataset.train.images
-        scaling = fit_scaling(config.scaling, images, config.input_length)
+        scaling = fit_scaling(config.scaling, images, config.input_length, dataset.name)
         return cls(dataset.shape, dataset.classes, images.dtype == np.uint8, scaling)
 
     @property

@@ -1,6 +1,7 @@
 """Figures, by Matplotlib: readable in print and without telling red from green."""
 
 import io
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -31,6 +32,8 @@ def new_figure(rows: int, columns: int) -> tuple[Any, Any]:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise InputError("figures need Matplotlib: pip install 'ffnp[plot]'") from error
+    except ValueError as error:  # of a variable of Matplotlib's
+        raise InputError(f"Matplotlib: {error}: unset MPLBACKEND") from error
     figure = Figure(figsize=(3.6 * columns, 3.0 * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
@@ -48,9 +51,16 @@ def save(figure: Any, path: Path) -> None:
     check_suffix(path)
     metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
     content = io.BytesIO()
-    with rc_context({"svg.hashsalt": "ffnp"}):
+    # Matplotlib warns of letters that its font lacks, and of more axes than have room.
+    with rc_context({"svg.hashsalt": "ffnp"}), warnings.catch_warnings(action="ignore"):
         figure.savefig(content, format=path.suffix[1:], dpi=150, metadata=metadata)
     write_atomically(path, content.getvalue())
+
+
+def literal(name: str) -> str:
+    """Any name as Matplotlib shows it as it is: no formula, no hidden label, all printable."""
+    shown = "".join(c if c.isprintable() else "?" for c in name).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def styles() -> Iterator[dict[str, str]]:
@@ -85,9 +95,9 @@ def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
     for (name, result), style in zip(results.items(), styles(), strict=False):
         tested = [r for r in result["metrics"] if "test_error" in r]
         points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
-        label, kind = name, _config(result).evaluated
+        label, kind = literal(name), _config(result).evaluated
         if not points:
-            label, kind = f"{name} (training rows)", "training"
+            label, kind = f"{label} (training rows)", "training"
             points = [(_epoch(r, result), r["train_error"]) for r in result["metrics"]]
         kinds.add(kind)
         errors += [error for _, error in points]
@@ -112,7 +122,7 @@ def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
             if "analysis" in r
         ]
         if points:
-            axes.plot(*zip(*points, strict=True), label=name, **_thin(style, points))
+            axes.plot(*zip(*points, strict=True), label=literal(name), **_thin(style, points))
     axes.set_xlabel("epoch")
     axes.set_ylabel("functional entropy")
     axes.set_title({"all": "all rows", "true": "true labels", "wrong": "wrong labels"}[kind])

@@ -1,20 +1,26 @@
 """What is recorded of a training: is a record that comes from a file what it should be?"""
 
-import math
 from typing import Any
 
 from ffnp.analysis import KINDS
 
+COUNTS = range(1, 10**9)  # of phases and epochs
+MOST = 1e100  # more is no number that any training gives
+
 
 def is_epoch(record: Any) -> bool:
-    """Whether this is what `ffnp.experiment` records of an epoch: finite numbers, by name."""
+    """Whether this is what `ffnp.experiment` records of an epoch: sensible numbers, by name."""
     try:
-        numbers = [record[name] for name in ("phase", "epoch", "train_error", "seconds")]
-        numbers += record["losses"]
+        counts = [record["phase"], record["epoch"]]
+        numbers = [record["seconds"], *record["losses"]]
         if "analysis" in record:
             numbers += [record["analysis"][f"entropy_{kind}"]["total"] for kind in KINDS]
-        tested = "test_error" not in record or is_errors(record["test_error"])
-        return tested and _finite(numbers)
+        return (
+            all(type(count) is int and count in COUNTS for count in counts)
+            and _within([record["train_error"]], 0, 100)
+            and _within(numbers, -MOST, MOST)
+            and ("test_error" not in record or is_errors(record["test_error"]))
+        )
     except (KeyError, TypeError):
         return False
 
@@ -23,10 +29,18 @@ def is_errors(values: Any) -> bool:
     """Whether these are errors on a split: of all, of layers and of groups."""
     try:
         layers, groups = values["layers"], values["groups"]
-        return _finite([values["all"], *layers, *groups]) and 0 < len(layers) == len(groups)
+        return _within([values["all"], *layers, *groups], 0, 100) and (
+            0 < len(layers) == len(groups)
+        )
     except (KeyError, TypeError):
         return False
 
 
-def _finite(numbers: list[Any]) -> bool:
-    return all(type(number) in (int, float) and math.isfinite(number) for number in numbers)
+def is_seconds(value: Any) -> bool:
+    """Whether this is a time."""
+    return _within([value], 0, MOST)
+
+
+def _within(numbers: list[Any], low: float, high: float) -> bool:
+    """Whether all are numbers in that range; NaN is not."""
+    return all(type(number) in (int, float) and low <= number <= high for number in numbers)

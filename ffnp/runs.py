@@ -100,9 +100,16 @@ class Run:
         if not isinstance(values, dict) or not isinstance(values.get("config"), dict):
             raise InputError(f"{path} is damaged: it holds no configuration: {GOOD_COPY}")
         try:
-            return Config.from_dict(values["config"])
+            config = Config.from_dict(values["config"])
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {GOOD_COPY}") from error
+        missing = sorted(set(config.to_dict()) - set(values["config"]))
+        if missing:
+            raise InputError(
+                f"{path} lacks {', '.join(missing)}: {GOOD_COPY}, or train anew if another "
+                "version of ffnp wrote it"
+            )
+        return config
 
     def metrics(self) -> list[dict[str, Any]]:
         """What was recorded of each epoch; empty before the first."""
@@ -180,11 +187,18 @@ class Run:
         """
         path = self.folder / STATE
         if not path.exists():
+            if self.finished:
+                raise InputError(
+                    f"{self.folder} is finished, and its {STATE} is gone: see its errors with "
+                    f"`ffnp evaluate {self.folder}`, or train anew with another --out"
+                )
             return {}
-        mend = f"remove it, and `ffnp train --resume {self.folder}` begins again"
+        mend = (
+            f"remove it: `ffnp evaluate {self.folder}` and the like do not need it"
+            if self.finished
+            else f"remove it, and `ffnp train --resume {self.folder}` begins again"
+        )
         tensors, values = read_tensors(path, mend)
-        if values.get("data") != json.loads(json.dumps(trainer.model.data.to_dict())):
-            raise InputError(f"{path} was trained on other data: give the run's own data set")
         saved, config = values.get("config"), trainer.model.config.to_dict()
         if saved is None or set(saved) != set(config):
             raise InputError(f"{path} was written by another version of ffnp: train anew")
@@ -194,6 +208,8 @@ class Run:
                 f"{path} was trained with another {', '.join(other)} than {self.folder / CONFIG} "
                 "says: restore that file, or train anew with --config"
             )
+        if values.get("data") != json.loads(json.dumps(trainer.model.data.to_dict())):
+            raise InputError(f"{path} was trained on other data: give the run's own data set")
         try:
             trainer.load_state(tensors, values)
             extra: dict[str, Any] = values["extra"]

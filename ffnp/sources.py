@@ -42,8 +42,9 @@ def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[B
     """
     for stretch, batch in stretches(model, len(images)):
         block = model.backend.to_device(images[stretch])
-        model.backend.standardise(block, slice(None), model.data.scaling, out=batch.x)
-        model.method.forward(batch, stop=layers)
+        with np.errstate(over="ignore", invalid="ignore"):  # scores that are not finite are found
+            model.backend.standardise(block, slice(None), model.data.scaling, out=batch.x)
+            model.method.forward(batch, stop=layers)
         yield batch
 
 

@@ -73,10 +73,14 @@ def test_a_bad_value_is_named_with_its_source(ffnp, tmp_path, monkeypatch):
     (tmp_path / "c.toml").write_text("epochs = 'x'")
     status, _, err = ffnp("train", "--config", tmp_path / "c.toml")
     assert (status, err.count("\n")) == (2, 1)
-    assert err.endswith("It is epochs of the file of --config.\n")
+    assert err.endswith(f" (from {tmp_path / 'c.toml'})\n")
+    (tmp_path / "c.toml").write_text("epochs = 0")  # of the right type
+    assert ffnp("train", "--config", tmp_path / "c.toml")[2].endswith("c.toml)\n")
     monkeypatch.setenv("FFNP_TRAIN_SEED", "x")
-    assert ffnp("train")[2].endswith("It is the value of FFNP_TRAIN_SEED.\n")
+    assert ffnp("train")[2].endswith(" (from FFNP_TRAIN_SEED)\n")
     assert ffnp("train", "--seed", "x")[2].endswith("'x' is not a valid integer.\n")
+    monkeypatch.setenv("FFNP_TRAIN_SEED", "-1")
+    assert ffnp("train")[2].endswith("seed is -1: it must be at least 0 (from FFNP_TRAIN_SEED)\n")
 
 
 def test_failure_gives_status_1(ffnp, tmp_path):
@@ -139,7 +143,7 @@ def test_a_full_disk_behind_standard_output():
     with open("/dev/full", "w") as full:
         done = command("info", stdout=full)
     assert done.returncode == 1
-    assert done.stderr == "Error: standard output: No space left on device\n"
+    assert done.stderr == "Error: standard output cannot be used: No space left on device\n"
 
 
 def test_a_reader_that_has_gone():
@@ -224,11 +228,23 @@ def test_what_is_said_to_mend_a_damaged_file_mends_it(ffnp, run_folder, tmp_path
     status, _, err = ffnp(*command)
     assert (status, err.count("\n")) == (2, 1)
     assert f"{path} is damaged" in err
-    assert f": remove it, and `ffnp train --resume {folder}` " in err
+    assert ": remove it" in err
     path.unlink()
-    assert ffnp("train", "--resume", folder)[0] == 0
+    if name == "model":
+        assert f"`ffnp train --resume {folder}` makes it again" in err
+        assert ffnp("train", "--resume", folder)[0] == 0
     assert ffnp("evaluate", folder)[0] == 0
-    assert (folder / "state.safetensors").exists()
+
+
+def test_a_damaged_state_of_an_unfinished_run_is_done_without(ffnp, run_folder, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder[0], folder)
+    (folder / "model.safetensors").unlink()
+    (folder / "state.safetensors").write_bytes(b"x")
+    err = ffnp("train", "--resume", folder)[2]
+    assert f"remove it, and `ffnp train --resume {folder}` begins again" in err
+    (folder / "state.safetensors").unlink()
+    assert ffnp("train", "--resume", folder)[0] == 0
 
 
 @pytest.mark.parametrize("change", [{"epochs": "x"}, {"nope": 1}, {"epochs": 0}])

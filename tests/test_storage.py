@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ffnp import Config, runs, train
+from ffnp import Config, load, runs, train
 from ffnp.backends import Backend
 from ffnp.errors import InputError, StorageError, TrainingError
 from ffnp.experiment import resume
@@ -185,13 +185,19 @@ def test_wrong_data_leave_no_folder(tmp_path):
 
 
 def test_resume_refuses_other_data(tmp_path):
-    run = train(SMALL, tmp_path / "run").run
-    path = run.folder / "config.json"
-    values = json.loads(path.read_text())
-    values["config"]["limit_train"] = 199
-    path.write_text(json.dumps(values))
+    mnist = load("mnist").limited(300, 100)
+    run = train(SMALL, tmp_path / "run", dataset=mnist).run
     with pytest.raises(InputError, match="trained on other data"):
-        resume(run.folder)
+        resume(run.folder, dataset=replace(mnist, train=mnist.test))
+
+
+def test_a_finished_run_without_its_state_is_not_trained_again(tmp_path):
+    folder = train(SMALL, tmp_path / "run").run.folder
+    (folder / "state.safetensors").unlink()
+    before = (folder / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match="is finished, and its state.safetensors is gone"):
+        resume(folder)
+    assert (folder / "model.safetensors").read_bytes() == before
 
 
 def test_resume_refuses_another_configuration(tmp_path):
@@ -229,7 +235,8 @@ def test_a_run_is_read_from_any_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "content, message",
     [("{", "damaged"), ("[" * 100_000, "damaged"), ("[]", "no configuration"),
-     ('{"config": {"lrr": 1}}', "unknown"), ('{"config": {"lr": "1"}}', "not of type")],
+     ('{"config": {"lrr": 1}}', "unknown"), ('{"config": {"lr": "1"}}', "not of type"),
+     ('{"config": {}}', "lacks activation, alpha")],
 )  # fmt: skip
 def test_damaged_configuration_is_refused(tmp_path, content, message):
     (tmp_path / "config.json").write_text(content)

@@ -9,6 +9,7 @@ from ffnp.data.dataset import Dataset, Images, Split
 from ffnp.errors import InputError
 
 BLOCK = 4096  # images a block of the search for NaN
+LARGEST = 1e15  # of a pixel: with larger ones, the sum of an image's squares may leave float32
 MOST_CLASSES = 1 << 16  # a larger "label" is no class index
 
 
@@ -108,12 +109,12 @@ def _flatten(where: str, images: NDArray[Any]) -> Images:
 
 def _check_finite(where: str, pixels: NDArray[np.float32]) -> None:
     for start in range(0, len(pixels), BLOCK):
-        bad = np.argwhere(~np.isfinite(pixels[start : start + BLOCK]))
+        bad = np.argwhere(~(abs(pixels[start : start + BLOCK]) <= LARGEST))
         if len(bad):
             image, pixel = bad[0]
             raise InputError(
-                f"{where} has a NaN or infinite pixel (image {start + image}, pixel {pixel}): "
-                "clean the images first"
+                f"{where} has a NaN, infinite or too large pixel (image {start + image}, pixel "
+                f"{pixel}): clean the images first"
             )
 
 

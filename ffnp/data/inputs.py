@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ffnp.data.arrays import LARGEST
 from ffnp.data.npy import map_npy, read_array
 from ffnp.errors import InputError
 from ffnp.files import reading
@@ -55,7 +56,7 @@ def _flatten(path: Path, images: NDArray[Any], shape: tuple[int, ...]) -> NDArra
     if images.dtype != np.uint8:
         with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
             images = images.astype(np.float32, copy=False)
-        if not np.isfinite([images.min(), images.max()]).all():  # NaN passes through both
+        if not max(-images.min(), images.max()) <= LARGEST:  # NaN passes through both
             raise InputError(f"{path} holds NaN, infinite or too large values: clean it first")
     return np.ascontiguousarray(images).reshape(-1, pixels)
 

@@ -38,7 +38,7 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
     if name_or_path not in CATALOGUE and path.is_dir():
         return _folder(path)
     if path.suffix == ".npz":
-        return from_arrays(*read_npz(path), name=path.stem)
+        return from_arrays(*read_npz(path), name=str(path))
     known = lookup(name_or_path)
     copy = known.best(None if data_dir is None else Path(data_dir))
     return from_arrays(*copy.layout.read(copy.paths), known.name, known.classes)
@@ -48,5 +48,5 @@ def _folder(folder: Path) -> Dataset:
     for layout in LAYOUTS:
         paths = layout.find(folder)
         if paths is not None:
-            return from_arrays(*layout.read(paths), name=folder.name)
+            return from_arrays(*layout.read(paths), name=str(folder))
     raise InputError(f"{folder} holds no data set: give one of IDX, CIFAR-10 or .npy files")

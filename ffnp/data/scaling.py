@@ -29,7 +29,7 @@ class Scaling:
     length: float | None
 
 
-def fit_scaling(kind: str, images: Images, length: float) -> Scaling:
+def fit_scaling(kind: str, images: Images, length: float, name: str = "") -> Scaling:
     """The scaling of a training set.
 
     Parameters
@@ -39,6 +39,8 @@ def fit_scaling(kind: str, images: Images, length: float) -> Scaling:
         `raw`: uint8 pixels divided by 255, floats as they are, no scaling to a length.
     images : (N, D) uint8 or float array
     length : float
+    name : str
+        The data set's, for messages.
 
     Raises
     ------
@@ -56,13 +58,14 @@ def fit_scaling(kind: str, images: Images, length: float) -> Scaling:
         squares += float(np.vdot(block, block))
     mean = total / images.size
     deviation = float(np.sqrt(max(squares / images.size - mean * mean, 0.0)))
+    where = f"{name}: the training set has" if name else "the training set has"
     if not np.isfinite(deviation):
-        raise InputError("the training images hold NaN or infinite pixels: clean them first")
+        raise InputError(f"{where} NaN or infinite pixels: clean them first")
     if deviation == 0:
-        raise InputError(f"all training pixels are {mean:g}: there is nothing to learn from")
+        raise InputError(f"{where} no pixels but {mean:g}: there is nothing to learn from")
     if not SMALLEST < deviation < 1 / SMALLEST:
         raise InputError(
-            f"the training pixels deviate by {deviation:g} from their mean: "
+            f"{where} pixels that deviate by {deviation:g} from their mean: "
             "multiply them by a number that makes it about 1"
         )
     return Scaling(mean, deviation, length)

@@ -10,6 +10,7 @@ from ffnp.plotting import (
     draw_curves,
     draw_entropy,
     draw_layers,
+    literal,
     new_figure,
 )
 from ffnp.reproduction.experiments import ROWS, Task
@@ -49,7 +50,8 @@ def figure2(results: Results, titles: Mapping[str, str]) -> Any:
         for i, row in enumerate(rows):
             if (row, dataset) in means:
                 draw_layers(axes[i, j], means[row, dataset])
-            axes[i, j].set_title(f"{titles.get(dataset, dataset)}\n{ROWS[row].title}", fontsize=9)
+            name = literal(titles.get(dataset, dataset))
+            axes[i, j].set_title(f"{name}\n{ROWS[row].title}", fontsize=9)
         top = max(axis.get_ylim()[1] for axis in axes[:, j])
         for axis in axes[:, j]:  # one scale: above and below are compared
             axis.set_ylim(0, top)
@@ -67,6 +69,6 @@ def figure4(results: Results, titles: Mapping[str, str]) -> Any:
         for axis, kind in zip(axes[i], KINDS, strict=False):
             draw_entropy(axis, chosen, kind)
         draw_curves(axes[i, -1], chosen)
-        axes[i, -1].set_title(titles.get(dataset, dataset))
+        axes[i, -1].set_title(literal(titles.get(dataset, dataset)))
     common_legend(figure)
     return figure

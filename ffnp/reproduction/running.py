@@ -1,7 +1,6 @@
 """One run of a table or figure: trained, continued where it stopped, or found finished."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from ffnp.data.verifying import verify
 from ffnp.errors import InputError, TrainingError
 from ffnp.experiment import Result, Silent, resume, train
 from ffnp.files import GOOD_COPY, write_atomically, writing
-from ffnp.records import is_epoch, is_errors
+from ffnp.records import is_epoch, is_errors, is_seconds
 from ffnp.reproduction.experiments import Task
 from ffnp.runs import Run
 from ffnp.storage import read_json
@@ -85,7 +84,8 @@ def _is_result(result: Any) -> bool:
         return (
             isinstance(result["config"], dict)
             and is_errors(result["test_error"])
-            and math.isfinite(result["train_seconds"])
+            and is_seconds(result["train_seconds"])
+            and isinstance(result.get("data", ""), str)
             and all(map(is_epoch, result["metrics"]))
         )
     except (KeyError, TypeError):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,8 @@ def run_tasks(
         what = "stopped" if stop.asked else "a worker process was killed, or is out of memory"
         raise TrainingError(f"{what}: the same command goes on from here") from error
     finally:
-        stop.path.unlink(missing_ok=True)
+        with suppress(OSError):  # no other stop file has its name
+            stop.path.unlink()
     if failures:
         raise TrainingError(f"{len(failures)} of {len(tasks)} runs failed, first {failures[0]}")
 

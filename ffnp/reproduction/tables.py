@@ -103,15 +103,21 @@ def caption(config: Config, table: Sequence[Cell]) -> str:
 def markdown(table: Sequence[Cell], titles: Mapping[str, str], split: str = "test") -> str:
     """Errors on a split: methods down, data sets across; `titles` names the data sets."""
     datasets = list(dict.fromkeys(cell.dataset for cell in table))
+    names = [titles.get(name, name) for name in datasets]
     found = {(cell.row, cell.dataset): cell for cell in table}
     lines = [
-        f"| {split} error, % | " + " | ".join(titles.get(name, name) for name in datasets) + " |",
+        f"| {split} error, % | " + " | ".join(map(_cell_text, names)) + " |",
         "|---" * (len(datasets) + 1) + "|",
     ]
     for row in dict.fromkeys(cell.row for cell in table):
         texts = [_text(found.get((row, dataset))) for dataset in datasets]
         lines.append(f"| {ROWS[row].title} | " + " | ".join(texts) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell_text(text: str) -> str:
+    """Text that neither ends its cell nor its line."""
+    return " ".join(text.replace("|", "\\|").split())
 
 
 def _text(cell: Cell | None) -> str:
