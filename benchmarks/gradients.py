@@ -28,6 +28,7 @@ from ffnp.gradcheck.checking import relative_error
 from ffnp.gradcheck.drawing import draw
 from ffnp.gradcheck.subject import STEP, Subject
 from ffnp.objectives.entropy import FLOOR, POWER
+from ffnp.plotting import styles
 
 STEPS = 10.0 ** np.arange(-1, -12.5, -0.5)
 IMAGINARY = 1e-30
@@ -210,9 +211,10 @@ def draw_figure(curves, path):
 
     figure, panels = pyplot.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
     for panel, dtype in zip(panels, ("float64", "float32"), strict=True):
-        for i, (name, by_dtype) in enumerate(curves.items()):
-            style = ("-", "--")[i // 6]
-            panel.loglog(STEPS, by_dtype[dtype], style, color=f"C{i % 6}", lw=1.2, label=name)
+        for (name, by_dtype), style in zip(curves.items(), styles(), strict=False):
+            panel.loglog(
+                STEPS, by_dtype[dtype], lw=1.2, label=name, markersize=4, markevery=4, **style
+            )
         panel.set(title=dtype, xlabel="step", ylim=(1e-11, 10))
         panel.grid(alpha=0.3)
     panels[0].axvline(STEP, color="0.5", lw=0.8)

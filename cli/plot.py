@@ -7,22 +7,27 @@ import click
 
 from ffnp.analysis import KINDS
 from ffnp.backends.selection import make_backend
+from ffnp.config import Config
 from ffnp.evaluation import evaluate
 from ffnp.experiment import load_data
 from ffnp.plotting import (
     check_suffix,
+    common_legend,
     draw_curves,
     draw_entropy,
     draw_layers,
     has_entropy,
-    legend,
     literal,
     new_figure,
+    new_parts,
+    one_scale,
     save,
 )
 from ffnp.runs import Run
 
 from .options import Location
+
+ACROSS = 4  # runs, side by side
 
 
 @click.command()
@@ -42,18 +47,29 @@ def plot(runs: tuple[Path, ...], output: Path) -> None:
         names = [str(folder) for folder in runs]
     results = {name: _result(folder) for name, folder in zip(names, runs, strict=True)}
     curves = list(KINDS) if has_entropy(list(results.values())) else []
-    figure, axes = new_figure(2, max(len(results), 1 + len(curves)))
-    for axis, (name, result) in zip(axes[0], results.items(), strict=False):
+    across = max(min(len(results), ACROSS), 1 + len(curves))
+    figure, parts = new_parts((-(-len(results) // across), across), (1, across))
+    (_, layers), (_, epochs) = parts
+    for axis, (name, result) in zip(layers.flat, results.items(), strict=False):
         draw_layers(axis, result)
-        axis.set_title(literal(name), fontsize=8)
-    draw_curves(axes[1, 0], results)
-    for axis, kind in zip(axes[1, 1:], curves, strict=False):
+        axis.set_title(f"{literal(name)}\n{_title(result)}", fontsize=8)
+    one_scale(layers.flat)
+    draw_curves(epochs[0, 0], results)
+    for axis, kind in zip(epochs[0, 1:], curves, strict=False):
         draw_entropy(axis, results, kind)
-    for axis in axes.flat:
-        axis.set_visible(axis.has_data())
-        legend(axis)
+    for part, axes in parts:
+        for axis in axes.flat:
+            axis.set_visible(axis.has_data())
+        common_legend(part)
     save(figure, output)
     click.echo(str(output))
+
+
+def _title(result: dict[str, Any]) -> str:
+    """What a run trained, on what."""
+    config = Config.from_dict(result["config"])
+    method = f"{config.method} {config.gamma}" if config.method == "collab" else config.method
+    return literal(f"{Path(config.dataset).stem}, {method}, schedule {config.schedule}")
 
 
 def _result(folder: Path) -> dict[str, Any]:

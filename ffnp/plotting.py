@@ -28,14 +28,29 @@ Result = Mapping[str, Any]  # with `test_error`, `metrics` and `config`
 
 def new_figure(rows: int, columns: int) -> tuple[Any, Any]:
     """A figure of (rows, columns) axes, drawn without a display."""
+    figure = _figure(rows, columns)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def new_parts(*shapes: tuple[int, int]) -> tuple[Any, list[tuple[Any, Any]]]:
+    """A figure of parts, one below the other, each with (rows, columns) axes of its own."""
+    rows = [rows for rows, _ in shapes]
+    figure = _figure(sum(rows), max(columns for _, columns in shapes))
+    parts = figure.subfigures(len(shapes), 1, height_ratios=rows, squeeze=False)[:, 0]
+    return figure, [
+        (part, part.subplots(*shape, squeeze=False))
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
+
+
+def _figure(rows: int, columns: int) -> Any:
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise InputError("figures need Matplotlib: pip install 'ffnp[plot]'") from error
     except ValueError as error:  # of a variable of Matplotlib's
         raise InputError(f"Matplotlib: {error}: unset MPLBACKEND") from error
-    figure = Figure(figsize=(3.6 * columns, 3.0 * rows), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    return Figure(figsize=(3.6 * columns, 3.0 * rows), layout="constrained")
 
 
 def check_suffix(path: Path) -> None:
@@ -79,14 +94,23 @@ def draw_layers(axes: Any, result: Result) -> None:
     layers = range(1, len(errors["layers"]) + 1)
     axes.set_xticks(list(layers))
     if _config(result).backpropagates:
-        axes.plot(layers, errors["layers"], label="output", **STYLES[0])
+        axes.plot(layers, errors["layers"], label="output", **STYLES[2])
         axes.set_xticklabels([""])
     else:
         axes.plot(layers, errors["layers"], label="layer alone", **STYLES[0])
         axes.plot(layers, errors["groups"], label="layers 1..k together", **STYLES[1])
         axes.set_xlabel("layer k")
     axes.set_ylabel(f"{_config(result).evaluated} error, %")
-    axes.set_ylim(0, 1.08 * max(*errors["layers"], *errors["groups"], 1))
+    _error_scale(axes, [*errors["layers"], *errors["groups"]])
+
+
+def one_scale(axes: Sequence[Any]) -> None:
+    """The errors of several pairs of axes, by `draw_layers`, on one scale: they are compared."""
+    shown = [axis for axis in axes if axis.has_data()]
+    errors = [error for axis in shown for line in axis.lines for error in line.get_ydata()]
+    for axis in shown:
+        _error_scale(axis, errors)
+        axis.set_ylim(min(errors) / 1.2, max(errors) * 1.2 + 0.1)
 
 
 def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
@@ -104,13 +128,8 @@ def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
         axes.plot(*zip(*points, strict=True), label=label, **_thin(style, points))
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"{kinds.pop()} error, %" if len(kinds) == 1 else "error, %")
-    if errors and max(errors) > 3 * min(errors):  # else a logarithmic axis may have no numbers
-        # An error may be 0: linear below 0.1.
-        axes.set_yscale("symlog", linthresh=0.1, linscale=0.5, subs=[1.5, 2, 3, 5, 7])
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
-        axes.tick_params(axis="y", which="minor", labelsize=7)
-    _whole_epochs(axes)
+    _error_scale(axes, errors)
+    _epochs(axes, results)
 
 
 def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
@@ -126,18 +145,13 @@ def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
     axes.set_xlabel("epoch")
     axes.set_ylabel("functional entropy")
     axes.set_title({"all": "all rows", "true": "true labels", "wrong": "wrong labels"}[kind])
-    axes.set_ylim(bottom=0)
-    _whole_epochs(axes)
-
-
-def legend(axes: Any) -> None:
-    """A legend of one pair of axes, where it covers least."""
     if axes.has_data():
-        axes.legend(fontsize=7)
+        axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 1e-9))
+    _epochs(axes, results)
 
 
 def common_legend(figure: Any) -> None:
-    """One legend below the axes, of every line that has a name."""
+    """One legend below all axes of a figure or a part of one, of every line that has a name."""
     named: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -157,8 +171,27 @@ def _config(result: Result) -> Config:
     return Config.from_dict(result["config"])
 
 
-def _whole_epochs(axes: Any) -> None:
+def _error_scale(axes: Any, errors: Sequence[float]) -> None:
+    """Logarithmic, where errors differ much; else such an axis may have no numbers."""
+    if errors and max(errors) > 3 * min(errors):
+        # An error may be 0: linear below 0.1.
+        axes.set_yscale("symlog", linthresh=0.1, linscale=0.5, subs=[1.5, 2, 3, 5, 7])
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="y", which="minor", labelsize=7)
+
+
+def _epochs(axes: Any, results: Mapping[str, Result]) -> None:
+    """Whole epochs, with a line where a phase of schedule layer begins."""
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    starts = {
+        _epoch(record, result)
+        for result in results.values()
+        for record in result["metrics"]
+        if record["phase"] > 1 and record["epoch"] == 1
+    }
+    for start in sorted(starts):
+        axes.axvline(start - 0.5, color="0.6", linewidth=0.8, zorder=0)
 
 
 def _epoch(record: Mapping[str, Any], result: Result) -> int:

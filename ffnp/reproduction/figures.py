@@ -12,6 +12,7 @@ from ffnp.plotting import (
     draw_layers,
     literal,
     new_figure,
+    one_scale,
 )
 from ffnp.reproduction.experiments import ROWS, Task
 
@@ -52,9 +53,7 @@ def figure2(results: Results, titles: Mapping[str, str]) -> Any:
                 draw_layers(axes[i, j], means[row, dataset])
             name = literal(titles.get(dataset, dataset))
             axes[i, j].set_title(f"{name}\n{ROWS[row].title}", fontsize=9)
-        top = max(axis.get_ylim()[1] for axis in axes[:, j])
-        for axis in axes[:, j]:  # one scale: above and below are compared
-            axis.set_ylim(0, top)
+        one_scale(axes[:, j])
     common_legend(figure)
     return figure
 
