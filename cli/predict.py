@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from ffnp.data.inputs import read_images
 from ffnp.evaluation import scores
@@ -36,9 +37,14 @@ def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, json
         click.echo(dumps({"predictions": found}))
         return
     for prediction in found:
+        goodness = np.array(prediction["goodness"])
         click.echo(f"{prediction['input']} image {prediction['image']}: {prediction['label']}")
-        for i, goodness in enumerate(prediction["goodness"], start=1):
-            click.echo(f"  layer {i} " + " ".join(f"{value:8.2f}" for value in goodness))
+        click.echo("  label    " + " ".join(f"{label:8d}" for label in range(goodness.shape[1])))
+        rows = {f"layer {i}": values for i, values in enumerate(goodness, start=1)}
+        if len(rows) > 1:
+            rows["vote"] = goodness.sum(axis=0)
+        for name, values in rows.items():
+            click.echo(f"  {name:8} " + " ".join(f"{value:8.2f}" for value in values))
 
 
 def _predictions(model: Model, path: Path) -> Iterator[dict[str, Any]]:

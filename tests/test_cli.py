@@ -84,7 +84,15 @@ def test_predict_reads_pictures_and_archives_alike(ffnp, run_folder, tmp_path):
     first, second = json.loads(out)["predictions"]
     assert status == 0
     assert first["goodness"] == second["goodness"]
-    assert "layer 2" in ffnp("predict", folder, files[0])[1]
+    lines = ffnp("predict", folder, files[0])[1].splitlines()
+    assert lines[0] == f"{files[0]} image 0: {first['label']}"
+    assert [line[:10].split() for line in lines[1:]] == [
+        ["label"], ["layer", "1"], ["layer", "2"], ["vote"],
+    ]  # fmt: skip
+    labels, *layers, vote = [np.array(line[10:].split(), float) for line in lines[1:]]
+    assert labels.tolist() == list(range(10))
+    np.testing.assert_allclose(sum(layers), vote, atol=0.02)  # rounded
+    assert vote.argmax() == first["label"]
 
 
 def test_options_win_over_environment_over_file(ffnp, tmp_path, monkeypatch):

@@ -441,3 +441,15 @@ def test_help_has_an_example(command: list[str]) -> None:
     result = run(*command, "--help")
     assert result.exit_code == 0
     assert " ".join(["ffnp data", *command]) in result.stdout.partition("Example:")[2]
+
+
+def test_a_full_disk_is_not_blamed_on_the_mirror(
+    mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(fetching.Sink, "write", full)
+    with pytest.raises(StorageError, match="small.tar.gz cannot be written: No space left"):
+        fetching.fetch(cifar_set(mirror.folder, mirror.url))
+    assert files(cache) == set()

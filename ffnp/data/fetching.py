@@ -1,5 +1,6 @@
 """Downloads: several mirrors, the checksum of the content, nothing half-written kept."""
 
+import errno
 import os
 import shutil
 import tarfile
@@ -18,6 +19,7 @@ from ffnp.files import CHUNK, reading, remove_partial, write_atomically, writing
 MIRROR_VARIABLE = "FFNP_DATA_MIRROR"
 ATTEMPTS = 2  # at each mirror
 TIMEOUT = 30  # seconds without an answer
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 LARGEST = 1 << 28  # bytes of a file; a mirror that sends more is not what it should be
 
 
@@ -88,6 +90,8 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
             (partial / path.name).replace(path)
             return
         except OSError as error:
+            if error.errno in UNWRITABLE:  # no mirror's fault
+                raise StorageError(f"{path} cannot be written: {error.strerror}") from error
             failures[url] = _reason(error)
         except (ValueError, zlib.error):
             failures[url] = "its content is not the published one"
