@@ -1,11 +1,14 @@
 """The label rows that training shows: each image's own, drawn anew in every epoch."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Split
+from ffnp.labels import candidate_labels
 from ffnp.model import DataDescription, Model
 from ffnp.training import Trainer
 
@@ -54,3 +57,28 @@ def test_wrong_labels_are_drawn_anew_in_every_epoch(numbered, rows):
     for before, after in zip(labels[:-1], labels[1:], strict=True):
         changed = (before[:, 1:] != after[:, 1:]).any(axis=1).mean()
         assert 0.3 < changed < 1
+
+
+def wrong_of(rows, images=9000, classes=10):
+    """(images, rows - 1): how far the drawn labels are above the true one, 1..classes - 1."""
+    true = np.arange(images) % classes
+    labels = candidate_labels(true, classes, rows, np.random.default_rng(0))
+    return (labels[:, 1:] - true[:, None]) % classes
+
+
+@pytest.mark.parametrize("rows", [2, 3, 5])
+def test_every_wrong_label_is_drawn_as_often_as_any_other(rows):
+    counts = np.bincount(wrong_of(rows).ravel(), minlength=10)
+    assert counts[0] == 0
+    np.testing.assert_allclose(counts[1:], 1000 * (rows - 1), rtol=0.1)
+
+
+@pytest.mark.parametrize("rows", [3, 5])
+def test_every_pair_of_wrong_labels_is_drawn_as_often_as_any_other(rows):
+    drawn = wrong_of(rows)
+    pairs = [
+        (drawn == a).any(axis=1) & (drawn == b).any(axis=1)
+        for a, b in combinations(range(1, 10), 2)
+    ]
+    of_an_image = (rows - 1) * (rows - 2) / 2
+    np.testing.assert_allclose(np.sum(pairs, axis=1), 9000 * of_an_image / 36, rtol=0.2)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_training import make_trainer
 
 from ffnp import Config, load, train
 from ffnp.backends import Backend
@@ -33,11 +34,6 @@ SCHEDULES = {
 @pytest.fixture(scope="module")
 def mnist():
     return load("mnist").limited(450, 200)
-
-
-def make_trainer(config, dataset):
-    model = Model.create(config, DataDescription.of(dataset, config), Backend())
-    return Trainer(model, dataset.train)
 
 
 def weights(model):
