@@ -1,9 +1,10 @@
-"""A small data set in memory, and a trainer of it batch by batch."""
+"""A small data set in memory, a trainer of it batch by batch, and who stops a training."""
 
 from data_files import small_arrays
 
 from ffnp import from_arrays
 from ffnp.backends import Backend
+from ffnp.experiment import Silent
 from ffnp.model import DataDescription, Model
 from ffnp.training import Trainer
 
@@ -17,6 +18,17 @@ def make_trainer(config, dataset):
     """A trainer of a new model on the reference backend."""
     model = Model.create(config, DataDescription.of(dataset, config), Backend())
     return Trainer(model, dataset.train)
+
+
+class StopAfter(Silent):
+    """Asks to stop after so many batches."""
+
+    def __init__(self, batches):
+        self.left = batches
+
+    def batch(self, trainer):
+        self.left -= 1
+        return self.left == 0
 
 
 def watch_steps(trainer, look):

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from small_training import small_dataset
+from small_training import StopAfter, small_dataset
 
 from ffnp import Config, analyse, evaluate, resume, train
 from ffnp.errors import TrainingError
-from ffnp.experiment import Silent
 from ffnp.runs import Run
 from ffnp.storage import read_tensors
 
@@ -20,20 +19,19 @@ def dataset():
     return small_dataset()
 
 
-class Clock(Silent):
-    """A clock that only batches, evaluations and analyses move; stops after so many batches."""
+class Clock(StopAfter):
+    """A clock that only batches, evaluations and analyses move; may stop a training."""
 
-    def __init__(self, stop=None):
-        self.now, self.left = 0.0, stop
+    def __init__(self, stop_after=-1):
+        super().__init__(stop_after)
+        self.now = 0.0
 
     def perf_counter(self):
         return self.now
 
     def batch(self, trainer):
         self.now += 1
-        if self.left is not None:
-            self.left -= 1
-        return self.left == 0
+        return super().batch(trainer)
 
     def slowed(self, call, seconds):
         def slow(*arguments, **options):
@@ -47,8 +45,8 @@ class Clock(Silent):
 def clock(monkeypatch):
     """Make a clock the one of trainings: an evaluation takes 100 seconds, an analysis 1000."""
 
-    def make(stop=None):
-        clock = Clock(stop)
+    def make(stop_after=-1):
+        clock = Clock(stop_after)
         monkeypatch.setattr("ffnp.experiment.time", clock)
         monkeypatch.setattr("ffnp.experiment.evaluate", clock.slowed(evaluate, 100))
         monkeypatch.setattr("ffnp.experiment.analyse", clock.slowed(analyse, 1000))
@@ -63,7 +61,7 @@ def epochs(records):
 
 def stop_in_epoch_2(config, folder, dataset):
     with pytest.raises(TrainingError, match="stopped"):
-        train(config, folder, Clock(stop=4), dataset=dataset)
+        train(config, folder, StopAfter(4), dataset=dataset)
 
 
 def test_every_second_epoch_is_evaluated_and_the_last_as_the_result_is(dataset):
@@ -98,7 +96,7 @@ def test_the_clock_stands_still_during_evaluations_and_analyses(dataset, clock):
 def test_the_clock_goes_on_where_the_run_was_stopped(dataset, clock, tmp_path):
     config = replace(SMALL, epochs=3, evaluate_every=1)
     with pytest.raises(TrainingError, match="stopped"):
-        train(config, tmp_path / "run", clock(stop=4), dataset=dataset)
+        train(config, tmp_path / "run", clock(stop_after=4), dataset=dataset)
     found = resume(tmp_path / "run", watcher=clock(), dataset=dataset)
     assert [record["seconds"] for record in found.metrics] == [3, 6, 9]
     assert found.seconds == 9

@@ -4,13 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from small_training import make_trainer, watch_steps
 
-from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Split
 from ffnp.labels import candidate_labels
-from ffnp.model import DataDescription, Model
-from ffnp.training import Trainer
 
 IMAGES, CLASSES, EPOCHS = 50, 4, 3
 
@@ -28,15 +26,12 @@ def shown(dataset, rows):
     config = Config(
         method="ff", labels=rows, hidden=(5,), scaling="raw", epochs=EPOCHS, batch_size=20, lr=1e-9
     )
-    model = Model.create(config, DataDescription.of(dataset, config), make_backend("numpy"))
-    trainer, seen = Trainer(model, dataset.train), np.full((EPOCHS, IMAGES, rows), -1)
-    step = trainer.schedule.step
+    trainer, seen = make_trainer(config, dataset), np.full((EPOCHS, IMAGES, rows), -1)
 
-    def look(batch, *rest):
-        step(batch, *rest)
+    def look(batch, lr):
         seen[trainer.position.epoch, batch.x[:, 0].astype(int)] = batch.labels
 
-    trainer.schedule.step = look
+    watch_steps(trainer, look)
     for _ in trainer.run():
         pass
     return seen

@@ -7,11 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from data_files import small_arrays
-from small_training import make_trainer, small_dataset
+from small_training import StopAfter, make_trainer, small_dataset
 
 from ffnp import Config, resume, train
 from ffnp.errors import InputError, TrainingError
-from ffnp.experiment import Silent
 from ffnp.runs import Every
 
 SMALL = Config(hidden=(6, 5), epochs=2, batch_size=20, gamma="previous", backend="numpy")
@@ -24,11 +23,6 @@ MAY_NOT = {
     "lr_schedule": "linear", "epochs": 3, "batch_size": 10, "seed": 1, "cache_mb": 1,
     "dtype": "float64", "evaluate_every": 1, "analyse_every": 1,
 }  # fmt: skip
-
-
-class StopInTheSecondEpoch(Silent):
-    def batch(self, trainer):
-        return trainer.position.epoch == 1
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +65,7 @@ def test_a_run_goes_on_where_its_data_were_moved(tmp_path):
     whole = train(config)
     folder = tmp_path / "run"
     with pytest.raises(TrainingError, match="stopped"):
-        train(config, folder, StopInTheSecondEpoch())
+        train(config, folder, StopAfter(4))
     (tmp_path / "old.npz").rename(tmp_path / "new.npz")
     values = json.loads((folder / "config.json").read_text())
     values["config"]["dataset"] = str(tmp_path / "new.npz")
