@@ -19,10 +19,12 @@ from data_files import (
     write_npy,
 )
 
-from ffnp.data import Dataset, load
+from ffnp.config import Config
+from ffnp.data import Dataset, from_arrays, load
 from ffnp.data.arrays import Arrays
 from ffnp.data.catalogue import FASHION_MNIST
 from ffnp.errors import InputError
+from ffnp.experiment import load_data
 
 ARRAYS = small_arrays(3, 4)
 X, Y, X_TEST, Y_TEST = ARRAYS
@@ -382,8 +384,28 @@ def test_a_copy_installed_by_the_system_is_found(tmp_path: Path) -> None:
     assert [copy.place for copy in known.copies(None)] == [tmp_path / "system"]
 
 
+def test_a_copy_installed_by_the_system_comes_after_the_cache(
+    tmp_path: Path, empty_cache: Path
+) -> None:
+    cache, system = empty_cache / "fashion-mnist", tmp_path / "system"
+    for place in (cache, system):
+        write_idx(place, ARRAYS, gzipped=True)
+    known = dataclasses.replace(FASHION_MNIST, system=(system,))
+    assert [copy.place for copy in known.copies(None)] == [cache, system]
+
+
 def test_a_data_dir_may_be_text(tmp_path: Path) -> None:
-    assert len(load("mnist", str(tmp_path)).test) == 10_000
+    write_idx(tmp_path, ARRAYS, gzipped=False)
+    assert_same(load("mnist", str(tmp_path)), ARRAYS)
+
+
+def test_rows_held_out_are_the_last_ones_and_not_trained_on() -> None:
+    images = np.arange(12, dtype=np.float32)[:, None]
+    dataset = from_arrays(images, Y, images[:3], Y[:3])
+    found = load_data(Config(validation=5), dataset)
+    for split, rows in ((found.train, slice(7)), (found.test, slice(7, None))):
+        np.testing.assert_array_equal(split.images, images[rows])
+        np.testing.assert_array_equal(split.labels, Y[rows])
 
 
 def test_a_cache_that_cannot_be_looked_at_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

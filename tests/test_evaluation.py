@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_training import make_trainer
 
-from ffnp import Config, evaluate, load, train
+from ffnp import Config, analyse, evaluate, from_arrays, load, train
 from ffnp.errors import InputError, TrainingError
 from ffnp.evaluation import scores
 from ffnp.sources import BLOCK
@@ -77,6 +78,23 @@ def test_scores_that_are_not_finite_are_reported(test_rows):
     broken.weights()["layer2.bias"][0] = np.nan
     with pytest.raises(TrainingError, match="NaN"):
         evaluate(broken, test_rows)
+
+
+def test_images_whose_scores_are_not_finite_are_named():
+    images = np.random.default_rng(0).random((BLOCK + 7, 5), dtype=np.float32)
+    dataset = from_arrays(images, np.arange(BLOCK + 7) % 4, images, np.arange(BLOCK + 7) % 4)
+    model = make_trainer(Config(hidden=(6,)), dataset).model
+    images[BLOCK + 3] = np.nan
+    for measure in (evaluate, analyse):
+        with pytest.raises(TrainingError, match=f"score of images {BLOCK}..{BLOCK + 6} is NaN"):
+            measure(model, replace(dataset.test, images=images))
+
+
+def test_a_label_that_the_model_does_not_know_is_refused(model, test_rows):
+    labels = test_rows.labels.copy()
+    labels[3] = 10
+    with pytest.raises(InputError, match="has label 10, but the model knows only 0..9"):
+        evaluate(model, replace(test_rows, labels=labels))
 
 
 @pytest.mark.slow

@@ -1,13 +1,14 @@
 """The label rows that training shows: each image's own, drawn anew in every epoch."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
+from small_training import make_trainer, watch_steps
 
-from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Split
-from ffnp.model import DataDescription, Model
-from ffnp.training import Trainer
+from ffnp.labels import candidate_labels
 
 IMAGES, CLASSES, EPOCHS = 50, 4, 3
 
@@ -25,15 +26,12 @@ def shown(dataset, rows):
     config = Config(
         method="ff", labels=rows, hidden=(5,), scaling="raw", epochs=EPOCHS, batch_size=20, lr=1e-9
     )
-    model = Model.create(config, DataDescription.of(dataset, config), make_backend("numpy"))
-    trainer, seen = Trainer(model, dataset.train), np.full((EPOCHS, IMAGES, rows), -1)
-    step = trainer.schedule.step
+    trainer, seen = make_trainer(config, dataset), np.full((EPOCHS, IMAGES, rows), -1)
 
-    def look(batch, *rest):
-        step(batch, *rest)
+    def look(batch, lr):
         seen[trainer.position.epoch, batch.x[:, 0].astype(int)] = batch.labels
 
-    trainer.schedule.step = look
+    watch_steps(trainer, look)
     for _ in trainer.run():
         pass
     return seen
@@ -54,3 +52,28 @@ def test_wrong_labels_are_drawn_anew_in_every_epoch(numbered, rows):
     for before, after in zip(labels[:-1], labels[1:], strict=True):
         changed = (before[:, 1:] != after[:, 1:]).any(axis=1).mean()
         assert 0.3 < changed < 1
+
+
+def wrong_of(rows, images=9000, classes=10):
+    """(images, rows - 1): how far the drawn labels are above the true one, 1..classes - 1."""
+    true = np.arange(images) % classes
+    labels = candidate_labels(true, classes, rows, np.random.default_rng(0))
+    return (labels[:, 1:] - true[:, None]) % classes
+
+
+@pytest.mark.parametrize("rows", [2, 3, 5])
+def test_every_wrong_label_is_drawn_as_often_as_any_other(rows):
+    counts = np.bincount(wrong_of(rows).ravel(), minlength=10)
+    assert counts[0] == 0
+    np.testing.assert_allclose(counts[1:], 1000 * (rows - 1), rtol=0.1)
+
+
+@pytest.mark.parametrize("rows", [3, 5])
+def test_every_pair_of_wrong_labels_is_drawn_as_often_as_any_other(rows):
+    drawn = wrong_of(rows)
+    pairs = [
+        (drawn == a).any(axis=1) & (drawn == b).any(axis=1)
+        for a, b in combinations(range(1, 10), 2)
+    ]
+    of_an_image = (rows - 1) * (rows - 2) / 2
+    np.testing.assert_allclose(np.sum(pairs, axis=1), 9000 * of_an_image / 36, rtol=0.2)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_training import StopAfter
 
 import ffnp as library
 from ffnp.errors import InputError, TrainingError
-from ffnp.experiment import Silent
 from ffnp.objectives import SigmoidGoodness
 
 SMALL = library.Config(limit_train=450, limit_test=100, hidden=(20, 10), epochs=2, batch_size=100)
@@ -18,15 +18,6 @@ class Late:
 
     def __call__(self, goodness, gamma):
         return SigmoidGoodness(20.0)(goodness, gamma / 2)
-
-
-class StopAfter(Silent):
-    def __init__(self, batches):
-        self.left = batches
-
-    def batch(self, trainer):
-        self.left -= 1
-        return self.left == 0
 
 
 @pytest.fixture

@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+from data_files import small_arrays
 
+from ffnp import Config, from_arrays
+from ffnp.backends import Backend
 from ffnp.data import scaling
 from ffnp.data.scaling import fit_scaling
 from ffnp.errors import InputError
+from ffnp.model import DataDescription, Model
+from ffnp.sources import sweep
 
 
 @pytest.fixture
@@ -33,3 +38,20 @@ def test_raw_pixels_are_divided_by_their_range_alone(images, dtype, divisor):
 def test_pixels_that_float32_cannot_scale_are_refused(images, factor, message):
     with pytest.raises(InputError, match=message):
         fit_scaling("standard", images.astype(np.float32) * np.float32(factor), 3.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_refused(images, value):
+    images = images.astype(np.float32)
+    images[40, 3] = value
+    with pytest.raises(InputError, match="a: .* NaN or infinite"):
+        fit_scaling("standard", images, 3.0, "a")
+
+
+@pytest.mark.parametrize("length", [3.0, 25.0])
+def test_a_model_sees_images_of_the_length_that_is_configured(length):
+    dataset = from_arrays(*small_arrays(20, 20))  # 400 pixels: |x| is far above 1
+    config = Config(input_length=length, hidden=(3,))
+    model = Model.create(config, DataDescription.of(dataset, config), Backend())
+    (batch,) = sweep(model, dataset.test.images)
+    np.testing.assert_allclose(np.linalg.norm(batch.x, axis=1), length, rtol=0.01)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_training import StopAfter, make_trainer
 
 from ffnp import Config, load, train
 from ffnp.backends import Backend
@@ -35,30 +36,8 @@ def mnist():
     return load("mnist").limited(450, 200)
 
 
-def make_trainer(config, dataset):
-    model = Model.create(config, DataDescription.of(dataset, config), Backend())
-    return Trainer(model, dataset.train)
-
-
 def weights(model):
     return {name: tensor.copy() for name, tensor in model.weights().items()}
-
-
-class StopAfter:
-    """Asks to stop after so many batches."""
-
-    def __init__(self, batches):
-        self.left = batches
-
-    def start(self, trainer):
-        pass
-
-    def batch(self, trainer):
-        self.left -= 1
-        return self.left == 0
-
-    def epoch(self, record):
-        pass
 
 
 def test_a_few_epochs_learn_mnist():

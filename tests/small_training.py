@@ -1,0 +1,42 @@
+"""A small data set in memory, a trainer of it batch by batch, and who stops a training."""
+
+from data_files import small_arrays
+
+from ffnp import from_arrays
+from ffnp.backends import Backend
+from ffnp.experiment import Silent
+from ffnp.model import DataDescription, Model
+from ffnp.training import Trainer
+
+
+def small_dataset(train=50, test=23):
+    """Random images of 4x4 in 4 classes: there is nothing to learn, and much to err about."""
+    return from_arrays(*small_arrays(4, 4, train=train, test=test, classes=4), name="small")
+
+
+def make_trainer(config, dataset):
+    """A trainer of a new model on the reference backend."""
+    model = Model.create(config, DataDescription.of(dataset, config), Backend())
+    return Trainer(model, dataset.train)
+
+
+class StopAfter(Silent):
+    """Asks to stop after so many batches."""
+
+    def __init__(self, batches):
+        self.left = batches
+
+    def batch(self, trainer):
+        self.left -= 1
+        return self.left == 0
+
+
+def watch_steps(trainer, look):
+    """Call `look(batch, lr)` after every step of a trainer."""
+    step = trainer.schedule.step
+
+    def watched(batch, source, totals, phase, lr):
+        step(batch, source, totals, phase, lr)
+        look(batch, lr)
+
+    trainer.schedule.step = watched

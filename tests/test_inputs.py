@@ -1,0 +1,27 @@
+"""Images to predict: what a file gives the model."""
+
+import numpy as np
+import pytest
+
+from ffnp.data.inputs import read_images
+from ffnp.errors import InputError
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_refused(tmp_path, suffix, value):
+    images = np.ones((3, 4, 5), np.float32)
+    images[2, 1, 0] = value
+    path = tmp_path / f"x{suffix}"
+    (np.save if suffix == ".npy" else np.savez)(path, images)
+    with pytest.raises(InputError, match="holds NaN, infinite or too large values"):
+        read_images(path, (4, 5))
+
+
+def test_a_colour_picture_is_read_channel_by_channel_as_cifar_is_stored(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 30), dtype=np.uint8)
+    image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(tmp_path / "x.png")
+    np.testing.assert_array_equal(
+        read_images(tmp_path / "x.png", (3, 32, 30)), pixels.reshape(1, -1)
+    )
