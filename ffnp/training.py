@@ -179,7 +179,14 @@ class Trainer:
         backend = self.model.backend
         self.model.method.parameters.load(tensors)
         self.position = Position(**values["position"])
-        self._totals = backend.to_device(np.array(tensors["totals"], np.float64))
+        most = Position(self.phases, self.epochs - 1, self.batches)
+        for name, count in asdict(self.position).items():
+            if type(count) is not int or not 0 <= count <= getattr(most, name):
+                raise InputError(f"{name} {count!r} is not in 0..{getattr(most, name)}")
+        totals = np.array(tensors["totals"], np.float64)
+        if totals.shape != self._zeros().shape:
+            raise InputError(f"totals are of shape {totals.shape}, not {self._zeros().shape}")
+        self._totals = backend.to_device(totals)
         for i, optimizer in enumerate(self.schedule.optimizers):
             optimizer.steps = values["steps"][i]
             for name, array in optimizer.state.items():

@@ -120,3 +120,23 @@ def test_a_state_of_another_model_is_refused(make, name, change):
         tensors[name] = change(tensor)  # NumPy would spread it over the whole
     with pytest.raises(InputError, match=f"tensor '{name}'"):
         trainer.load_state(tensors, values)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [{"batch": 99}, {"epoch": 2}, {"phase": 7}, {"batch": -1}, {"phase": "1"}, {"epoch": 1.5}],
+)
+def test_a_state_from_nowhere_in_the_training_is_refused(make, place):
+    trainer = make()
+    tensors, values = trainer.state()
+    values["position"] |= place
+    with pytest.raises(InputError, match=f"{next(iter(place))} .* is not in 0"):
+        trainer.load_state(tensors, values)
+
+
+def test_a_state_of_other_totals_is_refused(make):
+    trainer = make()
+    tensors, values = trainer.state()
+    tensors["totals"] = np.zeros(9)
+    with pytest.raises(InputError, match=r"totals are of shape \(9,\), not"):
+        trainer.load_state(tensors, values)
