@@ -174,13 +174,15 @@ def test_activate_passes_on_what_is_not_finite(backend, random, value):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_activate_labelled_passes_on_what_is_not_finite(backend, random, value):
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_activate_labelled_passes_on_what_is_not_finite(random, name, value):
     out = activity(random, 33, 2, np.dtype(np.float32), slope=False)
     product = np.ones((33, WIDTH), np.float32)
     product[20, 7] = value  # of both rows of the image
     weights, bias = np.zeros((CLASSES, WIDTH), np.float32), np.zeros(WIDTH, np.float32)
     labels = some_labels(random, 33, 2)
-    backend.activate_labelled(product, weights, labels, 3.0, bias, ACTIVATIONS["relu"], out)
+    relu = ACTIVATIONS["relu"]
+    make_backend(name).activate_labelled(product, weights, labels, 3.0, bias, relu, out)
     assert not np.isfinite(out.goodness[20]).any()
     assert np.isfinite(out.goodness).sum() == 64
 
