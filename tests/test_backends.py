@@ -12,7 +12,7 @@ import pytest
 
 import ffnp.backends
 from ffnp.activations import ACTIVATIONS
-from ffnp.backends import Backend
+from ffnp.backends import Backend, parts
 from ffnp.backends.activity import Activity
 from ffnp.backends.selection import make_backend
 from ffnp.collaboration import GAMMAS, LayerObjective
@@ -27,7 +27,13 @@ from ffnp.sources import Pixels
 
 CLASSES, WIDTH = 11, 37
 SIZES = [(1, 1), (31, 2), (33, 3), (129, 10), (200, 2), (200, 10)]  # (N, R); blocks and ragged ends
+BLOCK = 500  # numbers: a real block holds all of these small batches
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}  # of an array's largest number
+
+
+@pytest.fixture(autouse=True)
+def cut_small_batches_into_blocks_too(monkeypatch):
+    monkeypatch.setattr(parts, "BLOCK", BLOCK)
 
 
 @pytest.fixture(params=["numpy", "numba"])
@@ -167,6 +173,20 @@ def test_activate_passes_on_what_is_not_finite(backend, random, value):
     assert np.isfinite(out.goodness).sum() == 65
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_activate_labelled_passes_on_what_is_not_finite(random, name, value):
+    out = activity(random, 33, 2, np.dtype(np.float32), slope=False)
+    product = np.ones((33, WIDTH), np.float32)
+    product[20, 7] = value  # of both rows of the image
+    weights, bias = np.zeros((CLASSES, WIDTH), np.float32), np.zeros(WIDTH, np.float32)
+    labels = some_labels(random, 33, 2)
+    relu = ACTIVATIONS["relu"]
+    make_backend(name).activate_labelled(product, weights, labels, 3.0, bias, relu, out)
+    assert not np.isfinite(out.goodness[20]).any()
+    assert np.isfinite(out.goodness).sum() == 64
+
+
 def test_matmul(backend, random, dtype):
     a, b = (random.normal(size=shape).astype(dtype) for shape in [(33, 20), (33, 11)])
     compare(backend, "matmul", {"a": a.T, "b": b, "out": np.empty((20, 11), dtype)}, {"out"})
@@ -183,9 +203,18 @@ def test_evaluate(backend, random, dtype, n, r, gamma):
         "objective": LayerObjective(SigmoidGoodness(20.0), gamma),
         "goodness": goodness,
         "out_coefficients": np.empty_like(goodness),
-        "out_totals": np.arange(4.0),
+        "out_totals": np.arange(1.0, 5.0),  # of batches before
     }
     compare(backend, "evaluate", arguments, {"out_coefficients", "out_totals"})
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_a_wrong_label_as_good_as_the_true_one_is_an_error(name, dtype):
+    goodness = np.array([[[5, 3, 5], [5, 3, 4]], [[1, 1, 1], [1, 1, 1]]], dtype)  # (L, N, R)
+    totals, coefficients = np.zeros(3), np.empty_like(goodness)
+    objective = LayerObjective(SigmoidGoodness(20.0), "none")
+    make_backend(name).evaluate(objective, goodness, coefficients, totals)
+    assert totals[-1] == 1
 
 
 # --- gradients ------------------------------------------------------------------------------
@@ -250,10 +279,28 @@ def test_cross_entropy(backend, random, dtype, n):
         "logits": random.normal(size=(n, CLASSES)).astype(dtype),
         "bias": random.normal(size=CLASSES).astype(dtype),
         "labels": random.integers(0, CLASSES, n).astype(np.int32),
-        "out_totals": np.arange(2.0),
+        "out_totals": np.arange(1.0, 3.0),
         "out_d_bias": np.empty(CLASSES, dtype),
     }
     compare(backend, "cross_entropy", arguments, {"logits", "out_totals", "out_d_bias"})
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_totals_of_batches_are_added_up(name):
+    """The reference too, which all others are compared with."""
+    backend, random = make_backend(name), np.random.default_rng(0)
+    logits, goodness = random.normal(size=(7, CLASSES)), random.random((2, 7, 3))
+    labels, objective = random.integers(0, CLASSES, 7), LayerObjective(Pairwise(1.0), "none")
+    totals = {"classes": np.zeros(2), "rows": np.zeros(3)}
+    for batches in (1, 2):
+        bias, d_bias = np.zeros(CLASSES), np.zeros(CLASSES)
+        backend.cross_entropy(logits.copy(), bias, labels, totals["classes"], d_bias)
+        backend.evaluate(objective, goodness, np.empty_like(goodness), totals["rows"])
+        if batches == 1:
+            once = {name: added.copy() for name, added in totals.items()}
+    for name, added in totals.items():
+        assert (once[name] > 0).all()
+        np.testing.assert_allclose(added, 2 * once[name], err_msg=name)
 
 
 @pytest.mark.parametrize("objective", [SigmoidGoodness(0.0), Pairwise(1.0), SoftmaxOverLabels()])
@@ -330,14 +377,15 @@ def test_flush_removes_what_is_below_the_margin_and_nothing_else(backend, dtype,
     least = margin * np.finfo(dtype).tiny
     kept = [2 * least, -2 * least, -1.0, np.inf, np.nan, 0.0]
     gone = [least / 2, -least / 2, least / 64, -least / 1024]
-    values = np.array([kept + gone, gone + kept], dtype).reshape(2, 5, 2)
-    padded = np.full((2, 7, 2), least / 2, dtype)
+    zeros = len(gone) * [0]
+    values, expected = (  # in many blocks
+        np.array(300 * [kept + small, small + kept], dtype).reshape(600, 5, 2)
+        for small in (gone, zeros)
+    )
+    padded = np.full((600, 7, 2), least / 2, dtype)
     padded[:, 1:6] = values
     backend.flush(padded[:, 1:6], margin)
-    zeros = len(gone) * [0]
-    np.testing.assert_array_equal(
-        padded[:, 1:6], np.array([kept + zeros, zeros + kept], dtype).reshape(2, 5, 2)
-    )
+    np.testing.assert_array_equal(padded[:, 1:6], expected)
     assert (padded[:, [0, 6]] == np.array(least / 2, dtype)).all()
 
 

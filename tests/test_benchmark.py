@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,12 @@ from ffnp.benchmark import (
     Shapes,
     Step,
     against_floor,
+    bench,
+    close,
+    compare_predictions,
+    compare_steps,
+    interleaved,
+    measuring,
     prediction_products,
     products,
     validate,
@@ -42,6 +49,14 @@ class NoBias(Backend):
         super().activate(scale, 0 * bias, activation, out)
 
 
+class NoBiasInPrediction(NoBias):
+    """Learns rightly, and predicts wrongly."""
+
+    def activate(self, scale, bias, activation, out):
+        predicts = scale.shape[1] == SMALL.classes
+        (super() if predicts else Backend()).activate(scale, bias, activation, out)
+
+
 def script(name):
     return runpy.run_path(str(BENCHMARKS / f"{name}.py"))
 
@@ -56,6 +71,45 @@ def test_a_backend_that_predicts_wrongly_is_not_timed():
     validate_prediction(Backend(), SMALL, FLOAT32)
     with pytest.raises(AssertionError, match="scores by backend"):
         validate_prediction(NoBias(), SMALL, FLOAT32)
+
+
+def untimed(*_):
+    raise TypeError("timed")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"), [(OppositeDelta, "losses of 3 steps"), (NoBiasInPrediction, "scores by")]
+)
+def test_bench_compares_both_before_it_times(monkeypatch, wrong, what):
+    monkeypatch.setattr(measuring, "interleaved", untimed)
+    with pytest.raises(AssertionError, match=what):
+        bench(wrong(), SMALL, FLOAT32, 1)
+
+
+@pytest.mark.parametrize(
+    ("compare", "wrong"), [(compare_steps, OppositeDelta), (compare_predictions, NoBias)]
+)
+def test_a_comparison_compares_every_backend_before_it_times(monkeypatch, compare, wrong):
+    monkeypatch.setattr(measuring, "against_floor", untimed)
+    monkeypatch.setattr(measuring, "make_backend", lambda name: {"a": Backend, "b": wrong}[name]())
+    with pytest.raises(AssertionError, match="by backend|losses of 3 steps"):
+        compare(["a", "b"], SMALL, FLOAT32, 1)
+
+
+def test_a_result_that_differs_by_a_thousandth_is_another():
+    expected = np.array([0.0, 10.0])
+    close(expected + [0, 1e-4], expected, "rounding")
+    with pytest.raises(AssertionError):
+        close(expected + [0, 1e-2], expected, "another")
+
+
+def test_steps_take_one_batch_after_the_other():
+    step, taken = Step(Backend(), SMALL, FLOAT32), []
+    for _ in range(11):  # ten batches, and the first one again
+        step()
+        taken.append(step.batch.index.tolist())
+    assert sorted(sum(taken[:10], [])) == list(range(100))
+    assert taken[10] == taken[0]
 
 
 @pytest.mark.parametrize(("rows", "kind"), [(2, SigmoidGoodness), (10, SoftmaxOverLabels)])
@@ -95,6 +149,46 @@ def test_a_ratio_is_of_the_floor():
     assert figures["work"] == {
         "seconds": 2.0, "floor_seconds": 1.0, "floor_ratio": 0.5, "gflops": 3.0
     }  # fmt: skip
+
+
+def test_work_is_counted_as_its_own(monkeypatch):
+    monkeypatch.setattr(measuring, "interleaved", lambda works, _: dict.fromkeys(works, 2.0))
+    step, images = SMALL.flop, 200
+    prediction = SMALL.forward_flop(images, SMALL.classes)
+    found = bench(Backend(), SMALL, FLOAT32, 1)
+    counted = {name: figures["gflops"] * 2e9 for name, figures in found.items()}
+    assert counted == pytest.approx({"step": step, "prediction": prediction})
+
+
+class Clock:
+    """A clock that runs while somebody sleeps or works."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.calls, self.since_sleep = 0.0, [], 0
+        for name in ("sleep", "perf_counter"):
+            monkeypatch.setattr(measuring.time, name, getattr(self, name))
+
+    def perf_counter(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        self.since_sleep = 0
+
+    def work(self, name):
+        """Calls of 50 s while it warms up; then of 1 s, 4 s, 9 s and so on."""
+        calls = self.since_sleep = self.since_sleep + 1
+        self.calls.append(name)
+        self.now += 50 if calls <= measuring.WARM_UP else (calls - measuring.WARM_UP) ** 2
+
+
+def test_functions_have_turns_and_the_median_of_settled_calls_is_their_time(monkeypatch):
+    clock = Clock(monkeypatch)
+    works = {name: lambda name=name: clock.work(name) for name in "ab"}
+    seconds = interleaved(works, 25)
+    assert seconds == {"a": 30.5, "b": 30.5}  # of 1, 4, 9 to 100
+    turns = [(name, len(list(calls))) for name, calls in groupby(clock.calls)]
+    assert turns == 3 * [("a", 12), ("b", 12)]
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])

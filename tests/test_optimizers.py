@@ -37,3 +37,23 @@ def test_moments_of_silent_weights_end_at_zero_and_no_weight_changes_by_it(
     same, decayed = train(optimizer, never)
     assert any(map(subnormal, decayed.values())), "nothing there to flush"
     np.testing.assert_array_equal(weights, same)
+
+
+def after_two_flushes(name, optimizer, gradient):
+    """The moments of one weight after 64 steps with the same gradient."""
+    backend = make_backend(name)
+    parameters = Parameters(backend, {"weights": (1, 1)}, np.dtype(np.float32))
+    optimizer = optimizer(parameters, slice(None))
+    product = np.full((1, 1), gradient, np.float32), np.ones((1, 1), np.float32)
+    for _ in range(64):
+        optimizer.step(0.01, [(*product, parameters.gradients["weights"])])
+    return optimizer.state
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_every_moment_is_flushed_and_none_before_its_time(name):
+    """A variance is a square: it is subnormal where its mean is far from that."""
+    moments = after_two_flushes(name, Adam, 1e-18)
+    assert not moments["variance"].any()
+    assert moments["mean"].max() > 0.9e-18
+    assert after_two_flushes(name, SGD, 1e-20)["velocity"].max() > 0.9e-19

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from threadpoolctl import threadpool_limits
@@ -17,9 +17,9 @@ from threadpoolctl import threadpool_limits
 from ffnp import Config, train
 from ffnp.errors import InputError
 from ffnp.reproduction import TARGETS, Task, expand, run_tasks
-from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
+from ffnp.reproduction.experiments import PROTOCOLS, ROWS
 from ffnp.reproduction.figures import figure2, figure4
-from ffnp.reproduction.running import finished, result_path, run_task
+from ffnp.reproduction.running import finished, result_path, run_task, store
 from ffnp.reproduction.tables import cells, comma_separated, markdown
 
 SMALL = Config(
@@ -47,10 +47,76 @@ def test_every_run_of_a_target_is_a_valid_configuration_with_a_name_of_its_own(t
         assert {task.config.seed for task in found} == {0, 1, 2}
 
 
-def test_table1_has_the_papers_seven_rows_and_their_numbers():
-    with_paper = [name for name in TARGETS["table1"].rows if ROWS[name].paper]
-    assert len(with_paper) == 7
-    assert all(set(ROWS[name].paper) == set(DATASETS) for name in with_paper)
+def settings(config):
+    """What a configuration sets otherwise than the default, but for the data set and the seed."""
+    default = Config(dataset=config.dataset, seed=config.seed).to_dict()
+    return {name: value for name, value in config.to_dict().items() if value != default[name]}
+
+
+# Test errors of MNIST, Fashion-MNIST and CIFAR-10, and what a row's training sets; from the paper
+# (gamma others is the default).
+TABLE1 = {
+    "backprop-pairwise": (
+        [2.0, 10.7, 45.4], {"method": "backprop-pairwise", "labels": "all", "label_scale": 50.0},
+    ),
+    "backprop-label": ([1.5, 10.7, 45.9], {"method": "backprop-label"}),
+    "ff-layer": ([3.3, 13.2, 54.2], {"method": "ff", "schedule": "layer"}),
+    "ff-network": ([3.4, 13.6, 53.7], {"method": "ff"}),
+    "previous-layer": ([2.2, 11.6, 53.2], {"gamma": "previous", "schedule": "layer"}),
+    "previous-network": ([2.2, 11.6, 51.6], {"gamma": "previous"}),
+    "others-network": ([2.1, 12.0, 52.7], {}),
+    "softmax-ff": ([], {"method": "ff", "objective": "softmax"}),
+}  # fmt: skip
+ENTROPY = {  # of Fashion-MNIST alone
+    "entropy-layer": ([13.7], {"method": "ff", "schedule": "layer", "objective": "entropy"}),
+    "entropy-others": ([12.9], {"objective": "entropy"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("target", "datasets", "expected"),
+    [
+        ("table1", ["mnist", "fashion-mnist", "cifar10"], TABLE1),
+        ("entropy", ["fashion-mnist"], ENTROPY),
+    ],
+)
+def test_rows_train_what_the_paper_trained_and_show_its_numbers(target, datasets, expected):
+    found = expand(target, Config(), seeds=1)
+    assert [(task.config.dataset, task.row) for task in found] == [
+        (dataset, row) for dataset in datasets for row in expected
+    ]
+    for task in found:
+        errors, options = expected[task.row]
+        assert settings(task.config) == options, task.row
+        assert ROWS[task.row].paper == dict(zip(datasets, errors, strict=bool(errors))), task.row
+
+
+def test_runs_of_figure4_record_every_epoch_and_baselines_have_nothing_to_analyse():
+    found = {task.row: task.config for task in expand("figure4", Config(), seeds=1)}
+    recorded = {row: (c.evaluate_every, c.analyse_every) for row, c in found.items()}
+    assert recorded == {
+        "ff-network": (1, 1), "others-network": (1, 1),
+        "backprop-pairwise": (1, 0), "backprop-label": (1, 0),
+    }  # fmt: skip
+
+
+def test_the_papers_protocol_is_that_of_its_experiments():
+    config = Config(**PROTOCOLS["paper"])
+    assert (config.hidden, config.epochs, config.batch_size) == ((500, 500, 500), 150, 200)
+    assert (config.optimizer, config.lr, config.lr_schedule) == ("adam", 0.001, "constant")
+    assert settings(config) == {"input_length": 3.0}  # ours
+    fast = {"epochs": 40, "lr_schedule": "linear", "input_length": 3.0}
+    assert settings(Config(**PROTOCOLS["fast"])) == fast
+
+
+def test_runs_come_seed_by_seed():
+    found = expand("figure2", Config(), ["mnist", "cifar10"], seeds=2)
+    assert [(task.config.seed, task.config.dataset, task.row) for task in found] == [
+        (0, "mnist", "ff-network"), (0, "mnist", "others-network"),
+        (0, "cifar10", "ff-network"), (0, "cifar10", "others-network"),
+        (1, "mnist", "ff-network"), (1, "mnist", "others-network"),
+        (1, "cifar10", "ff-network"), (1, "cifar10", "others-network"),
+    ]  # fmt: skip
 
 
 def test_unknown_names_are_refused():
@@ -91,6 +157,46 @@ def test_a_result_of_another_configuration_is_refused(tmp_path):
     other = Task(task.row, replace(task.config, epochs=3))
     with pytest.raises(InputError, match="another configuration"):
         run_tasks([other], tmp_path)
+
+
+# Another value of every setting that may decide a result.
+CHANGED = {
+    "dataset": "cifar10", "limit_train": 201, "limit_test": 101, "validation": 10, "method": "ff",
+    "gamma": "next", "objective": "softmax", "labels": 3, "theta": 21.0, "alpha": 2.0,
+    "schedule": "layer", "update": "sequential", "hidden": (12, 11), "activation": "tanh",
+    "scaling": "raw", "input_length": 4.0, "label_scale": 4.0, "optimizer": "sgd", "lr": 0.002,
+    "momentum": 0.8, "lr_schedule": "linear", "epochs": 3, "batch_size": 51, "seed": 1,
+    "cache_mb": 1, "backend": "numba", "device": 1, "dtype": "float64",
+}  # fmt: skip
+FREE = {"data_dir": "elsewhere", "evaluate_every": 1, "analyse_every": 1}
+
+
+def keep_result_of_another(out, name, value):
+    """A task of the row previous-network, in whose place a result with another setting lies."""
+    (task,) = tasks("previous-network")
+    errors = {"all": 1.0, "layers": [1.0, 2.0], "groups": [1.0, 1.0]}
+    config = replace(task.config, **{name: value}).to_dict()
+    result = {"config": config, "test_error": errors, "train_seconds": 2.0, "metrics": []}
+    store(out, task, result)
+    return task, result
+
+
+@pytest.mark.parametrize(("name", "value"), CHANGED.items(), ids=CHANGED)
+def test_a_result_with_any_other_setting_is_refused(tmp_path, name, value):
+    task, _ = keep_result_of_another(tmp_path, name, value)
+    with pytest.raises(InputError, match="another configuration"):
+        finished(tmp_path, task)
+
+
+@pytest.mark.parametrize(("name", "value"), FREE.items(), ids=FREE)
+def test_a_result_serves_wherever_its_data_lay_and_whatever_it_recorded(tmp_path, name, value):
+    task, result = keep_result_of_another(tmp_path, name, value)
+    assert finished(tmp_path, task) == json.loads(json.dumps(result))
+
+
+def test_every_setting_decides_a_result_or_does_not():
+    assert {*CHANGED, *FREE} == {field.name for field in fields(Config)}
+    assert not CHANGED.keys() & FREE.keys()
 
 
 def test_an_unfinished_run_of_another_configuration_is_refused(tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ffnp import sources
 from ffnp.backends import Backend
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
@@ -17,6 +18,11 @@ CONFIG = Config(
     hidden=(12, 11, 10), schedule="layer", gamma="previous", epochs=6, batch_size=50,
     limit_train=120, dtype="float64",
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def keep_few_images_block_by_block_too(monkeypatch):
+    monkeypatch.setattr(sources, "BLOCK", 50)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +92,7 @@ def test_frozen_layers_are_computed_once(rows, monkeypatch, hidden, again):
     monkeypatch.setattr(Backend, "matmul", matmul)
     trained(replace(CONFIG, hidden=hidden), rows, "reference")
     batches = CONFIG.epochs * 3
-    blocks = 1  # of 120 images
+    blocks = 3  # of 120 images
     for shape, times in zip([(784, 12), hidden[:2], hidden[1:3]], again, strict=True):
         made = [p for p in products if p[1] == shape]
         assert len(made) == batches + times * blocks

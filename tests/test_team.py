@@ -69,6 +69,21 @@ def test_an_error_is_raised_when_all_have_ended(team, place):
     assert len(ended) == 3
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_blas_has_its_own_number_again_when_a_task_has_failed(team, place):
+    def fail():
+        raise KeyError("planted")
+
+    tasks = [lambda: None]
+    tasks.insert(place, fail)
+    before = blas_threads()
+    with threadpool_limits(2, "blas"):  # as when the team was made
+        with pytest.raises(KeyError, match="planted"):
+            team(tasks)
+        assert blas_threads() == {2}
+    assert blas_threads() == before
+
+
 def test_errstate_holds_in_every_thread(team):
     def overflow():
         np.exp(np.full(3, 1e3))

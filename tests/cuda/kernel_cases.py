@@ -183,7 +183,7 @@ def evaluate(random, dtype) -> Iterator[Case]:
                 "objective": LayerObjective(OBJECTIVES[name](20.0, 0.7), gamma),
                 "goodness": goodness,
                 "out_coefficients": blank(layers, n, r, dtype=dtype),
-                "out_totals": np.arange(layers + 1.0),
+                "out_totals": np.arange(1, layers + 2.0),  # of batches before
             }
             # sigmoids are differences of numbers near 1, entropies of numbers near h log h
             scales = {"out_coefficients": 1 / n, "out_totals": goodness.sum() / r}
@@ -251,7 +251,7 @@ def cross_entropy(random, dtype) -> Iterator[Case]:
             "logits": logits,
             "bias": bias,
             "labels": random.integers(0, CLASSES, n).astype(np.int32),
-            "out_totals": np.arange(2.0),
+            "out_totals": np.arange(1, 3.0),
             "out_d_bias": blank(CLASSES, dtype=dtype),
         }
         yield Case(arguments, ("logits", "out_totals", "out_d_bias"))

@@ -69,11 +69,12 @@ def test_no_access_outside_an_array():
         pytest.skip("g++ has no AddressSanitizer")
     folder = Path(__file__).parent
     code = "from test_cuda_kernels import check_dozens; check_dozens()"
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]  # with this ffnp
     environment = {
         "LD_PRELOAD": library,
         "ASAN_OPTIONS": "detect_leaks=0",
         gpu_shim.SANITIZE: "1",
-        "PYTHONPATH": str(folder),
+        "PYTHONPATH": os.pathsep.join(paths),
     }
     done = subprocess.run(
         [sys.executable, "-c", code],

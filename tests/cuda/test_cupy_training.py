@@ -242,7 +242,9 @@ def test_commands(ffnp, tmp_path):
         )
         for name in runs
     }
-    print(predicted["cupy"])
+    for have, want in zip(*(found["predictions"] for found in predicted.values()), strict=True):
+        assert have["label"] == want["label"]
+        np.testing.assert_allclose(have["goodness"], want["goodness"], rtol=1e-3, atol=1e-3)
     assert "cupy: available" in ffnp("info")
 
 
