@@ -1,5 +1,6 @@
 """`ffnp train`: train, evaluate and store a network."""
 
+import math
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from ffnp.runs import default_folders
 from .options import Location, config_option, json_option, origin, read_config_file, rows, widths
 from .progress import Bars
 from .report import error_table
+
+
+def _number(_: click.Context, __: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("it must be a number: 0 for every batch")
+    return value
 
 
 def _choice(name: str) -> click.Choice[str]:
@@ -63,6 +70,7 @@ def _choice(name: str) -> click.Choice[str]:
 @click.option(
     "--checkpoint-every",
     type=click.FloatRange(min=0),
+    callback=_number,
     default=CHECKPOINT_SECONDS,
     show_default=True,
     metavar="SECONDS",

@@ -25,6 +25,7 @@ BAD = {
     "gamma and schedule": ["train", "--schedule", "layer", "--gamma", "others"],
     "gamma of a method without": ["train", "--method", "ff", "--gamma", "previous"],
     "batch size": ["train", *SMALL, "--batch-size", "301"],
+    "no time between states": ["train", "--checkpoint-every", "nan"],
     "no such run": ["train", "--resume", "nowhere"],
     "configuration file": ["train", "--config", "nowhere.toml"],
     "unknown backend": ["train", "--backend", "abacus"],
