@@ -6,10 +6,9 @@ from typing import Any
 import click
 
 from ffnp.analysis import KINDS
-from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.evaluation import evaluate
-from ffnp.experiment import load_data
+from ffnp.experiment import load_data, load_model
 from ffnp.plotting import (
     check_suffix,
     common_legend,
@@ -75,7 +74,7 @@ def _title(result: dict[str, Any]) -> str:
 def _result(folder: Path) -> dict[str, Any]:
     """A run's test errors and record, measured again from its model."""
     run = Run(folder)
-    model = run.model(make_backend("auto"))
+    model = load_model(folder)
     test = evaluate(model, load_data(model.config).test)
     return {
         "test_error": test.to_dict(),

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ffnp.backends.selection import BACKENDS, make_backend
 from ffnp.config import Config
-from ffnp.data.catalogue import lookup
+from ffnp.data.loading import find
 from ffnp.errors import InputError
 from ffnp.files import write_atomically
 from ffnp.plotting import new_figure, save
@@ -133,14 +133,15 @@ def reproduce(
         "validation": validation,
     }
     tasks = expand(target, Config.from_dict(base.to_dict() | options), datasets, methods, seeds)
-    if no_train and not any(finished(out, task) for task in tasks):
+    kept = [task for task in tasks if finished(out, task) is not None]
+    if no_train and not kept:
         raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
     if not no_train and scheduler is None:
         make_backend(backend)  # one that is not here is known before any run begins
-        _check_data([task for task in tasks if finished(out, task) is None])
+        _check_data([task for task in tasks if task not in kept])
     try:
         if not no_train:
-            _run(tasks, out, jobs, scheduler)
+            _run(tasks, kept, out, jobs, scheduler)
     finally:  # a table of what there is
         _write(target, tasks, out, dict(note))
 
@@ -149,11 +150,10 @@ def _check_data(tasks: list[Task]) -> None:
     """Data that are not here are known before any run begins, too."""
     places = dict.fromkeys((task.config.dataset, task.config.data_dir) for task in tasks)
     for name, data_dir in places:
-        lookup(name).best(None if data_dir is None else Path(data_dir))
+        find(name, data_dir)
 
 
-def _run(tasks: list[Task], out: Path, jobs: int, scheduler: str | None) -> None:
-    kept = [task for task in tasks if finished(out, task) is not None]
+def _run(tasks: list[Task], kept: list[Task], out: Path, jobs: int, scheduler: str | None) -> None:
     stop = stop_file(out)
     bar = tqdm(desc="runs", total=len(tasks), initial=len(kept), unit="run", disable=None)
 

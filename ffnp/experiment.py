@@ -218,8 +218,6 @@ def _prepare(
 ) -> tuple[Dataset, Trainer]:
     if objective is None and config.objective == OWN:
         raise InputError(NOT_GIVEN)
-    if objective is not None and config.objective != OWN:
-        raise InputError(f"this run's objective is {config.objective}: leave out your own")
     backend = make_backend(config.backend, config.device)
     data = load_data(config, dataset)
     model = Model.create(config, DataDescription.of(data, config), backend, objective)

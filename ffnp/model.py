@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffnp.activations import ACTIVATIONS
 from ffnp.backends import Backend
@@ -21,7 +22,7 @@ NOT_GIVEN = (
     "the objective 'own' is one that Python is given: "
     "ffnp.train(config, objective=...), or ffnp.resume(folder, objective=...)"
 )
-KINDS = ("floats", "uint8 (0..255)")  # of pixels
+FLOATS, UINT8 = "floats", "uint8 (0..255)"  # the pixels that models learn from
 
 
 @dataclass(frozen=True)
@@ -79,15 +80,21 @@ class DataDescription:
                 f"{where} has images of shape {images.shape[1:]}: the model takes "
                 f"{'x'.join(map(str, self.shape))}, or {self.pixels} values"
             )
-        kind = int(images.dtype == np.uint8)
-        if kind != self.integer or (images.dtype.kind != "f" and not kind):
-            found = KINDS[kind] if kind or images.dtype.kind == "f" else images.dtype
+        found, wanted = _kind(images), UINT8 if self.integer else FLOATS
+        if found != wanted:
             raise InputError(
                 f"{where} has pixels that are {found}, but the model was "
-                f"trained on {KINDS[self.integer]}: convert them"
+                f"trained on {wanted}: convert them"
             )
         flat: Images = images.reshape(-1, self.pixels)
         return flat
+
+
+def _kind(images: NDArray[Any]) -> str:
+    """FLOATS or UINT8, or the type that is neither."""
+    if images.dtype == np.uint8:
+        return UINT8
+    return FLOATS if images.dtype.kind == "f" else str(images.dtype)
 
 
 @dataclass(frozen=True)
@@ -118,9 +125,11 @@ class Model:
         """A model with weights drawn from the configuration's seed.
 
         `objective` is the one that a configuration calls `own`; without it such a model predicts,
-        and `InputError` is raised when it is to learn.
+        and `InputError` is raised when it is to learn, or if the configuration names another.
         """
-        method = _method(config, data, backend, objective or NotGiven())
+        if objective is not None and config.objective != OWN:
+            raise InputError(f"this run's objective is {config.objective}: leave out your own")
+        method = _method(config, data, backend, objective)
         method.parameters.initialise(stream(config.seed, INITIALISATION))
         return cls(config, data, method, backend)
 
@@ -141,7 +150,9 @@ class NotGiven:
         raise InputError(NOT_GIVEN)
 
 
-def _method(config: Config, data: DataDescription, backend: Backend, own: Objective) -> Method:
+def _method(
+    config: Config, data: DataDescription, backend: Backend, own: Objective | None
+) -> Method:
     activation, dtype = ACTIVATIONS[config.activation], np.dtype(config.dtype)
     if config.method == "backprop-label":
         return BackpropLabel(backend, data.pixels, data.classes, config.hidden, activation, dtype)
@@ -152,7 +163,7 @@ def _method(config: Config, data: DataDescription, backend: Backend, own: Object
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))
     gamma = config.gamma if config.method == "collab" else "none"
     if config.objective == OWN:
-        objective = own
+        objective = NotGiven() if own is None else own
     else:
         objective = OBJECTIVES[config.objective](config.theta, config.alpha)
     return ForwardForward(network, LayerObjective(objective, gamma), config.rows(data.classes))

@@ -101,7 +101,6 @@ def draw_layers(axes: Any, result: Result) -> None:
         axes.plot(layers, errors["groups"], label="layers 1..k together", **STYLES[1])
         axes.set_xlabel("layer k")
     axes.set_ylabel(f"{_config(result).evaluated} error, %")
-    _error_scale(axes, [*errors["layers"], *errors["groups"]])
 
 
 def one_scale(axes: Sequence[Any]) -> None:

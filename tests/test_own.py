@@ -7,6 +7,8 @@ import pytest
 from small_training import StopAfter
 
 import ffnp as library
+from ffnp import gradcheck
+from ffnp.backends import Backend
 from ffnp.errors import InputError, TrainingError
 from ffnp.objectives import SigmoidGoodness
 
@@ -73,6 +75,12 @@ def test_an_objective_belongs_to_its_configuration(tmp_path):
         library.resume(tmp_path / "run", objective=Late())
     with pytest.raises(InputError, match="backprop-label has a loss of its own"):
         library.train(replace(SMALL, method="backprop-label"), objective=Late())
+
+
+def test_no_objective_is_checked_in_place_of_the_named_one():
+    case = gradcheck.cases_of("sigmoid")[0]
+    with pytest.raises(InputError, match="objective is sigmoid: leave out your own"):
+        next(gradcheck.check(case, Backend(), Late()))
 
 
 def test_a_model_without_its_objective_does_not_learn(tmp_path):

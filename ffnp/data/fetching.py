@@ -91,7 +91,8 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
             return
         except OSError as error:
             if error.errno in UNWRITABLE:  # no mirror's fault
-                raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+                with writing(path):
+                    raise
             failures[url] = _reason(error)
         except (ValueError, zlib.error):
             failures[url] = "its content is not the published one"

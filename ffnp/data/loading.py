@@ -5,6 +5,7 @@ from pathlib import Path
 from ffnp.data.arrays import from_arrays
 from ffnp.data.catalogue import CATALOGUE, lookup
 from ffnp.data.dataset import Dataset
+from ffnp.data.known import Copy
 from ffnp.data.layouts import LAYOUTS
 from ffnp.data.npy import read_npz
 from ffnp.errors import InputError
@@ -39,9 +40,14 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
         return _folder(path)
     if path.suffix == ".npz":
         return from_arrays(*read_npz(path), name=str(path))
-    known = lookup(name_or_path)
-    copy = known.best(None if data_dir is None else Path(data_dir))
+    copy = find(name_or_path, data_dir)
+    known = copy.known
     return from_arrays(*copy.layout.read(copy.paths), known.name, known.classes)
+
+
+def find(name: str, data_dir: Path | str | None = None) -> Copy:
+    """The copy of a named data set that `load` reads; `InputError` if there is none, or a part."""
+    return lookup(name).best(None if data_dir is None else Path(data_dir))
 
 
 def _folder(folder: Path) -> Dataset:

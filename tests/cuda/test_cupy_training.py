@@ -8,6 +8,7 @@ from pathlib import Path
 import launch_table
 import numpy as np
 import pytest
+from small_training import StopAfter
 
 from ffnp import Config, gradcheck, load
 from ffnp.analysis import analyse
@@ -186,23 +187,6 @@ def test_images_that_do_not_fit_the_gpu_are_refused_in_one_line(backend, cupy, m
 
 
 # --- the commands, and runs that change their backend ----------------------------------------
-
-
-class StopAfter:
-    """Asks to stop after so many batches."""
-
-    def __init__(self, batches):
-        self.left = batches
-
-    def start(self, trainer):
-        pass
-
-    def batch(self, trainer):
-        self.left -= 1
-        return self.left == 0
-
-    def epoch(self, record):
-        pass
 
 
 @pytest.fixture
