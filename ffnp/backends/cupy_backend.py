@@ -4,7 +4,7 @@ No method allocates, copies to or from the host, or waits for the device, but `t
 `to_host`; the host runs ahead, and the device works through what it was told in order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
@@ -12,30 +12,27 @@ from typing import Any
 import numpy as np
 
 from ffnp.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK, Activation
-from ffnp.backends.activity import Activity, Array
+from ffnp.backends.activity import Activity, Array, Product
 from ffnp.backends.base import EPSILON, Backend
 from ffnp.backends.launching import Kernels
 from ffnp.collaboration import LayerObjective
 from ffnp.data.scaling import Scaling
 from ffnp.errors import InputError
-from ffnp.objectives import entropy, entropy_readings, pairwise, sigmoid, softmax
+from ffnp.objectives import entropy, pairwise, sigmoid, softmax
 
 ROW = 128  # threads that share a row
 TILE = 32  # columns, and rows at a time, of the blocks that sum over rows
 BLOCK = 256  # threads of every other block
-NUMBERS = {name: i for i, name in enumerate(ACTIVATIONS)}  # the activations', in kernels.cu
-EVALUATE: dict[type, str] = {  # kernels whose last arguments are the objective's fields
-    sigmoid.SigmoidGoodness: "evaluate_sigmoid",
-    sigmoid.LiteralSigmoidGoodness: "evaluate_sigmoid_literal",
-    softmax.SoftmaxOverLabels: "evaluate_softmax",
-    pairwise.Pairwise: "evaluate_pairwise",
-    entropy.RelativeEntropy: "evaluate_entropy",
-    entropy_readings.ConditionalEntropy: "evaluate_entropy_conditional",
-    entropy_readings.UnsignedEntropy: "evaluate_entropy_unsigned",
-    entropy_readings.SignedEntropy: "evaluate_entropy_signed",
-    entropy_readings.EntropyDifference: "evaluate_entropy_difference",
-    entropy_readings.NormalisedEntropy: "evaluate_entropy_normalised",
+# The numbers by which kernels.cu tells activations and objectives apart.
+ACTIVATION_NUMBERS = {name: i for i, name in enumerate(ACTIVATIONS)}
+OBJECTIVE_NUMBERS: dict[type, int] = {
+    sigmoid.SigmoidGoodness: 0,
+    sigmoid.LiteralSigmoidGoodness: 1,
+    softmax.SoftmaxOverLabels: 2,
+    pairwise.Pairwise: 3,
+    entropy.RelativeEntropy: 4,
 }
+PARAMETERS = {"theta": 0.0, "alpha": 0.0, "power": 0.0}  # of all of them; 0 where one has it not
 
 
 def kernels_source() -> str:
@@ -50,13 +47,14 @@ def compiler_options(dtype: np.dtype[Any]) -> tuple[str, ...]:
         "TILE": TILE,
         "EPSILON": EPSILON,
         "ENTROPY_FLOOR": entropy.FLOOR,
-        "ENTROPY_EPSILON": entropy_readings.EPSILON,
-        "KAPPA": entropy_readings.KAPPA,
         "LEAK": LEAK,
         "GELU_SCALE": GELU_SCALE,
         "GELU_CUBIC": GELU_CUBIC,
-    } | {name.upper(): number for name, number in NUMBERS.items()}
-    return tuple(f"-D{name}={value}" for name, value in constants.items())
+    }
+    activations = {name.upper(): number for name, number in ACTIVATION_NUMBERS.items()}
+    objectives = {kind.__name__: number for kind, number in OBJECTIVE_NUMBERS.items()}
+    macros = constants | activations | objectives
+    return tuple(f"-D{name}={value}" for name, value in macros.items())
 
 
 class CupyBackend(Backend):
@@ -80,13 +78,19 @@ class CupyBackend(Backend):
         cupy.cuda.Device(device).use()
 
     def _launch(
-        self, dtype: Any, name: str, grid: tuple[int, ...], block: tuple[int, ...], *arguments: Any
+        self,
+        dtype: Any,
+        kernel: str,
+        grid: tuple[int, ...],
+        block: tuple[int, ...],
+        /,
+        **arguments: Any,
     ) -> None:
         if dtype not in self._kernels:
             source = kernels_source()
             module = self._cupy.RawModule(code=source, options=compiler_options(dtype))
             self._kernels[dtype] = Kernels(module, source, dtype)
-        self._kernels[dtype].launch(name, grid, block, *arguments)
+        self._kernels[dtype].launch(kernel, grid, block, **arguments)
 
     # --- arrays -----------------------------------------------------------------------------
 
@@ -104,8 +108,10 @@ class CupyBackend(Backend):
         """See `Backend.to_host`: a copy, after all that was launched before."""
         return self._cupy.asnumpy(array)
 
-    def flush(self, values: Array, margin: float) -> None:
-        """See `Backend.flush`: nothing, a GPU is as fast on subnormal numbers."""
+    def multiply(self, products: Sequence[Product]) -> None:
+        """See `Backend.multiply`."""
+        for a, b, out in products:
+            self._cupy.matmul(a, b, out=out)
 
     # --- forward, objective --------------------------------------------------------------------
 
@@ -117,23 +123,13 @@ class CupyBackend(Backend):
                 raise TypeError(f"standardise: {len(images)} images for {len(out)} rows")
         self._launch(
             out.dtype, f"standardise_{images.dtype}", (len(out),), (ROW,),
-            images, rows, scaling.mean, scaling.deviation, scaling.length or 0, out,
+            images=images, rows=rows, mean=scaling.mean, deviation=scaling.deviation,
+            length=scaling.length or 0, out=out,
         )  # fmt: skip
-
-    def gather(self, table: Array, rows: Array, out: Array) -> None:
-        """See `Backend.gather`: images that are scaled by nothing."""
-        self._launch(
-            out.dtype, f"standardise_{table.dtype}", (len(out),), (ROW,),
-            table, rows, 0, 1, 0, out,
-        )  # fmt: skip
-
-    def matmul(self, a: Array, b: Array, out: Array) -> None:
-        """See `Backend.matmul`."""
-        self._cupy.matmul(a, b, out=out)
 
     def activate_labelled(
         self,
-        product: Array,
+        shared: Array,
         label_weights: Array,
         labels: Array,
         label_scale: float,
@@ -143,17 +139,18 @@ class CupyBackend(Backend):
     ) -> None:
         """See `Backend.activate_labelled`."""
         self._launch(
-            product.dtype, "activate_labelled", (labels.size,), (ROW,),
-            product, label_weights, labels, label_scale, bias, NUMBERS[activation.name],
-            out.values, out.slope, out.goodness, out.scale,
+            out.values.dtype, "activate_labelled", (labels.size,), (ROW,),
+            shared=shared, label_weights=label_weights, labels=labels, label_scale=label_scale,
+            bias=bias, activation=ACTIVATION_NUMBERS[activation.name], values=out.values,
+            slope=out.slope, goodness=out.goodness, scale=out.scale,
         )  # fmt: skip
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         """See `Backend.activate`."""
         self._launch(
-            scale.dtype, "activate", (scale.size,), (ROW,),
-            scale, bias, NUMBERS[activation.name],
-            out.values, out.slope, out.goodness, out.scale,
+            out.values.dtype, "activate", (scale.size,), (ROW,),
+            scale_before=scale, bias=bias, activation=ACTIVATION_NUMBERS[activation.name],
+            values=out.values, slope=out.slope, goodness=out.goodness, scale=out.scale,
         )  # fmt: skip
 
     def evaluate(
@@ -164,8 +161,8 @@ class CupyBackend(Backend):
         out_totals: Array,
     ) -> None:
         """See `Backend.evaluate`; an objective without a kernel is evaluated on the host."""
-        kernel = EVALUATE.get(type(objective.objective))
-        if kernel is None:
+        number = OBJECTIVE_NUMBERS.get(type(objective.objective))
+        if number is None:
             totals = self.to_host(out_totals)
             coefficients = np.empty(goodness.shape, goodness.dtype)
             Backend().evaluate(objective, self.to_host(goodness), coefficients, totals)
@@ -173,12 +170,11 @@ class CupyBackend(Backend):
             out_totals[...] = self.to_device(totals)
             return
         self._launch(
-            goodness.dtype, kernel, (1,), (BLOCK,),
-            goodness,
-            objective.gamma in ("others", "previous"),
-            objective.gamma in ("others", "next"),
-            out_coefficients, out_totals,
-            *(0 if value is None else value for value in vars(objective.objective).values()),
+            goodness.dtype, "evaluate", (1,), (BLOCK,),
+            objective=number, **PARAMETERS | vars(objective.objective),
+            below=objective.gamma in ("others", "previous"),
+            above=objective.gamma in ("others", "next"),
+            goodness=goodness, coefficients=out_coefficients, totals=out_totals,
         )  # fmt: skip
 
     # --- gradients --------------------------------------------------------------------------
@@ -188,13 +184,14 @@ class CupyBackend(Backend):
     ) -> None:
         """See `Backend.delta`."""
         self._launch(
-            scale.dtype, "delta", (_tiles(out_d_bias),), (TILE, TILE),
-            coefficients, scale, activity.values, activity.slope, activity.delta, out_d_bias,
+            out_d_bias.dtype, "delta", (_tiles(out_d_bias),), (TILE, TILE),
+            coefficients=coefficients, scale=scale, values=activity.values, slope=activity.slope,
+            delta=activity.delta, d_bias=out_d_bias,
         )  # fmt: skip
 
     def delta_labelled(
         self,
-        coefficients: Array,
+        coefficients: Array | None,
         activity: Activity,
         labels: Array,
         label_scale: float,
@@ -202,35 +199,21 @@ class CupyBackend(Backend):
         out_d_label_weights: Array,
         out_d_bias: Array,
     ) -> None:
-        """See `Backend.delta_labelled`; the delta is made on the way and not stored."""
+        """See `Backend.delta_labelled`; a delta made from coefficients is not stored."""
         self._launch(
-            out_sum.dtype, "reduce_labelled",
+            out_d_bias.dtype, "delta_labelled",
             (_tiles(out_d_bias), len(out_d_label_weights) + 1), (TILE, TILE),
-            coefficients, activity.values, activity.slope,
-            labels, label_scale, out_sum, out_d_label_weights, out_d_bias,
-        )  # fmt: skip
-
-    def reduce_labelled(
-        self,
-        d_z: Array,
-        labels: Array,
-        label_scale: float,
-        out_sum: Array,
-        out_d_label_weights: Array,
-        out_d_bias: Array,
-    ) -> None:
-        """See `Backend.reduce_labelled`."""
-        self._launch(
-            out_sum.dtype, "reduce_labelled",
-            (_tiles(out_d_bias), len(out_d_label_weights) + 1), (TILE, TILE),
-            None, d_z, None, labels, label_scale, out_sum, out_d_label_weights, out_d_bias,
+            coefficients=coefficients, values=activity.values, slope=activity.slope,
+            delta=activity.delta if coefficients is None else None,
+            labels=labels, label_scale=label_scale, sum=out_sum,
+            d_label_weights=out_d_label_weights, d_bias=out_d_bias,
         )  # fmt: skip
 
     def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
         """See `Backend.backpropagate`."""
         self._launch(
             out_d_bias.dtype, "backpropagate", (_tiles(out_d_bias),), (TILE, TILE),
-            activity.values, activity.slope, activity.delta, out_d_bias,
+            values=activity.values, slope=activity.slope, delta=activity.delta, d_bias=out_d_bias,
         )  # fmt: skip
 
     def cross_entropy(
@@ -239,7 +222,7 @@ class CupyBackend(Backend):
         """See `Backend.cross_entropy`."""
         self._launch(
             logits.dtype, "cross_entropy", (1,), (BLOCK,),
-            logits, bias, labels, out_totals, out_d_bias,
+            logits=logits, bias=bias, labels=labels, totals=out_totals, d_bias=out_d_bias,
         )  # fmt: skip
 
     # --- optimisers -------------------------------------------------------------------------
@@ -259,18 +242,24 @@ class CupyBackend(Backend):
         """See `Backend.adam`; the bias corrections are made in float64, on the host."""
         self._launch(
             weights.dtype, "adam", (-(-weights.size // BLOCK),), (BLOCK,),
-            weights, gradient, mean, variance,
-            lr / (1 - beta1**step), (1 - beta2**step) ** 0.5,
-            beta1, 1 - beta1, beta2, 1 - beta2, epsilon,
+            weights=weights, gradient=gradient, mean=mean, variance=variance,
+            rate=lr / (1 - beta1**step), correction=(1 - beta2**step) ** 0.5,
+            beta1=beta1, rest1=1 - beta1, beta2=beta2, rest2=1 - beta2, epsilon=epsilon,
         )  # fmt: skip
 
     def sgd(
-        self, weights: Array, gradient: Array, velocity: Array, lr: float, momentum: float
+        self,
+        weights: Array,
+        gradient: Array,
+        velocity: Array,
+        step: int,
+        lr: float,
+        momentum: float,
     ) -> None:
         """See `Backend.sgd`."""
         self._launch(
             weights.dtype, "sgd", (-(-weights.size // BLOCK),), (BLOCK,),
-            weights, gradient, velocity, lr, momentum,
+            weights=weights, gradient=gradient, velocity=velocity, lr=lr, momentum=momentum,
         )  # fmt: skip
 
 

@@ -1,12 +1,12 @@
 // The kernels of the CuPy backend: what ffnp/backends/base.py spells out, one launch a method.
 //
 // Compiled once with REAL = float and once with REAL = double. The compiler's options also define
-// the constants below in capitals, and the activations' numbers, RELU to SIGMOID (see
-// cupy_backend.py): they have one source, and it is Python.
+// the constants below in capitals, and the numbers of activations (RELU ...) and of objectives
+// (SigmoidGoodness ...): they have one source, and it is Python (cupy_backend.py).
 //
 // The launcher reads every parameter list below, and checks the arguments of every launch against
-// it: types, and the shapes in the comments. Keep one array a line. Axis letters are base.py's;
-// an `int` named by an axis letter is that axis' length, and the launcher supplies it.
+// it: names, types, and the shapes in the comments. Keep one array a line. Axis letters are
+// base.py's; an `int` named by one is that axis' length, and the launcher supplies it.
 //
 // No atomics: every sum has one fixed order, and the same run gives the same bits.
 
@@ -94,9 +94,13 @@ __device__ real activate_one(int activation, real z, real& slope) {
 // --- forward -------------------------------------------------------------------------------------
 
 // One block an image: x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
+// Image `rows[n]`, or image n where `rows` is null. A length of 0 leaves the images' own.
 template <class Pixel>
-__device__ void standardise_image(
-    const Pixel* image, real mean, real deviation, real length, real* out, int D) {
+__device__ void standardise(
+    const Pixel* images, const long long* rows, real mean, real deviation, real length, real* out,
+    int D) {
+    const Pixel* image = images + (rows ? rows[blockIdx.x] : blockIdx.x) * size_t(D);
+    out += blockIdx.x * size_t(D);
     real factor = 1;
     if (length > 0) {
         real squares = 0;
@@ -110,7 +114,6 @@ __device__ void standardise_image(
         out[d] = (image[d] - mean) / deviation * factor;
 }
 
-// Image `rows[n]`, or image n where `rows` is null. A length of 0 leaves the images' own.
 KERNEL standardise_uint8(
     const unsigned char* images,  // (M, D)
     const long long* rows,        // (N) or null
@@ -118,8 +121,7 @@ KERNEL standardise_uint8(
     real* out,                    // (N, D)
     int D
 ) {
-    size_t row = rows ? rows[blockIdx.x] : blockIdx.x;
-    standardise_image(images + row * D, mean, deviation, length, out + size_t(blockIdx.x) * D, D);
+    standardise(images, rows, mean, deviation, length, out, D);
 }
 
 KERNEL standardise_float32(
@@ -129,8 +131,7 @@ KERNEL standardise_float32(
     real* out,              // (N, D)
     int D
 ) {
-    size_t row = rows ? rows[blockIdx.x] : blockIdx.x;
-    standardise_image(images + row * D, mean, deviation, length, out + size_t(blockIdx.x) * D, D);
+    standardise(images, rows, mean, deviation, length, out, D);
 }
 
 KERNEL standardise_float64(
@@ -140,8 +141,7 @@ KERNEL standardise_float64(
     real* out,              // (N, D)
     int D
 ) {
-    size_t row = rows ? rows[blockIdx.x] : blockIdx.x;
-    standardise_image(images + row * D, mean, deviation, length, out + size_t(blockIdx.x) * D, D);
+    standardise(images, rows, mean, deviation, length, out, D);
 }
 
 // Store a = phi(z), and phi'(z) where it is kept; gives back a^2.
@@ -162,9 +162,9 @@ __device__ void finish_row(real squares, real* goodness, real* scale) {
     }
 }
 
-// One block a row: z = x W_x + s W_y[label] + b, where the R rows of an image share x W_x.
+// One block a row: z = x W_x + s W_y[label] + b, where `shared` holds x W_x of the image.
 KERNEL activate_labelled(
-    const real* product,        // (N, H)
+    const real* shared,         // (N, H)
     const real* label_weights,  // (K, H)
     const int* labels,          // (N, R)
     real label_scale,
@@ -177,7 +177,7 @@ KERNEL activate_labelled(
     int R, int H
 ) {
     const int row = blockIdx.x;
-    const real* image = product + size_t(row / R) * H;
+    const real* image = shared + size_t(row / R) * H;
     const real* label = label_weights + size_t(labels[row]) * H;
     real squares = 0;
     for (int h = threadIdx.x; h < H; h += blockDim.x) {
@@ -209,220 +209,92 @@ KERNEL activate(
 
 // --- objectives ----------------------------------------------------------------------------------
 
-// Softmax cross-entropy of one image: z becomes (softmax - onehot) / images; gives back J.
-__device__ real cross_entropy_of(real* z, int size, int target, int images) {
+// Softmax cross-entropy of one image: z becomes (softmax - onehot) / N; gives back J.
+__device__ real cross_entropy_of(real* z, int size, int target, int N) {
     real largest = z[0];
-    for (int k = 1; k < size; k++) largest = fmax(largest, z[k]);
+    for (int k = 1; k < size; k++) largest = fmax(largest, z[k]);  // exp cannot overflow
     real sum = 0;
     for (int k = 0; k < size; k++) sum += exp(z[k] - largest);
     real value = log(sum) - (z[target] - largest);
-    for (int k = 0; k < size; k++) z[k] = exp(z[k] - largest) / (sum * images);
-    z[target] -= real(1) / images;
+    for (int k = 0; k < size; k++) z[k] = exp(z[k] - largest) / (sum * N);
+    z[target] -= real(1) / N;
     return value;
 }
 
-// An objective of single images replaces the R values h = g + gamma of one image, the true label's
-// first, by the coefficients dJ/dg, and gives back what the image adds to the sum of J over images.
-
-struct Sigmoid {
-    real theta;
-
-    __device__ real image(real* h, int N, int R) const {
-        real value = softplus(theta - h[0]);
-        h[0] = -sigmoid(theta - h[0]) / N;
-        for (int r = 1; r < R; r++) {
-            value += softplus(h[r] - theta) / (R - 1);
-            h[r] = sigmoid(h[r] - theta) / (N * (R - 1));
+// The objective of one image: h holds g + gamma of its R rows, the true label's first, and becomes
+// dJ/dg; gives back what the image adds to the sum of J over images. J is their mean: hence N.
+__device__ real evaluate_one(
+    int objective, real theta, real alpha, real power, real* h, int N, int R) {
+    real value = 0;
+    switch (objective) {
+        case SigmoidGoodness:
+            value = softplus(theta - h[0]);
+            h[0] = -sigmoid(theta - h[0]) / N;
+            for (int r = 1; r < R; r++) {
+                value += softplus(h[r] - theta) / (R - 1);
+                h[r] = sigmoid(h[r] - theta) / (N * (R - 1));
+            }
+            return value;
+        case LiteralSigmoidGoodness:
+            value = softplus(theta - h[0]);
+            h[0] = -sigmoid(theta - h[0]) / N;
+            for (int r = 1; r < R; r++) {
+                value -= softplus(theta - h[r]) / (R - 1);
+                h[r] = sigmoid(theta - h[r]) / (N * (R - 1));
+            }
+            return value;
+        case SoftmaxOverLabels:
+            return cross_entropy_of(h, R, 0, N);
+        case Pairwise: {
+            real sum = 0;
+            for (int r = 1; r < R; r++) {
+                real lag = alpha * (h[r] - h[0]);
+                value += softplus(lag) / (R - 1);
+                h[r] = sigmoid(lag) * alpha / (N * (R - 1));
+                sum += h[r];
+            }
+            h[0] = -sum;  // every lag contains -alpha h[0]
+            return value;
         }
-        return value;
-    }
-};
-
-struct SigmoidLiteral {
-    real theta;
-
-    __device__ real image(real* h, int N, int R) const {
-        real value = softplus(theta - h[0]);
-        h[0] = -sigmoid(theta - h[0]) / N;
-        for (int r = 1; r < R; r++) {
-            value -= softplus(theta - h[r]) / (R - 1);
-            h[r] = sigmoid(theta - h[r]) / (N * (R - 1));
+        default: {  // RelativeEntropy: the softmax of z = power log(h + floor)
+            real largest = h[0], sum = 0;
+            for (int r = 1; r < R; r++) largest = fmax(largest, h[r]);
+            const real floor = ENTROPY_FLOOR, scale = 1 / (largest + floor);  // no overflow
+            for (int r = 0; r < R; r++) sum += pow((h[r] + floor) * scale, power);
+            value = log(sum) - power * log((h[0] + floor) * scale);
+            for (int r = 0; r < R; r++) {
+                real d_z = pow((h[r] + floor) * scale, power) / sum - (r == 0);
+                h[r] = d_z * power / ((h[r] + floor) * N);
+            }
+            return value;
         }
-        return value;
     }
-};
-
-struct Softmax {
-    __device__ real image(real* h, int N, int R) const { return cross_entropy_of(h, R, 0, N); }
-};
-
-struct Pairwise {
-    real alpha;
-
-    __device__ real image(real* h, int N, int R) const {
-        real value = 0, sum = 0;
-        for (int r = 1; r < R; r++) {
-            real lag = alpha * (h[r] - h[0]);
-            value += softplus(lag) / (R - 1);
-            h[r] = sigmoid(lag) * alpha / (N * (R - 1));
-            sum += h[r];
-        }
-        h[0] = -sum;
-        return value;
-    }
-};
-
-// The softmax of power log(h + floor); so dJ/dh = dJ/dlogit * power / (h + floor).
-struct Entropy {
-    real power;
-
-    __device__ real image(real* h, int N, int R) const {
-        real largest = h[0], sum = 0;
-        for (int r = 1; r < R; r++) largest = fmax(largest, h[r]);
-        largest = log(largest + real(ENTROPY_FLOOR));
-        for (int r = 0; r < R; r++) sum += exp(power * (log_of(h[r]) - largest));
-        real value = log(sum) - power * (log_of(h[0]) - largest);
-        for (int r = 0; r < R; r++) {
-            real share = exp(power * (log_of(h[r]) - largest)) / sum - (r == 0);
-            h[r] = share * power / ((h[r] + real(ENTROPY_FLOOR)) * N);
-        }
-        return value;
-    }
-
-    __device__ static real log_of(real h) { return log(h + real(ENTROPY_FLOOR)); }
-};
-
-// J = sum_r w_r f(u_r), f(u) = u log u, u_r = h_r / m, m = sum_r h_r / R + epsilon.
-struct EntropyConditional {
-    __device__ static real weight(int r, int R) { return r == 0 ? real(-1) : real(1) / (R - 1); }
-
-    __device__ static real log_of(real u) { return log(fmax(u, real(KAPPA))); }
-
-    __device__ real image(real* h, int N, int R) const {
-        real m = 0, value = 0, shared = 0;
-        for (int r = 0; r < R; r++) m += h[r];
-        m = m / R + real(ENTROPY_EPSILON);
-        for (int r = 0; r < R; r++) {
-            real u = h[r] / m;
-            value += weight(r, R) * (u * log_of(u) + fmin(u - real(KAPPA), real(0)));
-            shared += weight(r, R) * (log_of(u) + 1) * u / R;
-        }
-        for (int r = 0; r < R; r++)
-            h[r] = (weight(r, R) * (log_of(h[r] / m) + 1) - shared) / (m * N);
-        return value;
-    }
-};
-
-// An objective of a whole batch does so for all its images, each thread for its own, and gives
-// back what these add. This one is an objective of single images.
-template <class Objective>
-struct EachImage {
-    Objective objective;
-
-    __device__ double batch(real* h, int N, int R) const {
-        double value = 0;
-        for (int n = threadIdx.x; n < N; n += blockDim.x)
-            value += objective.image(h + n * R, N, R);
-        return value;
-    }
-};
-
-// The other readings of the entropy. They add epsilon to h, and take its mean over the columns
-// first <= r < last of all images.
-__device__ real mean_of(real* h, int N, int R, int first, int last) {
-    double sum = 0;
-    for (int n = threadIdx.x; n < N; n += blockDim.x)
-        for (int r = first; r < last; r++) sum += h[n * R + r] += real(ENTROPY_EPSILON);
-    return block_sum(sum) / (N * (last - first));
 }
 
-__device__ real sign_of(int r) { return r == 0 ? 1 : -1; }
-
-struct EntropyUnsigned {
-    __device__ double batch(real* h, int N, int R) const {
-        const real mean = mean_of(h, N, R, 0, R);
-        double value = 0;
-        for (int n = threadIdx.x; n < N; n += blockDim.x)
-            for (int r = 0; r < R; r++) {
-                real& entry = h[n * R + r];
-                real logarithm = log(entry / mean);
-                value -= entry * logarithm / R;
-                entry = -logarithm / (N * R);
-            }
-        return value;
-    }
-};
-
-struct EntropySigned {
-    real constant;  // 0: the batch's own mean
-
-    __device__ double batch(real* h, int N, int R) const {
-        const real own = mean_of(h, N, R, 0, R), mean = constant > 0 ? constant : own;
-        double value = 0;
-        for (int n = threadIdx.x; n < N; n += blockDim.x)
-            for (int r = 0; r < R; r++) {
-                real& entry = h[n * R + r];
-                real logarithm = log(entry / mean);
-                value -= sign_of(r) * entry * logarithm / R;
-                entry = -sign_of(r) * (logarithm + 1) / (N * R);
-            }
-        return value;
-    }
-};
-
-struct EntropyDifference {
-    __device__ double batch(real* h, int N, int R) const {
-        const real true_mean = mean_of(h, N, R, 0, 1), wrong_mean = mean_of(h, N, R, 1, R);
-        double value = 0;
-        for (int n = threadIdx.x; n < N; n += blockDim.x)
-            for (int r = 0; r < R; r++) {
-                real& entry = h[n * R + r];
-                real logarithm = log(entry / (r == 0 ? true_mean : wrong_mean));
-                real weight = -sign_of(r) / (r == 0 ? 1 : R - 1);
-                value += weight * entry * logarithm;
-                entry = weight * logarithm / N;
-            }
-        return value;
-    }
-};
-
-struct EntropyNormalised {
-    __device__ double batch(real* h, int N, int R) const {
-        const real mean = mean_of(h, N, R, 0, R);
-        double value = 0, shared = 0;
-        for (int n = threadIdx.x; n < N; n += blockDim.x)
-            for (int r = 0; r < R; r++) {
-                real u = h[n * R + r] / mean;
-                value -= sign_of(r) * u * log(u) / R;
-                shared += sign_of(r) * (log(u) + 1) * u / (N * R);
-            }
-        shared = block_sum(shared);
-        for (int n = threadIdx.x; n < N; n += blockDim.x)
-            for (int r = 0; r < R; r++) {
-                real& entry = h[n * R + r];
-                real slope = sign_of(r) * (log(entry / mean) + 1);
-                entry = (real(shared) - slope) / (mean * N * R);
-            }
-        return value;
-    }
-};
-
-// One block: the objective of every layer, its totals, and the images whose labels are misranked.
+// One block, a thread an image: the objective of every layer, the running totals of its values,
+// and the images of which a wrong label has at least the total goodness of the true one.
 // gamma is the sum over the layers below, above, both or none.
-template <class Objective>
-__device__ void evaluate(
-    const Objective& objective, const real* goodness, int below, int above,
-    real* coefficients, double* totals, int L, int N, int R) {
+KERNEL evaluate(
+    int objective, real theta, real alpha, real power,
+    int below, int above,
+    const real* goodness,  // (L, N, R)
+    real* coefficients,    // (L, N, R)
+    double* totals,        // (L + 1)
+    int L, int N, int R
+) {
     const int rows = N * R;
     for (int layer = 0; layer < L; layer++) {
         const int first = below ? 0 : layer, last = above ? L - 1 : layer;
-        real* h = coefficients + layer * rows;
-        for (int n = threadIdx.x; n < N; n += blockDim.x)
-            for (int row = n * R; row < (n + 1) * R; row++) {
-                h[row] = 0;
-                for (int i = first; i <= last; i++) h[row] += goodness[i * rows + row];
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x) {
+            real* h = coefficients + layer * rows + n * R;
+            for (int r = 0; r < R; r++) {
+                h[r] = 0;
+                for (int i = first; i <= last; i++) h[r] += goodness[i * rows + n * R + r];
             }
-        double value = block_sum(objective.batch(h, N, R));
+            value += evaluate_one(objective, theta, alpha, power, h, N, R);
+        }
+        value = block_sum(value);
         if (threadIdx.x == 0) totals[layer] += value;
     }
     double misranked = 0;
@@ -441,116 +313,19 @@ __device__ void evaluate(
     if (threadIdx.x == 0) totals[L] += misranked;
 }
 
-KERNEL evaluate_sigmoid(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    real theta,
-    int L, int N, int R
-) {
-    evaluate(EachImage<Sigmoid>{{theta}}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_sigmoid_literal(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    real theta,
-    int L, int N, int R
-) {
-    evaluate(EachImage<SigmoidLiteral>{{theta}}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_softmax(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    int L, int N, int R
-) {
-    evaluate(EachImage<Softmax>{}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_pairwise(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    real alpha,
-    int L, int N, int R
-) {
-    evaluate(EachImage<Pairwise>{{alpha}}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_entropy(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    real power,
-    int L, int N, int R
-) {
-    evaluate(EachImage<Entropy>{{power}}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_entropy_conditional(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    int L, int N, int R
-) {
-    evaluate(EachImage<EntropyConditional>{}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_entropy_unsigned(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    int L, int N, int R
-) {
-    evaluate(EntropyUnsigned{}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_entropy_signed(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    real constant,
-    int L, int N, int R
-) {
-    evaluate(EntropySigned{constant}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_entropy_difference(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    int L, int N, int R
-) {
-    evaluate(EntropyDifference{}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
-KERNEL evaluate_entropy_normalised(
-    const real* goodness,  // (L, N, R)
-    int below, int above,
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
-    int L, int N, int R
-) {
-    evaluate(EntropyNormalised{}, goodness, below, above, coefficients, totals, L, N, R);
-}
-
 // --- gradients -----------------------------------------------------------------------------------
 
-// Blocks of TILE columns, TILE rows at a time.
-// In the forward pass this was z = scale a_prev W + b, a = phi(z), g = sum a^2; so
-// dJ/dz = c 2 a phi'(z), db = sum of dJ/dz over rows; `delta` is scale dJ/dz.
+// In the forward pass this was a = phi(z), g = sum a^2; so dJ/dz = c 2 a phi'(z).
+// `slope` is null where a phi'(z) = a.
+__device__ real d_z_of(real c, const real* values, const real* slope, size_t i) {
+    real d_a = c * 2 * values[i];
+    return slope ? d_a * slope[i] : d_a;
+}
+
+// The kernels below have blocks of TILE columns, and take TILE rows at a time.
+
+// In the forward pass this was z = scale a_prev W + b; so db = sum of dJ/dz over rows,
+// dW = a_prev^T delta with delta = scale dJ/dz.
 KERNEL delta(
     const real* coefficients,  // (N, R)
     const real* scale,         // (N, R)
@@ -565,8 +340,7 @@ KERNEL delta(
     if (column < H)
         for (int row = threadIdx.y; row < N * R; row += TILE) {
             size_t i = size_t(row) * H + column;
-            real d_z = 2 * coefficients[row] * values[i];
-            if (slope) d_z *= slope[i];
+            real d_z = d_z_of(coefficients[row], values, slope, i);
             sum += d_z;
             delta[i] = scale[row] * d_z;
         }
@@ -576,11 +350,12 @@ KERNEL delta(
 // Block (tile, k) sums the rows with label k; block (tile, K) the rows of each image, and all.
 // In the forward pass this was z = x W_x + s W_y[label] + b for each of R rows; so
 // dW_x = x^T (sum of dJ/dz over the R rows), dW_y[k] = s (sum over rows with label k).
-// dJ/dz = c 2 a phi'(z) is made on the way; where `coefficients` is null, `values` hold it.
-KERNEL reduce_labelled(
+// dJ/dz is made on the way; where `coefficients` is null, `delta` holds it.
+KERNEL delta_labelled(
     const real* coefficients,  // (N, R) or null
     const real* values,        // (N, R, H)
     const real* slope,         // (N, R, H) or null
+    const real* delta,         // (N, R, H) or null
     const int* labels,         // (N, R)
     real label_scale,
     real* sum,                 // (N, H)
@@ -597,10 +372,8 @@ KERNEL reduce_labelled(
             for (int row = n * R; row < (n + 1) * R; row++) {
                 if (label < K && labels[row] != label) continue;
                 size_t i = size_t(row) * H + column;
-                real d_z = values[i];
-                if (coefficients) d_z *= 2 * coefficients[row];
-                if (slope) d_z *= slope[i];
-                image += d_z;
+                if (coefficients) image += d_z_of(coefficients[row], values, slope, i);
+                else image += delta[i];
             }
             if (label == K) sum[size_t(n) * H + column] = image;
             total += image;

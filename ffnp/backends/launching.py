@@ -2,7 +2,7 @@
 
 CuPy passes to a kernel whatever it is given: a float64 array or a Python number where the kernel
 expects something else gives wrong numbers without a word. So the parameter lists are read from
-the source: the types, and the shapes in their comments.
+the source: names, types, and the shapes in their comments.
 """
 
 import re
@@ -87,44 +87,44 @@ class Kernels:
         }
 
     def launch(
-        self, name: str, grid: tuple[int, ...], block: tuple[int, ...], *arguments: Any
+        self, kernel: str, grid: tuple[int, ...], block: tuple[int, ...], /, **arguments: Any
     ) -> None:
         """Launch a kernel.
 
         Parameters
         ----------
-        name : str
+        kernel : str
         grid, block : tuple of int
             Blocks, and threads of a block.
-        *arguments : array, number or None
-            In the order of the declaration, without the lengths of axes. Numbers are converted
+        **arguments : array, number or None
+            By the names in the declaration, without the lengths of axes. Numbers are converted
             to the declared type; None is a null pointer.
 
         Raises
         ------
         TypeError
-            An array is not of the declared dtype, shape or C order, or there are too few or many.
+            An array is not of the declared dtype, shape or C order, or an argument is missing or
+            unknown.
         """
         lengths = {"": 0}  # of axes; a fixed length is 0 + itself
-        given = iter(arguments)
         packed = []
-        try:
-            for parameter, dtype in self._parameters[name]:
-                if parameter.shape is not None:
-                    array = next(given)
-                    _check(name, parameter, dtype, array, lengths)
-                    packed.append(NULL if array is None else array)
-                elif parameter.name in lengths:
-                    packed.append(dtype.type(lengths[parameter.name]))
-                else:
-                    packed.append(dtype.type(next(given)))
-        except StopIteration:
-            raise TypeError(f"{name}: too few arguments") from None
-        if next(given, self) is not self:
-            raise TypeError(f"{name}: too many arguments")
-        if name not in self._functions:
-            self._functions[name] = self._module.get_function(name)
-        self._functions[name](grid, block, tuple(packed))
+        for parameter, dtype in self._parameters[kernel]:
+            if parameter.name in lengths:
+                packed.append(dtype.type(lengths[parameter.name]))
+                continue
+            if parameter.name not in arguments:
+                raise TypeError(f"{kernel}: {parameter.name} is missing")
+            value = arguments.pop(parameter.name)
+            if parameter.shape is not None:
+                _check(kernel, parameter, dtype, value, lengths)
+                packed.append(NULL if value is None else value)
+            else:
+                packed.append(dtype.type(value))
+        if arguments:
+            raise TypeError(f"{kernel}: no parameter {', '.join(arguments)}")
+        if kernel not in self._functions:
+            self._functions[kernel] = self._module.get_function(kernel)
+        self._functions[kernel](grid, block, tuple(packed))
 
 
 def _check(

@@ -27,8 +27,8 @@ def probe(device: int) -> str | None:
         with cupy.cuda.Device(device):
             backend = CupyBackend(device)
             square, product = (backend.to_device(np.zeros((2, 2), np.float32)) for _ in range(2))
-            backend.matmul(square, square, out=product)
-            backend.sgd(product[0], square[0], square[1], lr=1.0, momentum=0.9)
+            backend.multiply([(square, square, product)])
+            backend.sgd(product[0], square[0], square[1], step=1, lr=1.0, momentum=0.9)
             backend.to_host(product)  # waits: what went wrong on the device is raised here
     except (RuntimeError, ImportError) as error:
         reason = str(error).partition("\n")[0]

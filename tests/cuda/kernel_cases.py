@@ -1,7 +1,7 @@
 """Arguments for every method of a backend, of many sizes, and the comparison with the reference."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -12,11 +12,16 @@ from ffnp.backends.activity import Activity
 from ffnp.collaboration import GAMMAS, LayerObjective
 from ffnp.data.scaling import Scaling
 from ffnp.labels import candidate_labels
-from ffnp.objectives import OBJECTIVES
+from ffnp.objectives import Pairwise, RelativeEntropy, SigmoidGoodness, SoftmaxOverLabels
+from ffnp.objectives.sigmoid import LiteralSigmoidGoodness
 
 CLASSES = 11
 SIZES = [(1, 1, 1), (31, 1, 31), (16, 2, 32), (33, 3, 33), (7, 10, 127), (2, 2, 129)]  # (N, R, H)
 LENGTHS = [1, 31, 32, 33, 127, 129, 1000]
+OBJECTIVES = [
+    SigmoidGoodness(20.0), LiteralSigmoidGoodness(18.0), SoftmaxOverLabels(), Pairwise(0.7),
+    RelativeEntropy(5.0),
+]  # fmt: skip
 
 
 @dataclass
@@ -65,24 +70,22 @@ def doubled(array):
 
 
 def mapped(function, argument):
-    """An argument with its arrays mapped."""
+    """An argument with its arrays mapped; a transposed view stays one."""
+    if isinstance(argument, list):
+        return [tuple(mapped(function, array) for array in product) for product in argument]
     if isinstance(argument, Activity):
-        return Activity(
-            **{
-                f.name: None if value is None else function(value)
-                for f in fields(argument)
-                for value in [getattr(argument, f.name)]
-            }
-        )
-    return function(argument) if isinstance(argument, np.ndarray) else argument
+        return Activity(**{name: mapped(function, each) for name, each in vars(argument).items()})
+    if not isinstance(argument, np.ndarray):
+        return argument
+    return function(argument) if argument.flags.c_contiguous else function(argument.T).T
 
 
 def arrays(argument):
     """The arrays of an argument, by name; of a number there is none."""
-    if isinstance(argument, Activity):
-        named = {f.name: getattr(argument, f.name) for f in fields(argument)}
+    if isinstance(argument, list):
+        named = {f"{i} {j}": a for i, product in enumerate(argument) for j, a in enumerate(product)}
     else:
-        named = {"": argument}
+        named = vars(argument) if isinstance(argument, Activity) else {"": argument}
     return {name: array for name, array in named.items() if hasattr(array, "dtype")}
 
 
@@ -115,42 +118,30 @@ def some_labels(random, n, r):
 
 
 def standardise(random, dtype) -> Iterator[Case]:
-    for pixels, kind, length in product([1, 31, 127, 129], ["slice", "index"], [None, 10.0]):
-        for images in (np.uint8, np.float32, np.float64):
-            arguments = {
-                "images": random.integers(0, 256, (9, pixels)).astype(images),
-                "rows": slice(2, 9) if kind == "slice" else random.permutation(9)[:7],
-                "scaling": Scaling(33.3, 78.6, length),
-                "out": blank(7, pixels, dtype=dtype),
-            }
-            yield Case(arguments, ("out",))
-
-
-def gather(random, dtype) -> Iterator[Case]:
-    for n, h in [(1, 1), (31, 1), (33, 129), (127, 32)]:
+    kinds = [np.uint8, np.float32, np.float64]
+    ways = [("slice", None), ("index", 10.0), ("slice", 10.0), ("index", None)]
+    for pixels, (rows, length), kind in product([1, 31, 127, 129], ways, kinds):
         arguments = {
-            "table": random.normal(size=(70, h)).astype(dtype),
-            "rows": random.integers(0, 70, n),
-            "out": blank(n, h, dtype=dtype),
+            "images": random.integers(0, 256, (9, pixels)).astype(kind),
+            "rows": slice(2, 9) if rows == "slice" else random.permutation(9)[:7],
+            "scaling": Scaling(33.3, 78.6, length),
+            "out": blank(7, pixels, dtype=dtype),
         }
         yield Case(arguments, ("out",))
 
 
-def matmul(random, dtype) -> Iterator[Case]:
+def multiply(random, dtype) -> Iterator[Case]:
     for transposed, (n, k, m) in product([False, True], [(1, 1, 1), (33, 20, 129)]):
         a = random.normal(size=(k, n) if transposed else (n, k)).astype(dtype)
-        arguments = {
-            "a": a.T if transposed else a,
-            "b": random.normal(size=(k, m)).astype(dtype),
-            "out": blank(n, m, dtype=dtype),
-        }
-        yield Case(arguments, ("out",))
+        b = random.normal(size=(m, k) if transposed else (k, m)).astype(dtype)
+        a, b = (a.T, b.T) if transposed else (a, b)
+        yield Case({"products": [(a, b, blank(n, m, dtype=dtype))]}, ("products",))
 
 
 def activate_labelled(random, dtype) -> Iterator[Case]:
     for (n, r, h), name, kept in product(SIZES, ACTIVATIONS, [True, False]):
         arguments = {
-            "product": random.normal(size=(n, h)).astype(dtype),
+            "shared": random.normal(size=(n, h)).astype(dtype),
             "label_weights": random.normal(size=(CLASSES, h)).astype(dtype),
             "labels": some_labels(random, n, r),
             "label_scale": 3.0,
@@ -175,18 +166,19 @@ def activate(random, dtype) -> Iterator[Case]:
 
 
 def evaluate(random, dtype) -> Iterator[Case]:
-    for name, gamma, layers in product(OBJECTIVES, GAMMAS, [1, 3]):
-        for n, r in [(1, 2), (31, 3), (257, 2), (7, 10)]:
+    sizes = [(1, 1, 2), (3, 31, 3), (2, 257, 2), (3, 7, 10)]  # (L, N, R)
+    for i, objective in enumerate(OBJECTIVES):
+        for j, (layers, n, r) in enumerate(sizes):
             goodness = (20 * random.random((layers, n, r))).astype(dtype)
             goodness[:, -1] = goodness[:, -1, :1]  # a tie is an error
             arguments = {
-                "objective": LayerObjective(OBJECTIVES[name](20.0, 0.7), gamma),
+                "objective": LayerObjective(objective, GAMMAS[(i + j) % len(GAMMAS)]),
                 "goodness": goodness,
                 "out_coefficients": blank(layers, n, r, dtype=dtype),
                 "out_totals": np.arange(1, layers + 2.0),  # of batches before
             }
-            # sigmoids are differences of numbers near 1, entropies of numbers near h log h
-            scales = {"out_coefficients": 1 / n, "out_totals": goodness.sum() / r}
+            # sigmoids are differences of numbers near 1
+            scales = {"out_coefficients": 1 / n}
             yield Case(arguments, ("out_coefficients", "out_totals"), scales=scales)
 
 
@@ -201,36 +193,19 @@ def delta(random, dtype) -> Iterator[Case]:
         yield Case(arguments, ("activity", "out_d_bias"))
 
 
-def labelled_outputs(random, n, r, h, dtype):
-    return {
-        "labels": some_labels(random, n, r),
-        "label_scale": 3.0,
-        "out_sum": blank(n, h, dtype=dtype),
-        "out_d_label_weights": blank(CLASSES, h, dtype=dtype),
-        "out_d_bias": blank(h, dtype=dtype),
-    }
-
-
-REDUCED = ("out_sum", "out_d_label_weights", "out_d_bias")
-
-
 def delta_labelled(random, dtype) -> Iterator[Case]:
-    for (n, r, h), slope in product(SIZES, [False, True]):
+    for (n, r, h), kind in product(SIZES, ["no slope", "slope", "made before"]):
+        made = kind == "made before"
         arguments = {
-            "coefficients": random.normal(size=(n, r)).astype(dtype),
-            "activity": activity(random, n, r, h, dtype, slope),
-            **labelled_outputs(random, n, r, h, dtype),
+            "coefficients": None if made else random.normal(size=(n, r)).astype(dtype),
+            "activity": activity(random, n, r, h, dtype, slope=kind == "slope", delta=made),
+            "labels": some_labels(random, n, r),
+            "label_scale": 3.0,
+            "out_sum": blank(n, h, dtype=dtype),
+            "out_d_label_weights": blank(CLASSES, h, dtype=dtype),
+            "out_d_bias": blank(h, dtype=dtype),
         }
-        yield Case(arguments, REDUCED)
-
-
-def reduce_labelled(random, dtype) -> Iterator[Case]:
-    for n, r, h in SIZES:
-        arguments = {
-            "d_z": random.normal(size=(n, r, h)).astype(dtype),
-            **labelled_outputs(random, n, r, h, dtype),
-        }
-        yield Case(arguments, REDUCED)
+        yield Case(arguments, ("out_sum", "out_d_label_weights", "out_d_bias"))
 
 
 def backpropagate(random, dtype) -> Iterator[Case]:
@@ -272,7 +247,7 @@ def sgd(random, dtype) -> Iterator[Case]:
         weights, gradient, velocity = random.normal(size=(3, length)).astype(dtype)
         arguments = {
             "weights": weights, "gradient": gradient, "velocity": velocity,
-            "lr": 1e-2, "momentum": 0.9,
+            "step": 3, "lr": 1e-2, "momentum": 0.9,
         }  # fmt: skip
         yield Case(arguments, ("weights", "velocity"))
 
@@ -280,7 +255,7 @@ def sgd(random, dtype) -> Iterator[Case]:
 CASES = {
     cases.__name__: cases
     for cases in (
-        standardise, gather, matmul, activate_labelled, activate, evaluate, delta, delta_labelled,
-        reduce_labelled, backpropagate, cross_entropy, adam, sgd,
+        multiply, standardise, activate_labelled, activate, evaluate, delta, delta_labelled,
+        backpropagate, cross_entropy, adam, sgd,
     )
 }  # fmt: skip

@@ -30,9 +30,9 @@
 using std::exp;
 using std::fabs;
 using std::fmax;
-using std::fmin;
 using std::log;
 using std::log1p;
+using std::pow;
 using std::sqrt;
 using std::tanh;
 
