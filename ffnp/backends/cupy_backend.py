@@ -32,7 +32,8 @@ OBJECTIVE_NUMBERS: dict[type, int] = {
     pairwise.Pairwise: 3,
     entropy.RelativeEntropy: 4,
 }
-PARAMETERS = {"theta": 0.0, "alpha": 0.0, "power": 0.0}  # of all of them; 0 where one has it not
+# The parameters of all these objectives; 0 is passed for those that an objective has not.
+PARAMETERS = {"theta": 0.0, "alpha": 0.0, "power": 0.0}
 
 
 def kernels_source() -> str:
@@ -74,23 +75,15 @@ class CupyBackend(Backend):
         import cupy
 
         self._cupy = cupy
-        self._kernels: dict[np.dtype[Any], Kernels] = {}
+        self._compiled: dict[np.dtype[Any], Kernels] = {}
         cupy.cuda.Device(device).use()
 
-    def _launch(
-        self,
-        dtype: Any,
-        kernel: str,
-        grid: tuple[int, ...],
-        block: tuple[int, ...],
-        /,
-        **arguments: Any,
-    ) -> None:
-        if dtype not in self._kernels:
+    def _kernels(self, dtype: Any) -> Kernels:
+        if dtype not in self._compiled:
             source = kernels_source()
             module = self._cupy.RawModule(code=source, options=compiler_options(dtype))
-            self._kernels[dtype] = Kernels(module, source, dtype)
-        self._kernels[dtype].launch(kernel, grid, block, **arguments)
+            self._compiled[dtype] = Kernels(module, source, dtype)
+        return self._compiled[dtype]
 
     # --- arrays -----------------------------------------------------------------------------
 
@@ -121,8 +114,8 @@ class CupyBackend(Backend):
             images, rows = images[rows], None
             if len(images) != len(out):
                 raise TypeError(f"standardise: {len(images)} images for {len(out)} rows")
-        self._launch(
-            out.dtype, f"standardise_{images.dtype}", (len(out),), (ROW,),
+        self._kernels(out.dtype).launch(
+            f"standardise_{images.dtype}", (len(out),), (ROW,),
             images=images, rows=rows, mean=scaling.mean, deviation=scaling.deviation,
             length=scaling.length or 0, out=out,
         )  # fmt: skip
@@ -138,8 +131,8 @@ class CupyBackend(Backend):
         out: Activity,
     ) -> None:
         """See `Backend.activate_labelled`."""
-        self._launch(
-            out.values.dtype, "activate_labelled", (labels.size,), (ROW,),
+        self._kernels(out.values.dtype).launch(
+            "activate_labelled", (labels.size,), (ROW,),
             shared=shared, label_weights=label_weights, labels=labels, label_scale=label_scale,
             bias=bias, activation=ACTIVATION_NUMBERS[activation.name], values=out.values,
             slope=out.slope, goodness=out.goodness, scale=out.scale,
@@ -147,8 +140,8 @@ class CupyBackend(Backend):
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         """See `Backend.activate`."""
-        self._launch(
-            out.values.dtype, "activate", (scale.size,), (ROW,),
+        self._kernels(out.values.dtype).launch(
+            "activate", (scale.size,), (ROW,),
             scale_before=scale, bias=bias, activation=ACTIVATION_NUMBERS[activation.name],
             values=out.values, slope=out.slope, goodness=out.goodness, scale=out.scale,
         )  # fmt: skip
@@ -169,8 +162,8 @@ class CupyBackend(Backend):
             out_coefficients[...] = self.to_device(coefficients)
             out_totals[...] = self.to_device(totals)
             return
-        self._launch(
-            goodness.dtype, "evaluate", (1,), (BLOCK,),
+        self._kernels(goodness.dtype).launch(
+            "evaluate", (1,), (BLOCK,),
             objective=number, **PARAMETERS | vars(objective.objective),
             below=objective.gamma in ("others", "previous"),
             above=objective.gamma in ("others", "next"),
@@ -183,8 +176,8 @@ class CupyBackend(Backend):
         self, coefficients: Array, scale: Array, activity: Activity, out_d_bias: Array
     ) -> None:
         """See `Backend.delta`."""
-        self._launch(
-            out_d_bias.dtype, "delta", (_tiles(out_d_bias),), (TILE, TILE),
+        self._kernels(out_d_bias.dtype).launch(
+            "delta", (_tiles(out_d_bias),), (TILE, TILE),
             coefficients=coefficients, scale=scale, values=activity.values, slope=activity.slope,
             delta=activity.delta, d_bias=out_d_bias,
         )  # fmt: skip
@@ -200,8 +193,8 @@ class CupyBackend(Backend):
         out_d_bias: Array,
     ) -> None:
         """See `Backend.delta_labelled`; a delta made from coefficients is not stored."""
-        self._launch(
-            out_d_bias.dtype, "delta_labelled",
+        self._kernels(out_d_bias.dtype).launch(
+            "delta_labelled",
             (_tiles(out_d_bias), len(out_d_label_weights) + 1), (TILE, TILE),
             coefficients=coefficients, values=activity.values, slope=activity.slope,
             delta=activity.delta if coefficients is None else None,
@@ -211,8 +204,8 @@ class CupyBackend(Backend):
 
     def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
         """See `Backend.backpropagate`."""
-        self._launch(
-            out_d_bias.dtype, "backpropagate", (_tiles(out_d_bias),), (TILE, TILE),
+        self._kernels(out_d_bias.dtype).launch(
+            "backpropagate", (_tiles(out_d_bias),), (TILE, TILE),
             values=activity.values, slope=activity.slope, delta=activity.delta, d_bias=out_d_bias,
         )  # fmt: skip
 
@@ -220,8 +213,8 @@ class CupyBackend(Backend):
         self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
     ) -> None:
         """See `Backend.cross_entropy`."""
-        self._launch(
-            logits.dtype, "cross_entropy", (1,), (BLOCK,),
+        self._kernels(logits.dtype).launch(
+            "cross_entropy", (1,), (BLOCK,),
             logits=logits, bias=bias, labels=labels, totals=out_totals, d_bias=out_d_bias,
         )  # fmt: skip
 
@@ -240,8 +233,8 @@ class CupyBackend(Backend):
         epsilon: float,
     ) -> None:
         """See `Backend.adam`; the bias corrections are made in float64, on the host."""
-        self._launch(
-            weights.dtype, "adam", (-(-weights.size // BLOCK),), (BLOCK,),
+        self._kernels(weights.dtype).launch(
+            "adam", (-(-weights.size // BLOCK),), (BLOCK,),
             weights=weights, gradient=gradient, mean=mean, variance=variance,
             rate=lr / (1 - beta1**step), correction=(1 - beta2**step) ** 0.5,
             beta1=beta1, rest1=1 - beta1, beta2=beta2, rest2=1 - beta2, epsilon=epsilon,
@@ -257,8 +250,8 @@ class CupyBackend(Backend):
         momentum: float,
     ) -> None:
         """See `Backend.sgd`."""
-        self._launch(
-            weights.dtype, "sgd", (-(-weights.size // BLOCK),), (BLOCK,),
+        self._kernels(weights.dtype).launch(
+            "sgd", (-(-weights.size // BLOCK),), (BLOCK,),
             weights=weights, gradient=gradient, velocity=velocity, lr=lr, momentum=momentum,
         )  # fmt: skip
 

@@ -253,17 +253,18 @@ __device__ real evaluate_one(
                 h[r] = sigmoid(lag) * alpha / (N * (R - 1));
                 sum += h[r];
             }
-            h[0] = -sum;  // every lag contains -alpha h[0]
+            h[0] = -sum;  // h[0] is in every lag
             return value;
         }
-        default: {  // RelativeEntropy: the softmax of z = power log(h + floor)
+        default: {  // RelativeEntropy: the cross-entropy of softmax(z), z = power log(h + floor)
+            const real floor = ENTROPY_FLOOR;
             real largest = h[0], sum = 0;
             for (int r = 1; r < R; r++) largest = fmax(largest, h[r]);
-            const real floor = ENTROPY_FLOOR, scale = 1 / (largest + floor);  // no overflow
-            for (int r = 0; r < R; r++) sum += pow((h[r] + floor) * scale, power);
+            const real scale = 1 / (largest + floor);  // exp cannot overflow
+            for (int r = 0; r < R; r++) sum += exp(power * log((h[r] + floor) * scale));
             value = log(sum) - power * log((h[0] + floor) * scale);
             for (int r = 0; r < R; r++) {
-                real d_z = pow((h[r] + floor) * scale, power) / sum - (r == 0);
+                real d_z = exp(power * log((h[r] + floor) * scale)) / sum - (r == 0);
                 h[r] = d_z * power / ((h[r] + floor) * N);
             }
             return value;

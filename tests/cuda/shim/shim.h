@@ -32,7 +32,6 @@ using std::fabs;
 using std::fmax;
 using std::log;
 using std::log1p;
-using std::pow;
 using std::sqrt;
 using std::tanh;
 
