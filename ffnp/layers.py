@@ -1,8 +1,67 @@
-"""Dense layers: forward passes and local gradients, on buffers that the caller owns."""
+"""Dense layers: forward passes and local gradients, on buffers that the caller owns.
+
+Every layer has the same four operations; the first one reads images joined with labels
+(`Joined`), the others what the layer below left (`Activity`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from ffnp.activations import Activation
 from ffnp.backends.activity import Activity, Array, Product
 from ffnp.parameters import Parameters
+
+
+@dataclass
+class Joined:
+    """Images joined with label rows: what the first layer reads.
+
+    Attributes
+    ----------
+    x : (N, D) array
+        Scaled images.
+    labels : (N, R) int32 array
+        The true label in column 0 when training.
+    shared : (N, H_1) array
+        x W_x, which the R rows of an image share; on the way back, the first layer's delta summed
+        over them, for x W_x is not needed any more.
+    scale : (N, R) array
+        Of ones: images are not normalised again.
+    """
+
+    x: Array
+    labels: Array
+    shared: Array
+    scale: Array
+
+    def part(self, images: slice) -> "Joined":
+        """Views of some of the images."""
+        return Joined(
+            self.x[images], self.labels[images], self.shared[images], self.scale[images]
+        )
+
+    @property
+    def rows(self) -> Array:
+        """The images as rows, for a first layer without labels."""
+        return self.x
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """What a batch adds up to: dJ/db (H,), and the first layer's dJ/dW_y (K, H)."""
+
+    bias: Array
+    label_weights: Array = None
+
+    @property
+    def arrays(self) -> list[Array]:
+        """Those that are there."""
+        return [array for array in (self.bias, self.label_weights) if array is not None]
+
+    def like(self, empty: Callable[..., Array]) -> "Gradient":
+        """A gradient of the same shapes, by `Backend.empty`."""
+        return Gradient(*(empty(array.shape, array.dtype) for array in self.arrays))
 
 
 class Dense:
@@ -14,6 +73,11 @@ class Dense:
         Holds `<name>.weights` (in, out) and `<name>.bias` (out,).
     name : str
     activation : Activation
+
+    Attributes
+    ----------
+    gradient : Gradient
+        Views of the parameters' gradients.
     """
 
     def __init__(self, parameters: Parameters, name: str, activation: Activation) -> None:
@@ -22,32 +86,45 @@ class Dense:
         self.weights = parameters.weights[f"{name}.weights"]
         self.bias = parameters.weights[f"{name}.bias"]
         self.d_weights = parameters.gradients[f"{name}.weights"]
-        self.d_bias = parameters.gradients[f"{name}.bias"]
+        self.gradient = Gradient(parameters.gradients[f"{name}.bias"])
         self.width = len(self.bias)
 
-    def forward(self, inputs: Activity, out: Activity) -> None:
-        """Activate the length-normalised `inputs`, (N, R, in), into `out`, (N, R, out)."""
-        self.backend.matmul(inputs.rows, self.weights, out=out.rows)
+    def activity(self, goodness: Array, training: bool) -> Activity:
+        """Buffers for what the layer computes, around a given (N, R) goodness."""
+
+        def empty(*shape: int) -> Array:
+            return self.backend.empty(shape, goodness.dtype)
+
+        shape = (*goodness.shape, self.width)
+        return Activity(
+            values=empty(*shape),
+            slope=empty(*shape) if training and self.activation.keeps_slope else None,
+            delta=empty(*shape) if training else None,
+            goodness=goodness,
+            scale=empty(*goodness.shape),
+        )
+
+    def forward(self, inputs: Any, out: Activity) -> None:
+        """Activate the length-normalised inputs (N, R, in) into `out` (N, R, H)."""
+        self.backend.multiply([(inputs.rows, self.weights, out.rows)])
         self.backend.activate(inputs.scale, self.bias, self.activation, out)
 
-    def delta(
-        self, coefficients: Array, inputs: Activity, out: Activity, out_d_bias: Array
-    ) -> None:
-        """Delta of `out`, and gradient of the bias, from the coefficients dJ/dg (N, R)."""
-        self.backend.delta(coefficients, inputs.scale, out, out_d_bias)
+    def delta(self, coefficients: Array, inputs: Any, out: Activity, gradient: Gradient) -> None:
+        """Delta of `out`, and what it sums to, from the coefficients dJ/dg (N, R)."""
+        self.backend.delta(coefficients, inputs.scale, out, gradient.bias)
 
-    def product(self, inputs: Activity, out: Activity) -> Product:
+    def backward(self, inputs: Any, out: Activity, gradient: Gradient) -> None:
+        """By the chain rule: as `delta`, from dJ/da in the delta of `out`, of inputs of scale 1."""
+        self.backend.backpropagate(out, gradient.bias)
+
+    def product(self, inputs: Any, out: Activity) -> Product:
         """The product that gives the gradient of the weights, after `delta` or `backward`."""
         # In the forward pass this was z = (a_prev W) * scale + b; the delta is scale * dJ/dz.
         return inputs.rows.T, out.delta_rows, self.d_weights
 
-    def backward(self, out: Activity) -> None:
-        """By the chain rule, from dJ/da in the delta of `out`, of inputs with scale 1."""
-        self.backend.backpropagate(out, self.d_bias)
-
-    def input_gradient(self, d_z: Array, out: Array) -> None:
-        """dJ/da_prev = (dJ/dz) W^T of rows (M, out) into `out` (M, in)."""
-        self.backend.matmuls([(d_z, self.weights.T, out)])
+    def input_gradient(self, out: Activity, inputs: Activity) -> None:
+        """dJ/da_prev = (dJ/dz) W^T, from the delta of `out` into the delta of `inputs`."""
+        self.backend.multiply([(out.delta_rows, self.weights.T, inputs.delta_rows)])
 
 
 class LabelledDense(Dense):
@@ -76,45 +153,50 @@ class LabelledDense(Dense):
         super().__init__(parameters, name, activation)
         self.label_scale = label_scale
         self.pixel_weights, self.label_weights = self.weights[:pixels], self.weights[pixels:]
-        self.d_pixel_weights, self.d_label_weights = (
-            self.d_weights[:pixels],
-            self.d_weights[pixels:],
-        )
+        self.d_pixel_weights = self.d_weights[:pixels]
+        self.gradient = Gradient(self.gradient.bias, self.d_weights[pixels:])
 
-    def forward_labelled(self, x: Array, labels: Array, product: Array, out: Activity) -> None:
-        """Activate images x (N, D) joined with labels (N, R); `product` (N, H) is written."""
-        self.backend.matmul(x, self.pixel_weights, out=product)
-        self.activate_labelled(product, labels, out)
+    def forward(self, inputs: Joined, out: Activity) -> None:
+        """Activate images x (N, D) joined with labels (N, R); `inputs.shared` is written."""
+        self.backend.multiply([(inputs.x, self.pixel_weights, inputs.shared)])
+        self.activate(inputs, out)
 
-    def activate_labelled(self, product: Array, labels: Array, out: Activity) -> None:
-        """Activate images whose x W_x (N, H) is known, joined with labels (N, R)."""
+    def activate(self, inputs: Joined, out: Activity) -> None:
+        """Activate images whose x W_x is known already."""
         self.backend.activate_labelled(
-            product, self.label_weights, labels, self.label_scale, self.bias, self.activation, out
+            inputs.shared, self.label_weights, inputs.labels, self.label_scale,
+            self.bias, self.activation, out,
         )  # fmt: skip
 
-    def delta_labelled(
-        self,
-        coefficients: Array,
-        labels: Array,
-        out: Activity,
-        out_sum: Array,
-        out_d_label_weights: Array,
-        out_d_bias: Array,
+    def delta(
+        self, coefficients: Array | None, inputs: Joined, out: Activity, gradient: Gradient
     ) -> None:
-        """Gradients but the pixel weights', from dJ/dg (N, R); `out_sum` (N, H) is for those."""
+        """See `Dense.delta`; without coefficients, of a delta that is there already."""
         self.backend.delta_labelled(
-            coefficients, out, labels, self.label_scale,
-            out_sum, out_d_label_weights, out_d_bias,
+            coefficients, out, inputs.labels, self.label_scale,
+            inputs.shared, gradient.label_weights, gradient.bias,
         )  # fmt: skip
 
-    def backward_labelled(self, labels: Array, out: Activity, out_sum: Array) -> None:
-        """As `delta_labelled`, by the chain rule, from dJ/da in the delta of `out`."""
-        self.backend.backpropagate(out, self.d_bias)
-        self.backend.reduce_labelled(
-            out.delta, labels, self.label_scale, out_sum, self.d_label_weights, self.d_bias
-        )
+    def backward(self, inputs: Joined, out: Activity, gradient: Gradient) -> None:
+        """See `Dense.backward`."""
+        super().backward(inputs, out, gradient)
+        self.delta(None, inputs, out, gradient)
 
-    def product_labelled(self, x: Array, total: Array) -> Product:
-        """The product that gives the pixel weights' gradient, from `delta_labelled`'s sum."""
+    def product(self, inputs: Joined, out: Activity) -> Product:
+        """See `Dense.product`: of the pixel weights."""
         # In the forward pass this was z = x W_x + ... for all rows of an image.
-        return x.T, total, self.d_pixel_weights
+        return inputs.x.T, inputs.shared, self.d_pixel_weights
+
+
+class Output(Dense):
+    """The output layer of a perceptron: z = h W; the loss adds the bias."""
+
+    def activity(self, goodness: Array, training: bool) -> Activity:
+        """See `Dense.activity`: the logits, which become their own gradient."""
+        shape = (*goodness.shape, self.width)
+        logits = self.backend.empty(shape, goodness.dtype)
+        return Activity(logits, None, logits, goodness, None)
+
+    def forward(self, inputs: Any, out: Activity) -> None:
+        """The product h W, without the bias."""
+        self.backend.multiply([(inputs.rows, self.weights, out.rows)])

@@ -1,4 +1,4 @@
-"""A network of labelled layers, and the buffers of one batch."""
+"""A network of layers, and the buffers of one batch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ import numpy as np
 from ffnp.activations import Activation
 from ffnp.backends.activity import Activity, Array, Product
 from ffnp.backends.base import Backend
-from ffnp.layers import Dense, LabelledDense
+from ffnp.layers import Dense, Gradient, Joined, LabelledDense, Output
 from ffnp.parameters import Parameters
 
 
@@ -19,84 +19,152 @@ class Batch:
 
     Attributes
     ----------
-    x : (N, D) array
-        Scaled images.
-    labels : (N, R) int32 array
-        The true label in column 0 when training. See `take`.
-    index : array or None
-        Where a source finds the images: its first axis is theirs. See `take`.
+    inputs : list, one a layer
+        What each layer reads: the joined images, then the activity of the layer below.
     activities : list of Activity, one a layer
     goodness : (L, N, R) array
         `goodness[i]` is `activities[i].goodness`.
-    d_bias : list of (H_i,) arrays
-        What these images alone add to gradients: the parameters' own, but in a part.
+    coefficients : (L, N, R) array
+        dJ/dg; empty but in training.
+    gradients : list of Gradient, one a layer
+        What these images add up to.
     images : slice
         Which of the whole batch's images these are.
-    product : (N, H_1) array
-        x W_x.
-    coefficients : (L, N, R) array
-    d_label_weights : (K, H_1) array
-        As `d_bias`. These three are None where no labels are joined.
-    cuts : list of Batch
-        The same buffers in parts, by images, that are worked on side by side; empty in a part, and
-        if there is no use in it.
+    index : array or None
+        Where a source finds the images: its first axis is theirs. See `take`.
+    parts : list of Batch
+        The same buffers in parts, by images (`ffnp.sharing`): the batch itself, if it has but one.
     """
 
-    x: Array
-    labels: Array
-    index: Array
-    activities: Sequence[Activity]
+    inputs: list[Any]
+    activities: list[Activity]
     goodness: Array
-    d_bias: Sequence[Array]
+    coefficients: Array
+    gradients: list[Gradient]
     images: slice
-    product: Array = None
-    coefficients: Array = None
-    d_label_weights: Array = None
-    cuts: "Sequence[Batch]" = ()
+    index: Array = None
+
+    def __post_init__(self) -> None:
+        self.parts: list[Batch] = [self]
 
     @property
-    def delta_sum(self) -> Array:
-        """(N, H_1): on the way back, the first layer's delta summed over an image's rows.
-
-        It takes the place of `product`, which is not needed any more.
-        """
-        return self.product
+    def x(self) -> Array:
+        """(N, D) scaled images."""
+        return self.inputs[0].x
 
     @property
-    def parts(self) -> "Sequence[Batch]":
-        """The cuts; the batch itself if it has none."""
-        return self.cuts or [self]
+    def labels(self) -> Array:
+        """(N, R) int32 labels."""
+        return self.inputs[0].labels
 
     def take(self, labels: Array, index: Array = None) -> None:
         """Turn to other images: their labels, and where a source finds them."""
-        self.labels, self.index = labels, index
-        for part in self.cuts:
-            own = None if index is None else index[part.images]
-            part.take(labels[part.images], own)
+        for part in self.parts:
+            part.inputs[0].labels = labels[part.images]
+            part.index = None if index is None else index[part.images]
+        self.inputs[0].labels, self.index = labels, index
 
-    def cut(self, parts: Sequence[slice], empty: Callable[..., Array]) -> None:
-        """Make parts of so many images, with gradients of their own, by `Backend.empty`."""
-        if len(parts) > 1:
-            self.cuts = [self._part(images, empty) for images in parts]
-
-    def _part(self, images: slice, empty: Callable[..., Array]) -> "Batch":
-        return replace(
-            self,
-            x=self.x[images],
-            labels=self.labels[images],
-            product=self.product[images],
-            activities=[activity.part(images) for activity in self.activities],
+    def part(self, images: slice, empty: Callable[..., Array]) -> "Batch":
+        """Views of some of the images, with gradients of their own, by `Backend.empty`."""
+        activities = [activity.part(images) for activity in self.activities]
+        return Batch(
+            inputs=[each.part(images) for each in self.inputs],
+            activities=activities,
             goodness=self.goodness[:, images],
             coefficients=self.coefficients[:, images],
-            d_label_weights=empty(self.d_label_weights.shape, self.d_label_weights.dtype),
-            d_bias=[empty(total.shape, total.dtype) for total in self.d_bias],
+            gradients=[gradient.like(empty) for gradient in self.gradients],
             images=images,
-            cuts=(),
         )
 
 
 class Network:
-    """L fully connected layers over an image joined with a label.
+    """Fully connected layers, each over what the one below gives.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    layers : sequence of Dense
+    pixels, classes : int
+        D and K.
+    normalised : bool
+        Whether a layer reads its predecessor's rows at length 1.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        layers: Sequence[Dense],
+        pixels: int,
+        classes: int,
+        normalised: bool,
+    ) -> None:
+        self.backend, self.parameters = parameters.backend, parameters
+        self.layers = list(layers)
+        self.depth = len(self.layers)
+        self.pixels, self.classes, self.normalised = pixels, classes, normalised
+
+    def batch(self, images: int, rows: int, training: bool) -> Batch:
+        """Buffers for `images` images of `rows` label rows."""
+        dtype = self.parameters.flat.dtype
+
+        def empty(*shape: int) -> Array:
+            return self.backend.empty(shape, dtype)
+
+        goodness = empty(self.depth, images, rows)
+        ones = self.backend.to_device(np.ones((images, rows), dtype))
+        activities = [
+            layer.activity(own, training) for layer, own in zip(self.layers, goodness, strict=True)
+        ]
+        joined = Joined(
+            x=empty(images, self.pixels),
+            labels=self.backend.empty((images, rows), np.dtype(np.int32)),
+            shared=empty(images, self.layers[0].width),
+            scale=ones,
+        )
+        below = [a if self.normalised else replace(a, scale=ones) for a in activities[:-1]]
+        return Batch(
+            inputs=[joined, *below],
+            activities=activities,
+            goodness=goodness,
+            coefficients=empty(*goodness.shape) if training else empty(self.depth, 0, 0),
+            gradients=[layer.gradient for layer in self.layers],
+            images=slice(0, images),
+        )
+
+    def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
+        """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
+        for i in range(start, self.depth if stop is None else stop):
+            self.layers[i].forward(batch.inputs[i], batch.activities[i])
+
+    def delta(self, batch: Batch, layers: Sequence[int]) -> None:
+        """Deltas of some layers (from 0), from `batch.coefficients`, and what they sum to."""
+        for i in layers:
+            self.layers[i].delta(
+                batch.coefficients[i], batch.inputs[i], batch.activities[i], batch.gradients[i]
+            )
+
+    def backward(self, batch: Batch) -> None:
+        """Deltas of all layers but the last, by the chain rule from the last one's."""
+        for i in reversed(range(self.depth - 1)):
+            self.layers[i + 1].input_gradient(batch.activities[i + 1], batch.activities[i])
+            self.layers[i].backward(batch.inputs[i], batch.activities[i], batch.gradients[i])
+
+    def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
+        """The products, yet to be made, that give the weights' gradients of some layers."""
+        return [self.layers[i].product(batch.inputs[i], batch.activities[i]) for i in layers]
+
+
+def labelled_network(
+    backend: Backend,
+    pixels: int,
+    classes: int,
+    hidden: Sequence[int],
+    activation: Activation,
+    label_scale: float,
+    dtype: np.dtype[Any],
+    normalised: bool = True,
+) -> Network:
+    """L layers over an image joined with a label.
 
     Parameters
     ----------
@@ -110,113 +178,28 @@ class Network:
         s, the label's entry in the joined input.
     dtype : numpy.dtype
         float32 or float64, of everything.
+    normalised : bool
+        Whether a layer reads its predecessor's rows at length 1.
     """
-
-    def __init__(
-        self,
-        backend: Backend,
-        pixels: int,
-        classes: int,
-        hidden: Sequence[int],
-        activation: Activation,
-        label_scale: float,
-        dtype: np.dtype[Any],
-    ) -> None:
-        self.backend = backend
-        self.pixels, self.classes, self.dtype = pixels, classes, dtype
-        self.activation = activation
-        shapes = layer_shapes([pixels + classes, *hidden])
-        self.parameters = Parameters(backend, shapes, dtype)
-        self.first = LabelledDense(self.parameters, "layer1", activation, pixels, label_scale)
-        self.later = [
-            Dense(self.parameters, f"layer{i}", activation) for i in range(2, len(hidden) + 1)
-        ]
-
-    @property
-    def depth(self) -> int:
-        """L, the number of layers."""
-        return 1 + len(self.later)
-
-    @property
-    def layers(self) -> list[Dense]:
-        """All layers, the first included."""
-        return [self.first, *self.later]
-
-    def batch(self, images: int, rows: int, training: bool) -> Batch:
-        """Buffers for `images` images of `rows` label rows."""
-        empty, dtype = self.backend.empty, self.dtype
-        goodness = empty((self.depth, images, rows), dtype)
-        keeps_slope = training and self.activation.keeps_slope
-        return Batch(
-            x=empty((images, self.pixels), dtype),
-            labels=empty((images, rows), np.dtype(np.int32)),
-            index=None,
-            product=empty((images, self.first.width), dtype),
-            activities=[
-                Activity.empty(
-                    empty, (images, rows, layer.width), goodness[i], keeps_slope, training
-                )
-                for i, layer in enumerate(self.layers)
-            ],
-            goodness=goodness,
-            coefficients=empty(goodness.shape if training else (self.depth, 0, 0), dtype),
-            d_label_weights=self.first.d_label_weights,
-            d_bias=[layer.d_bias for layer in self.layers],
-            images=slice(0, images),
-        )
-
-    def cut(self, batch: Batch) -> Batch:
-        """The batch, with parts for `forward` and `delta` to be called on side by side."""
-        images, rows = batch.labels.shape
-        widest = max(layer.width for layer in self.layers)
-        batch.cut(self.backend.shares(images, images * rows * widest), self.backend.empty)
-        return batch
-
-    def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
-        """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
-        for i in range(start, self.depth if stop is None else stop):
-            out = batch.activities[i]
-            if i == 0:
-                self.first.forward_labelled(batch.x, batch.labels, batch.product, out)
-            else:
-                self.later[i - 1].forward(batch.activities[i - 1], out)
-
-    def delta(self, batch: Batch, layers: Sequence[int]) -> None:
-        """Deltas of some layers (from 0), from `batch.coefficients`, and what they sum to.
-
-        Gradients of the biases and of the label weights, that is; see `gradient`.
-        """
-        for i in layers:
-            coefficients, out = batch.coefficients[i], batch.activities[i]
-            if i == 0:
-                self.first.delta_labelled(
-                    coefficients, batch.labels, out,
-                    batch.delta_sum, batch.d_label_weights, batch.d_bias[0],
-                )  # fmt: skip
-            else:
-                self.later[i - 1].delta(coefficients, batch.activities[i - 1], out, batch.d_bias[i])
-
-    def gradient(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
-        """Gradients of some layers (from 0), when all parts have their deltas.
-
-        All but the weights' are in place on return; the products that give those are left to make.
-        """
-        for i in layers if batch.cuts else ():
-            _sum([part.d_bias[i] for part in batch.cuts], batch.d_bias[i])
-            if i == 0:
-                _sum([part.d_label_weights for part in batch.cuts], batch.d_label_weights)
-        return [
-            self.later[i - 1].product(batch.activities[i - 1], batch.activities[i])
-            if i > 0
-            else self.first.product_labelled(batch.x, batch.delta_sum)
-            for i in layers
-        ]
+    parameters = Parameters(backend, layer_shapes([pixels + classes, *hidden]), dtype)
+    first = LabelledDense(parameters, "layer1", activation, pixels, label_scale)
+    later = [Dense(parameters, f"layer{i}", activation) for i in range(2, len(hidden) + 1)]
+    return Network(parameters, [first, *later], pixels, classes, normalised)
 
 
-def _sum(addends: Sequence[Array], out: Array) -> None:
-    out[...] = addends[0]
-    for addend in addends[1:]:
-        out += addend
+def perceptron(
+    backend: Backend,
+    pixels: int,
+    classes: int,
+    hidden: Sequence[int],
+    activation: Activation,
+    dtype: np.dtype[Any],
+) -> Network:
+    """L hidden layers from pixels, and an output for each class; no labels, no normalisation."""
+    parameters = Parameters(backend, layer_shapes([pixels, *hidden, classes]), dtype)
+    below = [Dense(parameters, f"layer{i}", activation) for i in range(1, len(hidden) + 1)]
+    output = Output(parameters, f"layer{len(hidden) + 1}", activation)
+    return Network(parameters, [*below, output], pixels, classes, normalised=False)
 
 
 def layer_shapes(widths: Sequence[int]) -> dict[str, tuple[int, ...]]:

@@ -1,11 +1,10 @@
 """What one layer computes for one batch."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 Array = Any  # numpy.ndarray or cupy.ndarray: the two share no base class
-Product = tuple[Array, Array, Array]  # a, b and where their product goes
+Product = tuple[Array, Array, Array]  # a, b and where a b goes: a matrix product yet to be made
 
 
 @dataclass(frozen=True)
@@ -30,25 +29,6 @@ class Activity:
     delta: Array
     goodness: Array
     scale: Array
-
-    @classmethod
-    def empty(
-        cls,
-        empty: Callable[..., Array],
-        values: tuple[int, int, int],
-        goodness: Array,
-        slope: bool,
-        delta: bool,
-    ) -> "Activity":
-        """Buffers of shape `values` = (N, R, H), by `Backend.empty`, around a given goodness."""
-        dtype = goodness.dtype
-        return cls(
-            empty(values, dtype),
-            empty(values, dtype) if slope else None,
-            empty(values, dtype) if delta else None,
-            goodness,
-            empty(goodness.shape, dtype),
-        )
 
     def part(self, images: slice) -> "Activity":
         """Views of some of the images."""
