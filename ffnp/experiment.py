@@ -15,6 +15,7 @@ from ffnp.errors import InputError, TrainingError
 from ffnp.evaluation import Evaluation, evaluate
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
+from ffnp.objectives.own import absolute, import_objective, is_reference
 from ffnp.runs import Every, Run
 from ffnp.training import Trainer
 
@@ -102,6 +103,7 @@ def train(
     Parameters
     ----------
     config : Config
+        The file of an objective FILE.py:NAME is imported.
     folder : Path, str or iterable of Path, optional
         A new folder to store the run in, or names for one: the first that is free is taken
         (default: nothing is stored).
@@ -128,7 +130,9 @@ def train(
     """
     if objective is not None:
         config = replace(config, objective=OWN)
-    config = _anchored(config) if dataset is None else replace(config, dataset=dataset.name)
+    config = _anchored(config)
+    if dataset is not None:
+        config = replace(config, dataset=dataset.name)
     data, trainer = _prepare(config, objective, dataset)
     run = None if folder is None else _create(folder, config)
     return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
@@ -154,10 +158,12 @@ def resume(
     watcher, checkpoint_seconds
         As for `train`.
     objective, dataset
-        Those that `train` was given.
+        Those that `train` was given. The file of an objective FILE.py:NAME is imported again.
     """
     run = Run(Path(folder))
     config = run.config()
+    if objective is None:
+        run.check_objective()
     if backend is not None:
         config = replace(config, backend=backend)
     data, trainer = _prepare(config, objective, dataset)
@@ -201,10 +207,12 @@ def _anchored(config: Config) -> Config:
     """Paths made absolute, so that the run can be read again from any folder."""
     path = Path(config.dataset)
     named = config.dataset in CATALOGUE or not path.exists()
+    own = is_reference(config.objective)
     return replace(
         config,
         dataset=config.dataset if named else str(path.absolute()),
         data_dir=config.data_dir and str(Path(config.data_dir).absolute()),
+        objective=absolute(config.objective) if own else config.objective,
     )
 
 
@@ -216,8 +224,10 @@ def _create(folder: Path | str | Iterable[Path], config: Config) -> Run:
 def _prepare(
     config: Config, objective: Objective | None, dataset: Dataset | None
 ) -> tuple[Dataset, Trainer]:
-    if objective is None and config.objective == OWN:
+    if config.objective == OWN and objective is None:
         raise InputError(NOT_GIVEN)
+    if is_reference(config.objective) and objective is None:
+        objective = import_objective(config.objective)
     backend = make_backend(config.backend, config.device)
     data = load_data(config, dataset)
     model = Model.create(config, DataDescription.of(data, config), backend, objective)
