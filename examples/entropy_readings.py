@@ -128,7 +128,7 @@ def main(images, epochs):
     result = ffnp.train(config, objective=SignedEntropy())
     for epoch in result.metrics:
         print(f"epoch {epoch['epoch']}: value of layer 1 {epoch['losses'][0]:.1e}")
-    print(f"test error: vote {result.test.all}: it falls without end, and nothing is learned")
+    print(f"test error {result.test.all}% (chance: 90%): the value falls, but nothing is learned")
     return result.test.all
 
 
