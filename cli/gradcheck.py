@@ -13,7 +13,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import OWN
 from ffnp.errors import FFNPError
 from ffnp.gradcheck import CHECKS, Result, cases, cases_of, check
-from ffnp.objectives.own import import_objective, is_reference
+from ffnp.objectives.own import import_objective, is_reference, naming
 
 from .options import Objective, backend_option, device_option, json_option
 
@@ -34,16 +34,16 @@ def gradcheck(objective: str | None, backend: str, device: int, json: bool) -> N
       ffnp gradcheck --backend numpy
       ffnp gradcheck --objective examples/own_objective.py:Hinge
     """
-    chosen, subjects, own, name = make_backend(backend, device), cases(), None, None
-    if objective is not None:
-        if is_reference(objective):
-            own, name, objective = import_objective(objective), objective.rpartition(":")[2], OWN
-        subjects = cases_of(objective)
-    results = [
-        result if name is None else replace(result, method=name)
-        for case in tqdm(subjects, desc="gradcheck", unit="case", leave=False, disable=None)
-        for result in check(case, chosen, own)
-    ]
+    chosen, method, own = make_backend(backend, device), objective or "", None
+    if is_reference(method):
+        objective, own = OWN, import_objective(method)
+    subjects = cases() if objective is None else cases_of(objective)
+    with naming(method):
+        results = [
+            result if own is None else replace(result, method=method.rpartition(":")[2])
+            for case in tqdm(subjects, desc="gradcheck", unit="case", leave=False, disable=None)
+            for result in check(case, chosen, own)
+        ]
     failed = [result for result in results if not result.passed]
     if json:
         click.echo(dumps({"backend": chosen.name} | _summary(results)))

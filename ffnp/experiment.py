@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from ffnp.errors import InputError, TrainingError
 from ffnp.evaluation import Evaluation, evaluate
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
-from ffnp.objectives.own import absolute, import_objective, is_reference
+from ffnp.objectives.own import absolute, import_objective, is_reference, naming
 from ffnp.runs import Every, Run
 from ffnp.training import Trainer
 
@@ -241,10 +242,8 @@ def _complete(
     watcher: Watcher,
     checkpoint_seconds: float,
 ) -> Result:
-    if run is None:
-        return _train(dataset, trainer, None, {}, watcher, checkpoint_seconds)
-    with run.alone():
-        saved = run.read_state(trainer)
+    with naming(trainer.model.config.objective), run.alone() if run else nullcontext():
+        saved = run.read_state(trainer) if run else {}
         return _train(dataset, trainer, run, saved, watcher, checkpoint_seconds)
 
 

@@ -3,7 +3,8 @@
 import inspect
 import runpy
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -45,29 +46,40 @@ def import_objective(reference: str) -> Objective:
     """
     path, _, name = reference.rpartition(":")
     read_bytes(Path(path))  # says why it cannot be read
-    found = _run(path, "cannot be imported", runpy.run_path, path)
-    if name not in found:
-        raise InputError(f"{path} has no {name}: give a name that is defined there")
-    objective = found[name]
-    if inspect.isclass(objective) or _takes(objective):
-        objective = _run(path, f"cannot make {name}()", objective)
+    with naming(reference):
+        found = runpy.run_path(path)
+        if name not in found:
+            raise InputError(f"{path} has no {name}: give a name that is defined there")
+        objective = found[name]
+        if inspect.isclass(objective) and not _takes(objective):
+            raise InputError(f"{reference} needs arguments: give a function that makes it of none")
+        if _takes(objective):
+            objective = objective()
     if not _takes(objective, "goodness", "gamma"):
         raise InputError(f"{reference} is no objective: it must be called with (goodness, gamma)")
     return objective  # type: ignore[no-any-return]
 
 
-def _run(path: str, failure: str, call: Callable[..., Any], *arguments: str) -> Any:
-    """Call what is the user's; an exception becomes a line that says where in the file it was."""
+@contextmanager
+def naming(reference: str) -> Iterator[None]:
+    """Turn what the code in the file of a FILE.py:NAME raises into a line that says where.
+
+    Raises
+    ------
+    InputError
+    """
+    path = reference.rpartition(":")[0]
     try:
-        return call(*arguments)
+        yield
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == path]
-        if isinstance(error, SyntaxError):
-            lines = [error.lineno]
-        where = f"line {lines[-1]}: " if lines else ""
+        if isinstance(error, SyntaxError) and error.filename == path:
+            lines.append(error.lineno)
+        if not lines:  # it is not the file's
+            raise
         reason = error.msg if isinstance(error, SyntaxError) else error
-        raise InputError(f"{path} {failure}: {where}{type(error).__name__}: {reason}") from error
+        raise InputError(f"{path}, line {lines[-1]}: {type(error).__name__}: {reason}") from error
 
 
 def _takes(objective: Any, *arguments: str) -> bool:
