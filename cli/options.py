@@ -31,12 +31,10 @@ def layers(value: str | list[int]) -> list[int]:
 
 def rows(value: str | int) -> int | str:
     """A number of label rows, or `all`."""
-    if value == ALL:
-        return ALL
-    numbers = _integers(str(value), "2, or all")
-    if len(numbers) > 1:
-        raise click.BadParameter(f"'{value}' cannot be read: write one number, or all")
-    return numbers[0]
+    try:
+        return ALL if value == ALL else int(value)
+    except ValueError as error:
+        raise click.BadParameter(f"'{value}' cannot be read: write 2, or all") from error
 
 
 def _integers(text: str, example: str) -> list[int]:
@@ -146,11 +144,6 @@ def help_alone(ctx: click.Context) -> None:
 
 
 json_option = click.option("--json", is_flag=True, help="Print one JSON object.")
-data_dir_option = click.option(
-    "--data-dir",
-    type=Location(),
-    metavar="DIR",
-    help="Where to look before the cache: in DIR/NAME, then in DIR.",
-)
+data_dir_option = config_option("data_dir", Location())
 backend_option = config_option("backend")
 device_option = config_option("device", click.IntRange(min=0))

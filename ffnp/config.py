@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from textwrap import fill
+from textwrap import fill, indent
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -22,7 +22,8 @@ MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
 
 Kind = TypeVar("Kind", bound=type)
-Need = tuple[Callable[[Any], bool], str]  # of a value, and what is said of one that lacks it
+Need = tuple[Callable[[Any], Any], str]
+NAME: Need = bool, "is empty: give a name, or leave it out"
 
 
 def option(
@@ -36,30 +37,15 @@ def option(
 ) -> Any:
     """A field of the configuration, with all that is said of it anywhere.
 
-    Parameters
-    ----------
-    default : Any
-    help : str
-        For the command line and the class's documentation.
-    choices : iterable of str
-        The texts that are allowed; none: any.
-    needs : (predicate, str), optional
-        What a value that is not None must fulfil, and the message, after the field's name and with
-        the value as {}, if it does not.
-    effect : predicate of Config, optional
-        Whether it has an effect on a training. Default: it always has.
-    metavar : str, optional
-        What stands for the value on the command line.
+    `needs` is what a value that is not None must fulfil, and the message, after the field's name
+    and with the value as {}, if it does not. `effect` tells whether the field has an effect on a
+    training; without it, it always has.
     """
     choices = tuple(choices)
     if choices and needs is None:
         needs = choices.__contains__, f"'{{}}' is unknown: choose {', '.join(choices)}"
-    return field(
-        default=default,
-        metadata={
-            "help": help, "choices": choices, "needs": needs, "effect": effect, "metavar": metavar,
-        },
-    )  # fmt: skip
+    about = dict(help=help, choices=choices, needs=needs, effect=effect, metavar=metavar)
+    return field(default=default, metadata=about)
 
 
 def at_least(low: int) -> Need:
@@ -72,33 +58,16 @@ def above_0(most: float) -> Need:
     return lambda value: 0 < value <= most, f"is {{}}: it must be above 0, and {most:g} at most"
 
 
-def not_empty() -> Need:
-    """A name."""
-    return lambda value: value != "", "is empty: give a name, or leave it out"
-
-
 def documented(cls: Kind) -> Kind:
     """Describe the fields of a class of options in its docstring."""
     lines = [f"{cls.__doc__}\n", "Attributes", "----------"]
     for each in fields(cls):
         choices = ", ".join(f'"{choice}"' for choice in each.metadata["choices"])
         plain = each.type.__name__ if isinstance(each.type, type) else each.type
-        kind = f"{{{choices}}}" if choices else plain
-        text = fill(each.metadata["help"], 92, initial_indent="    ", subsequent_indent="    ")
-        lines += [f"{each.name} : {kind}", text]
+        lines.append(f"{each.name} : " + (f"{{{choices}}}" if choices else str(plain)))
+        lines.append(indent(fill(each.metadata["help"], 92), "    "))
     cls.__doc__ = "\n".join(lines)
     return cls
-
-
-def _in_loss(name: str) -> Callable[["Config"], bool]:
-    """Whether what is trained has a loss with a field of this name."""
-
-    def effect(config: "Config") -> bool:
-        baselines = {"backprop-label": "", "backprop-pairwise": "pairwise"}
-        loss = OBJECTIVES.get(baselines.get(config.method, config.objective))
-        return name in getattr(loss, "__dataclass_fields__", ())
-
-    return effect
 
 
 def _is_objective(name: str) -> bool:
@@ -116,10 +85,13 @@ class Config:
     """What a run trains, on what and how. Checked when made: `InputError` names what is wrong."""
 
     dataset: str = option(
-        "mnist", "mnist, fashion-mnist, cifar10, a .npz file or a folder.", needs=not_empty()
+        "mnist", "mnist, fashion-mnist, cifar10, a .npz file or a folder.", needs=NAME
     )
     data_dir: str | None = option(
-        None, "Where a named data set is looked for first.", needs=not_empty(), metavar="DIR"
+        None,
+        "Where a named data set is looked for before the cache: in DIR/NAME, then in DIR.",
+        needs=NAME,
+        metavar="DIR",
     )
     method: str = option(
         "collab",
@@ -173,13 +145,13 @@ class Config:
             lambda value: abs(value) <= MOST_GOODNESS,
             f"is {{}}: it must be a number between +-{MOST_GOODNESS:g}",
         ),
-        effect=_in_loss("theta"),
+        effect=lambda config: config.uses("theta"),
     )
     alpha: float = option(
         1.0,
         "Steepness of the pairwise objective and baseline.",
         needs=above_0(1e6),
-        effect=_in_loss("alpha"),
+        effect=lambda config: config.uses("alpha"),
     )
     scaling: str = option(
         "standard",
@@ -266,6 +238,12 @@ class Config:
                 f"gamma {self.gamma} needs layers that schedule layer has not trained yet: "
                 "choose gamma previous, or schedule network"
             )
+
+    def uses(self, name: str) -> bool:
+        """Whether the loss has a field of this name, as theta."""
+        loss = "pairwise" if self.method == "backprop-pairwise" else self.objective
+        named = getattr(OBJECTIVES.get(loss), "__dataclass_fields__", ())
+        return self.method != "backprop-label" and name in named
 
     @property
     def backpropagates(self) -> bool:

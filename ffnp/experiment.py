@@ -16,7 +16,7 @@ from ffnp.errors import InputError, TrainingError
 from ffnp.evaluation import Evaluation, evaluate
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
-from ffnp.objectives.own import absolute, import_objective, is_reference, naming
+from ffnp.objectives.own import import_objective, is_reference, naming
 from ffnp.runs import Every, Run
 from ffnp.training import Trainer
 
@@ -213,7 +213,7 @@ def _anchored(config: Config) -> Config:
         config,
         dataset=config.dataset if named else str(path.absolute()),
         data_dir=config.data_dir and str(Path(config.data_dir).absolute()),
-        objective=absolute(config.objective) if own else config.objective,
+        objective=str(Path(config.objective).absolute()) if own else config.objective,
     )
 
 

@@ -20,12 +20,6 @@ def is_reference(text: str) -> bool:
     return path.endswith(".py") and name.isidentifier()
 
 
-def absolute(reference: str) -> str:
-    """The same file and name, from any folder."""
-    path, _, name = reference.rpartition(":")
-    return f"{Path(path).absolute()}:{name}"
-
-
 def checksum(reference: str) -> str:
     """SHA-256 of the file; `InputError` if there is none."""
     return sha256(read_bytes(Path(reference.rpartition(":")[0]))).hexdigest()
