@@ -1,9 +1,6 @@
 """`ffnp reproduce`: the paper's tables and figures."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from json import dumps
 from pathlib import Path
@@ -25,6 +22,7 @@ from ffnp.reproduction.running import data_titles, finished
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 
 from .options import Location, config_option
+from .progress import on_signals
 
 FIGURES = {"figure2": figure2, "figure4": figure4}
 
@@ -161,24 +159,6 @@ def _run(tasks: list[Task], kept: list[Task], out: Path, jobs: int, scheduler: s
 
     with bar, on_signals(stop.ask):
         run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
-
-
-@contextmanager
-def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Inside, the first SIGINT or SIGTERM calls `act`, a second one interrupts at once."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def handle(number: int, frame: object) -> None:
-        for each in numbers:
-            signal.signal(each, signal.default_int_handler)
-        act()
-
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """`ffnp train`: train, evaluate and store a network."""
 
 import math
+from contextlib import closing
 from dataclasses import fields
 from json import dumps
 from pathlib import Path
@@ -16,7 +17,7 @@ from ffnp.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs import default_folders
 
 from .options import Location, config_options, json_option, origin, read_config_file
-from .progress import Bars
+from .progress import Bars, on_signals
 from .report import error_table
 
 
@@ -29,14 +30,9 @@ def _number(_: click.Context, __: click.Parameter, value: float) -> float:
 @click.command()
 @config_options
 @click.option(
-    "--checkpoint-every",
-    type=click.FloatRange(min=0),
-    callback=_number,
-    default=CHECKPOINT_SECONDS,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time between two saved states.",
-)
+    "--checkpoint-every", type=click.FloatRange(min=0), callback=_number, metavar="SECONDS",
+    default=CHECKPOINT_SECONDS, show_default=True, help="Time between two saved states.",
+)  # fmt: skip
 @click.option(
     "--out", type=Location(), metavar="DIR",
     help="New folder of the run.  [default: runs/DATE-DATASET-METHOD-SEED]",
@@ -68,7 +64,7 @@ def train(
       ffnp train --epochs 20 --lr-schedule linear
       ffnp train --resume runs/20261123-150000-mnist-collab-0
     """
-    with Bars() as bars:
+    with closing(Bars()) as bars, on_signals(bars.stop):
         if resume is None:
             config = _config(ctx, options)
             _check_effects(ctx, config)

@@ -135,7 +135,8 @@ def train(
     if dataset is not None:
         config = replace(config, dataset=dataset.name)
     data, trainer = _prepare(config, objective, dataset)
-    run = None if folder is None else _create(folder, config)
+    names = [Path(folder)] if isinstance(folder, Path | str) else folder
+    run = None if names is None else Run.create(names, config)
     return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
 
 
@@ -215,11 +216,6 @@ def _anchored(config: Config) -> Config:
         data_dir=config.data_dir and str(Path(config.data_dir).absolute()),
         objective=str(Path(config.objective).absolute()) if own else config.objective,
     )
-
-
-def _create(folder: Path | str | Iterable[Path], config: Config) -> Run:
-    names = [Path(folder)] if isinstance(folder, Path | str) else folder
-    return Run.create(names, config)
 
 
 def _prepare(
