@@ -55,22 +55,6 @@ ACTIVATIONS = {
 }
 
 
-def entropy(h, xp, detach):
-    """Ent of all entries; the mean is differentiated too."""
-    return (h * xp.log(h / h.mean())).mean()
-
-
-def conditional(h, xp, detach):
-    u = h / (h.mean(-1)[:, None] + EPSILON)
-    f = u * xp.log(u + (detach(u) == 0))  # 0 log 0 = 0
-    return f[:, 1:].mean() - f[:, 0].mean()
-
-
-def signed(h, mean, xp):
-    terms = h * xp.log(h / mean)
-    return (terms[:, 1:].sum() - terms[:, 0].sum()) / (h.shape[0] * h.shape[1])
-
-
 OBJECTIVES = {  # of h = g + gamma, (N, R); theta and alpha are the case's
     "sigmoid": lambda h, case, xp, detach: (
         softplus(case.theta - h[:, 0], xp).mean() + softplus(h[:, 1:] - case.theta, xp).mean()
@@ -83,17 +67,6 @@ OBJECTIVES = {  # of h = g + gamma, (N, R); theta and alpha are the case's
     "entropy": lambda h, case, xp, detach: (
         xp.log(((h + FLOOR) ** POWER).sum(-1)) - POWER * xp.log(h[:, 0] + FLOOR)
     ).mean(),
-    "entropy-conditional": lambda h, case, xp, detach: conditional(h, xp, detach),
-    "entropy-unsigned": lambda h, case, xp, detach: -entropy(h + EPSILON, xp, detach),
-    "entropy-signed": lambda h, case, xp, detach: signed(
-        h + EPSILON, detach((h + EPSILON).mean()), xp
-    ),
-    "entropy-difference": lambda h, case, xp, detach: (
-        entropy(h[:, 1:] + EPSILON, xp, detach) - entropy(h[:, :1] + EPSILON, xp, detach)
-    ),
-    "entropy-normalised": lambda h, case, xp, detach: signed(
-        (h + EPSILON) / (h + EPSILON).mean(), 1.0, xp
-    ),
 }
 
 

@@ -12,7 +12,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.benchmark import Shapes, machine
 from ffnp.benchmark import bench as measure
 
-from .options import Decorator, backend_option, device_option, json_option, widths
+from .options import Decorator, backend_option, config_option, device_option, json_option
 
 
 def _count(flag: str, default: int, help: str, low: int = 1, high: int = 10**6) -> Decorator:
@@ -23,11 +23,11 @@ def _count(flag: str, default: int, help: str, low: int = 1, high: int = 10**6) 
 @click.command()
 @backend_option
 @device_option
-@click.option("--hidden", default="500,500,500", type=widths, show_default=True)
+@config_option("hidden")
 @_count("--pixels", 784, "MNIST 784, CIFAR-10 3072.")
 @_count("--batch-size", 200, "Images.")
 @_count("--labels", 2, "Label rows in training; 10 is softmax over all.", 2, 10)
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
+@config_option("dtype")
 @_count("--rounds", 200, "Calls a median is taken of.")
 @json_option
 def bench(

@@ -9,7 +9,7 @@ import click
 from ffnp.evaluation import evaluate as evaluate_model
 from ffnp.experiment import load_data, load_model
 
-from .options import Location, backend_option, device_option, json_option
+from .options import Location, backend_option, config_option, device_option, json_option
 from .options import layers as voters
 from .report import error_table
 
@@ -17,7 +17,7 @@ from .report import error_table
 @click.command()
 @click.argument("run", type=Location())
 @click.option("--dataset", help="Another data set of the same shape.  [default: the run's]")
-@click.option("--data-dir", metavar="DIR", help="Where a named data set is looked for first.")
+@config_option("data_dir")
 @click.option("--layers", type=voters, help="Which layers vote, e.g. 1,3.  [default: all]")
 @click.option("--limit-test", type=click.IntRange(min=1), metavar="N", help="Use N test rows.")
 @backend_option

@@ -1,6 +1,7 @@
 """`ffnp gradcheck`: every gradient against finite differences."""
 
 import math
+from dataclasses import replace
 from itertools import groupby
 from json import dumps
 from typing import Any
@@ -9,17 +10,20 @@ import click
 from tqdm import tqdm
 
 from ffnp.backends.selection import make_backend
+from ffnp.config import OWN
 from ffnp.errors import FFNPError
-from ffnp.gradcheck import CHECKS, Result, cases, check
+from ffnp.gradcheck import CHECKS, Result, cases, cases_of, check
+from ffnp.objectives.own import import_objective, is_reference, naming
 
-from .options import backend_option, device_option, json_option
+from .options import Objective, backend_option, device_option, json_option
 
 
 @click.command()
+@click.option("--objective", type=Objective(), help="Check this one alone.  [default: all]")
 @backend_option
 @device_option
 @json_option
-def gradcheck(backend: str, device: int, json: bool) -> None:
+def gradcheck(objective: str | None, backend: str, device: int, json: bool) -> None:
     """Check every gradient: objectives x gamma x activations x layers, and both baselines.
 
     In float64 against central differences, of each parameter and along a random direction; and in
@@ -28,13 +32,18 @@ def gradcheck(backend: str, device: int, json: bool) -> None:
     \b
     Example:
       ffnp gradcheck --backend numpy
+      ffnp gradcheck --objective examples/own_objective.py:Hinge
     """
-    chosen = make_backend(backend, device)
-    results = [
-        result
-        for case in tqdm(cases(), desc="gradcheck", unit="case", leave=False, disable=None)
-        for result in check(case, chosen)
-    ]
+    chosen, method, own = make_backend(backend, device), objective or "", None
+    if is_reference(method):
+        objective, own = OWN, import_objective(method)
+    subjects = cases() if objective is None else cases_of(objective)
+    with naming(method):
+        results = [
+            result if own is None else replace(result, method=method.rpartition(":")[2])
+            for case in tqdm(subjects, desc="gradcheck", unit="case", leave=False, disable=None)
+            for result in check(case, chosen, own)
+        ]
     failed = [result for result in results if not result.passed]
     if json:
         click.echo(dumps({"backend": chosen.name} | _summary(results)))

@@ -2,16 +2,19 @@
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 from click.core import ParameterSource
 
-from ffnp.backends.selection import BACKENDS
 from ffnp.config import ALL, Config
 from ffnp.errors import InputError
 from ffnp.files import read_bytes
+from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.own import is_reference
+from ffnp.objectives.registry import LEFT
 
 FILE = f"{__name__}.file"  # of --config, in the context
 
@@ -28,12 +31,10 @@ def layers(value: str | list[int]) -> list[int]:
 
 def rows(value: str | int) -> int | str:
     """A number of label rows, or `all`."""
-    if value == ALL:
-        return ALL
-    numbers = _integers(str(value), "2, or all")
-    if len(numbers) > 1:
-        raise click.BadParameter(f"'{value}' cannot be read: write one number, or all")
-    return numbers[0]
+    try:
+        return ALL if value == ALL else int(value)
+    except ValueError as error:
+        raise click.BadParameter(f"'{value}' cannot be read: write 2, or all") from error
 
 
 def _integers(text: str, example: str) -> list[int]:
@@ -56,18 +57,44 @@ class Location(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Objective(click.Choice):  # type: ignore[type-arg]
+    """The name of an objective, or FILE.py:NAME."""
+
+    def __init__(self) -> None:
+        super().__init__([*OBJECTIVES, "FILE.py:NAME"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name: one that ffnp had once is left to the configuration to refuse."""
+        if is_reference(value) or value in LEFT:
+            return value
+        return super().convert(value, param, ctx)
+
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def config_option(name: str, help: str, **settings: Any) -> Decorator:
-    """An option of the configuration's entry `name`, with its default."""
-    default = getattr(Config, name)
-    flag = "--" + name.replace("_", "-")
-    if isinstance(default, tuple):
-        default = ",".join(map(str, default))
+def config_option(name: str, type: Any = None) -> Decorator:
+    """An option of the configuration's field `name`, with all that is said there."""
+    field = next(each for each in fields(Config) if each.name == name)
+    about, default = field.metadata, field.default
+    plain = (get_args(field.type) or (field.type,))[0]  # int, of int | None
+    usual = click.Choice(about["choices"]) if about["choices"] else plain
+    special = {"hidden": widths, "labels": rows, "objective": Objective()}
     return click.option(
-        flag, default=default, show_default=default is not None, help=help, **settings
+        "--" + name.replace("_", "-"),
+        type=type or special.get(name, usual),
+        default=",".join(map(str, default)) if isinstance(default, tuple) else default,
+        show_default=default is not None,
+        help=about["help"],
+        metavar=about["metavar"],
     )
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of all fields of the configuration."""
+    for field in reversed(fields(Config)):
+        command = config_option(field.name)(command)
+    return command
 
 
 def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:
@@ -117,16 +144,6 @@ def help_alone(ctx: click.Context) -> None:
 
 
 json_option = click.option("--json", is_flag=True, help="Print one JSON object.")
-data_dir_option = click.option(
-    "--data-dir",
-    type=Location(),
-    metavar="DIR",
-    help="Where to look before the cache: in DIR/NAME, then in DIR.",
-)
-backend_option = click.option(
-    "--backend", type=click.Choice(BACKENDS), default="auto", show_default=True,
-    help="Who computes.",
-)  # fmt: skip
-device_option = click.option(
-    "--device", type=click.IntRange(min=0), default=0, show_default=True, help="Which GPU."
-)
+data_dir_option = config_option("data_dir", Location())
+backend_option = config_option("backend")
+device_option = config_option("device", click.IntRange(min=0))

@@ -2,7 +2,8 @@
 
 import signal
 import sys
-from types import FrameType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,34 +12,41 @@ from tqdm import tqdm
 from ffnp.training import Trainer
 
 
-class Bars:
-    """Shows epochs and batches on stderr; Ctrl-C or SIGTERM stop after the batch at hand.
+@contextmanager
+def on_signals(act: Callable[[], None]) -> Iterator[None]:
+    """Inside, the first SIGINT or SIGTERM calls `act`, a second one interrupts at once."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    A context manager: the signals' handlers are its own inside.
-    """
+    def handle(number: int, frame: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.default_int_handler)
+        act()
+
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+class Bars:
+    """Shows epochs and batches on stderr, and stops after the batch at hand when asked to."""
 
     def __init__(self) -> None:
         self._stop = False
-        self._handlers: dict[signal.Signals, Any] = {}
         self._epochs: Any = None
         self._batches: Any = None
 
-    def __enter__(self) -> "Bars":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._ask)
-        return self
+    def stop(self) -> None:
+        """Ask to stop."""
+        self._stop = True
 
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+    def close(self) -> None:
+        """Leave the bars as they are."""
         for bar in (self._batches, self._epochs):
             if bar is not None:
                 bar.close()
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self._stop:  # asked twice: now
-            raise KeyboardInterrupt
-        self._stop = True
 
     def start(self, trainer: Trainer) -> None:
         """Set up the bars where training stands."""

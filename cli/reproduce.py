@@ -1,16 +1,15 @@
 """`ffnp reproduce`: the paper's tables and figures."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
 
-from ffnp.backends.selection import BACKENDS, make_backend
+from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data.loading import find
 from ffnp.errors import InputError
@@ -22,7 +21,8 @@ from ffnp.reproduction.figures import figure2, figure4
 from ffnp.reproduction.running import data_titles, finished
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 
-from .options import Location, widths
+from .options import Location, config_option
+from .progress import on_signals
 
 FIGURES = {"figure2": figure2, "figure4": figure4}
 
@@ -67,14 +67,12 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 )  # fmt: skip
 @click.option("--epochs", type=int, help="Instead of the protocol's.")
 @click.option("--input-length", type=float, help="Instead of the protocol's.")
-@click.option("--data-dir", metavar="DIR", help="Where named data sets are looked for first.")
-@click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True)
-@click.option(
-    "--hidden", default="500,500,500", show_default=True, type=widths, help="Widths of the layers."
-)
-@click.option("--limit-train", type=int, metavar="N", help="Use the first N training rows.")
-@click.option("--limit-test", type=int, metavar="N", help="Use the first N test rows.")
-@click.option("--validation", type=int, default=0, metavar="N", help="Hold out N training rows.")
+@config_option("data_dir")
+@config_option("backend")
+@config_option("hidden")
+@config_option("limit_train")
+@config_option("limit_test")
+@config_option("validation")
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True,
     help="Processes side by side.",
@@ -98,17 +96,13 @@ def reproduce(
     protocol: str,
     epochs: int | None,
     input_length: float | None,
-    data_dir: str | None,
-    backend: str,
-    hidden: tuple[int, ...],
-    limit_train: int | None,
-    limit_test: int | None,
-    validation: int,
     jobs: int,
     scheduler: str | None,
     note: tuple[tuple[str, str], ...],
     no_train: bool,
     out: Path,
+    data_dir: str | None,
+    **options: Any,
 ) -> None:
     """Run what TARGET needs and write its table or figure.
 
@@ -122,22 +116,19 @@ def reproduce(
     if target in FIGURES:
         new_figure(1, 1)  # that nothing can draw is known before anything is trained
     base = Config(**PROTOCOLS[protocol])
-    options = {
-        "epochs": base.epochs if epochs is None else epochs,
-        "input_length": base.input_length if input_length is None else input_length,
-        "data_dir": data_dir and str(Path(data_dir).absolute()),  # the same to every process
-        "backend": backend,
-        "hidden": hidden,
-        "limit_train": limit_train,
-        "limit_test": limit_test,
-        "validation": validation,
-    }
-    tasks = expand(target, Config.from_dict(base.to_dict() | options), datasets, methods, seeds)
+    base = replace(
+        base,
+        epochs=base.epochs if epochs is None else epochs,
+        input_length=base.input_length if input_length is None else input_length,
+        data_dir=data_dir and str(Path(data_dir).absolute()),  # the same to every process
+        **options,
+    )
+    tasks = expand(target, base, datasets, methods, seeds)
     kept = [task for task in tasks if finished(out, task) is not None]
     if no_train and not kept:
         raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
     if not no_train and scheduler is None:
-        make_backend(backend)  # one that is not here is known before any run begins
+        make_backend(base.backend)  # one that is not here is known before any run begins
         _check_data([task for task in tasks if task not in kept])
     try:
         if not no_train:
@@ -168,24 +159,6 @@ def _run(tasks: list[Task], kept: list[Task], out: Path, jobs: int, scheduler: s
 
     with bar, on_signals(stop.ask):
         run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
-
-
-@contextmanager
-def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Inside, the first SIGINT or SIGTERM calls `act`, a second one interrupts at once."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-
-    def handle(number: int, frame: object) -> None:
-        for each in numbers:
-            signal.signal(each, signal.default_int_handler)
-        act()
-
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> None:

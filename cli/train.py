@@ -1,6 +1,8 @@
 """`ffnp train`: train, evaluate and store a network."""
 
 import math
+from contextlib import closing
+from dataclasses import fields
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,13 @@ import click
 from click.core import ParameterSource
 
 from ffnp import experiment
-from ffnp.config import CHOICES, OWN, Config
+from ffnp.config import Config
 from ffnp.errors import InputError
 from ffnp.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs import default_folders
 
-from .options import Location, config_option, json_option, origin, read_config_file, rows, widths
-from .progress import Bars
+from .options import Location, config_options, json_option, origin, read_config_file
+from .progress import Bars, on_signals
 from .report import error_table
 
 
@@ -25,57 +27,12 @@ def _number(_: click.Context, __: click.Parameter, value: float) -> float:
     return value
 
 
-def _choice(name: str) -> click.Choice[str]:
-    return click.Choice([choice for choice in CHOICES[name] if choice != OWN])
-
-
 @click.command()
-@config_option("dataset", "mnist, fashion-mnist, cifar10, a .npz file or a folder.")
-@config_option("data_dir", "Where a named data set is looked for first.", metavar="DIR")
-@config_option("method", "What is trained.", type=_choice("method"))
-@config_option("gamma", "Whose goodness a layer hears of (collab).", type=_choice("gamma"))
-@config_option("objective", "What a layer minimises.", type=_choice("objective"))
-@config_option(
-    "labels", "Label rows an image in training, or all.  [default: 2; softmax: all]", type=rows
-)
-@config_option("schedule", "All layers at once, or layer by layer.", type=_choice("schedule"))
-@config_option("update", "From one forward pass, or each in turn.", type=_choice("update"))
-@config_option("hidden", "Widths of the layers.", type=widths)
-@config_option("activation", "Nonlinearity.", type=_choice("activation"))
-@config_option("theta", "Threshold of goodness (sigmoid objectives).", type=float)
-@config_option("alpha", "Steepness of the pairwise objective and baseline.", type=float)
-@config_option("scaling", "How pixels are scaled.", type=_choice("scaling"))
-@config_option("input_length", "Length of every image (scaling standard).", type=float)
-@config_option("label_scale", "The label's entry in the joined input.", type=float)
-@config_option("optimizer", "Optimiser.", type=_choice("optimizer"))
-@config_option("lr", "Learning rate.", type=float)
-@config_option("momentum", "Momentum of sgd.", type=float)
-@config_option("lr_schedule", "linear: to 0 over the second half.", type=_choice("lr_schedule"))
-@config_option("epochs", "Epochs; with schedule layer, of each layer.", type=int)
-@config_option("batch_size", "Images a batch.", type=int)
-@config_option("seed", "Fixes weights, order and wrong labels.", type=int)
-@config_option(
-    "cache_mb", "Memory for what frozen layers give (schedule layer).", type=int, metavar="MB"
-)
-@config_option("backend", "Who computes.", type=_choice("backend"))
-@config_option("device", "Which GPU.", type=int)
-@config_option("dtype", "Precision.", type=_choice("dtype"))
-@config_option("limit_train", "Use the first N training rows.", type=int, metavar="N")
-@config_option("limit_test", "Use the first N test rows.", type=int, metavar="N")
-@config_option(
-    "validation", "Evaluate on the last N training rows, held out.", type=int, metavar="N"
-)
-@config_option("evaluate_every", "Epochs between test errors; 0: at the end.", type=int)
-@config_option("analyse_every", "Epochs between analyses of goodness; 0: none.", type=int)
+@config_options
 @click.option(
-    "--checkpoint-every",
-    type=click.FloatRange(min=0),
-    callback=_number,
-    default=CHECKPOINT_SECONDS,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time between two saved states.",
-)
+    "--checkpoint-every", type=click.FloatRange(min=0), callback=_number, metavar="SECONDS",
+    default=CHECKPOINT_SECONDS, show_default=True, help="Time between two saved states.",
+)  # fmt: skip
 @click.option(
     "--out", type=Location(), metavar="DIR",
     help="New folder of the run.  [default: runs/DATE-DATASET-METHOD-SEED]",
@@ -107,7 +64,7 @@ def train(
       ffnp train --epochs 20 --lr-schedule linear
       ffnp train --resume runs/20261123-150000-mnist-collab-0
     """
-    with Bars() as bars:
+    with closing(Bars()) as bars, on_signals(bars.stop):
         if resume is None:
             config = _config(ctx, options)
             _check_effects(ctx, config)
@@ -130,18 +87,10 @@ def _config(ctx: click.Context, options: dict[str, Any]) -> Config:
 
 def _check_effects(ctx: click.Context, config: Config) -> None:
     """Refuse a gamma without effect, if it was asked for, and name what else has none."""
-    layers = not config.backpropagates
-    effects = {
-        "gamma": config.method == "collab",
-        "theta": layers and config.objective.startswith("sigmoid"),
-        "alpha": (config.objective if layers else config.method).endswith("pairwise"),
-        "label_scale": config.method != "backprop-label",
-        "input_length": config.scaling == "standard",
-        "momentum": config.optimizer == "sgd",
-        "cache_mb": config.schedule == "layer",
-    }
-    for name, effect in effects.items():
-        if effect or ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+    for field in fields(Config):
+        name, effect = field.name, field.metadata["effect"]
+        asked = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if effect is None or effect(config) or not asked:
             continue
         if name == "gamma":
             raise InputError(

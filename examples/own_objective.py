@@ -1,6 +1,7 @@
 """An objective of your own: a pure function of goodness and gamma, checked, then trained.
 
     python examples/own_objective.py
+    ffnp train --objective examples/own_objective.py:Hinge
 
 An objective is all that a layer needs to know of what it learns: from (N, R) goodness, true label
 in column 0, and gamma, it gives a value and the coefficient dJ/dg. This one is a hinge.

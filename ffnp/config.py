@@ -1,8 +1,9 @@
 """The configuration of a run: every choice that decides its result, in one place."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, get_args
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from textwrap import fill, indent
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 
@@ -10,148 +11,211 @@ from ffnp.activations import ACTIVATIONS
 from ffnp.backends.selection import BACKENDS
 from ffnp.collaboration import GAMMAS
 from ffnp.data.scaling import SCALINGS
-from ffnp.errors import InputError
+from ffnp.errors import GoneError, InputError
 from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.own import is_reference
+from ffnp.objectives.registry import LEFT
 
-METHODS = ("collab", "ff", "backprop-label", "backprop-pairwise")
-COLLABORATIONS = tuple(gamma for gamma in GAMMAS if gamma != "none")
-SCHEDULES = ("network", "layer")
-UPDATES = ("simultaneous", "sequential")
-LR_SCHEDULES = ("constant", "linear")
-OPTIMIZERS = ("adam", "sgd")
-DTYPES = ("float32", "float64")
 ALL = "all"
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
 
+Kind = TypeVar("Kind", bound=type)
+Need = tuple[Callable[[Any], Any], str]
+NAME: Need = bool, "is empty: give a name, or leave it out"
 
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: Iterable[str] = (),
+    needs: Need | None = None,
+    effect: Callable[["Config"], bool] | None = None,
+    metavar: str | None = None,
+) -> Any:
+    """A field of the configuration, with all that is said of it anywhere.
+
+    `needs` is what a value that is not None must fulfil, and the message, after the field's name
+    and with the value as {}, if it does not. `effect` tells whether the field has an effect on a
+    training; without it, it always has.
+    """
+    choices = tuple(choices)
+    if choices and needs is None:
+        needs = choices.__contains__, f"'{{}}' is unknown: choose {', '.join(choices)}"
+    about = dict(help=help, choices=choices, needs=needs, effect=effect, metavar=metavar)
+    return field(default=default, metadata=about)
+
+
+def at_least(low: int) -> Need:
+    """A lower bound."""
+    return lambda value: value >= low, f"is {{}}: it must be at least {low}"
+
+
+def above_0(most: float) -> Need:
+    """0 < value <= most; NaN is not."""
+    return lambda value: 0 < value <= most, f"is {{}}: it must be above 0, and {most:g} at most"
+
+
+def documented(cls: Kind) -> Kind:
+    """Describe the fields of a class of options in its docstring."""
+    lines = [f"{cls.__doc__}\n", "Attributes", "----------"]
+    for each in fields(cls):
+        choices = ", ".join(f'"{choice}"' for choice in each.metadata["choices"])
+        plain = each.type.__name__ if isinstance(each.type, type) else each.type
+        lines.append(f"{each.name} : " + (f"{{{choices}}}" if choices else str(plain)))
+        lines.append(indent(fill(each.metadata["help"], 92), "    "))
+    cls.__doc__ = "\n".join(lines)
+    return cls
+
+
+def _is_objective(name: str) -> bool:
+    if name in LEFT:
+        raise GoneError(
+            f"objective '{name}' left ffnp in 0.2: it is an example now: "
+            f"ffnp train --objective examples/entropy_readings.py:{LEFT[name]}"
+        )
+    return name in OBJECTIVES or name == OWN or is_reference(name)
+
+
+@documented
 @dataclass(frozen=True)
 class Config:
-    """What a run trains, on what and how. Checked when made: `InputError` names what is wrong.
+    """What a run trains, on what and how. Checked when made: `InputError` names what is wrong."""
 
-    Attributes
-    ----------
-    dataset : str
-        `mnist`, `fashion-mnist`, `cifar10`, or the path of a `.npz` file or a folder.
-    data_dir : str or None
-        Where the files of a named data set are looked for before the cache.
-    limit_train, limit_test : int or None
-        Use the first so many rows.
-    validation : int
-        Hold out the last so many training rows, and evaluate on them in place of the test set.
-    method : {"collab", "ff", "backprop-label", "backprop-pairwise"}
-        Layers that hear of each other (gamma), layers that do not, or a baseline.
-    gamma : {"others", "previous", "next"}
-        Whose goodness a layer hears of. For `collab`.
-    objective : str
-        What a layer minimises. For `collab` and `ff`. `own`: one that `ffnp.train` was given.
-    labels : int, "all" or None
-        R, label rows an image in training. None: 2, or all for the objective `softmax`.
-        Not for `backprop-label`, which joins no labels.
-    theta : float
-        Threshold of the sigmoid objectives, in units of goodness.
-    alpha : float
-        Steepness of the pairwise objective, and of the baseline `backprop-pairwise`.
-    schedule : {"network", "layer"}
-        All layers at every batch, or one layer after another for `epochs` epochs each.
-    update : {"simultaneous", "sequential"}
-        Under `network`: all layers from one forward pass, or each before the next is recomputed.
-    hidden : tuple of int
-        Widths of the layers.
-    activation : str
-    scaling : {"standard", "raw"}
-        `standard`: pixels standardised by the training set's one mean and deviation, then each
-        image scaled to `input_length`. `raw`: uint8 pixels over 255, floats as they are.
-    input_length : float
-        Length of every scaled image.
-    label_scale : float
-        s, the label's entry in the joined input.
-    optimizer : {"adam", "sgd"}
-    lr, momentum : float
-        `momentum` is SGD's.
-    lr_schedule : {"constant", "linear"}
-        `linear`: constant for the first half, then to zero over the second.
-    epochs, batch_size, seed : int
-    cache_mb : int
-        With schedule `layer`: megabytes that may be taken to keep what the frozen layers give
-        for every image and label; if that needs more, they are computed again at every step.
-    backend : {"auto", "numpy", "numba", "cupy", "reference"}
-    device : int
-        Which GPU.
-    dtype : {"float32", "float64"}
-    evaluate_every : int
-        Epochs between evaluations on the test set; 0: only after the last.
-    analyse_every : int
-        Epochs between two analyses of goodness (`ffnp.analysis`); 0: none. Changes no training.
-    """
-
-    dataset: str = "mnist"
-    data_dir: str | None = None
-    limit_train: int | None = None
-    limit_test: int | None = None
-    validation: int = 0
-    method: str = "collab"
-    gamma: str = "others"
-    objective: str = "sigmoid"
-    labels: int | str | None = None
-    theta: float = 20.0
-    alpha: float = 1.0
-    schedule: str = "network"
-    update: str = "simultaneous"
-    hidden: tuple[int, ...] = (500, 500, 500)
-    activation: str = "relu"
-    scaling: str = "standard"
-    input_length: float = 10.0
-    label_scale: float = 3.0
-    optimizer: str = "adam"
-    lr: float = 0.001
-    momentum: float = 0.9
-    lr_schedule: str = "constant"
-    epochs: int = 150
-    batch_size: int = 200
-    seed: int = 0
-    cache_mb: int = 2000
-    backend: str = "auto"
-    device: int = 0
-    dtype: str = "float32"
-    evaluate_every: int = 0
-    analyse_every: int = 0
+    dataset: str = option(
+        "mnist", "mnist, fashion-mnist, cifar10, a .npz file or a folder.", needs=NAME
+    )
+    data_dir: str | None = option(
+        None,
+        "Where a named data set is looked for before the cache: in DIR/NAME, then in DIR.",
+        needs=NAME,
+        metavar="DIR",
+    )
+    method: str = option(
+        "collab",
+        "What is trained: layers that hear of each other, layers that do not, or a baseline.",
+        choices=("collab", "ff", "backprop-label", "backprop-pairwise"),
+    )
+    gamma: str = option(
+        "others",
+        "Whose goodness a layer hears of (collab).",
+        choices=(gamma for gamma in GAMMAS if gamma != "none"),
+        effect=lambda config: config.method == "collab",
+    )
+    objective: str = option(
+        "sigmoid",
+        "What a layer minimises; FILE.py:NAME is one of your own.",
+        choices=OBJECTIVES,
+        needs=(
+            _is_objective,
+            f"'{{}}' is unknown: choose {', '.join(OBJECTIVES)}, or FILE.py:NAME",
+        ),
+    )
+    labels: int | str | None = option(
+        None,
+        "Label rows an image in training, or all.  [default: 2; softmax: all]",
+        needs=(
+            lambda value: value == ALL or not isinstance(value, str),
+            "is '{}': give a number of rows, or all",
+        ),
+    )
+    schedule: str = option(
+        "network", "All layers at once, or layer by layer.", choices=("network", "layer")
+    )
+    update: str = option(
+        "simultaneous",
+        "From one forward pass, or each in turn (schedule network).",
+        choices=("simultaneous", "sequential"),
+    )
+    hidden: tuple[int, ...] = option(
+        (500, 500, 500),
+        "Widths of the layers.",
+        needs=(
+            lambda widths: widths and 1 <= min(widths) <= max(widths) <= MOST_UNITS,
+            f"is {{}}: give the width of each layer, 1..{MOST_UNITS}",
+        ),
+    )
+    activation: str = option("relu", "Nonlinearity.", choices=ACTIVATIONS)
+    theta: float = option(
+        20.0,
+        "Threshold of goodness (sigmoid objectives).",
+        needs=(
+            lambda value: abs(value) <= MOST_GOODNESS,
+            f"is {{}}: it must be a number between +-{MOST_GOODNESS:g}",
+        ),
+        effect=lambda config: config.uses("theta"),
+    )
+    alpha: float = option(
+        1.0,
+        "Steepness of the pairwise objective and baseline.",
+        needs=above_0(1e6),
+        effect=lambda config: config.uses("alpha"),
+    )
+    scaling: str = option(
+        "standard",
+        "How pixels are scaled. standard: by the training set's one mean and deviation, then each "
+        "image to input_length; raw: uint8 over 255, floats as they are.",
+        choices=SCALINGS,
+    )
+    input_length: float = option(
+        10.0,
+        "Length of every image (scaling standard).",
+        needs=above_0(1e6),
+        effect=lambda config: config.scaling == "standard",
+    )
+    label_scale: float = option(
+        3.0,
+        "The label's entry in the joined input.",
+        needs=above_0(1e6),
+        effect=lambda config: config.method != "backprop-label",
+    )
+    optimizer: str = option("adam", "Optimiser.", choices=("adam", "sgd"))
+    lr: float = option(0.001, "Learning rate.", needs=above_0(1e30))
+    momentum: float = option(
+        0.9,
+        "Momentum of sgd.",
+        needs=(lambda value: 0 <= value < 1, "is {}: it must be in 0..1, below 1"),
+        effect=lambda config: config.optimizer == "sgd",
+    )
+    lr_schedule: str = option(
+        "constant", "linear: to 0 over the second half.", choices=("constant", "linear")
+    )
+    epochs: int = option(150, "Epochs; with schedule layer, of each layer.", needs=at_least(1))
+    batch_size: int = option(200, "Images a batch.", needs=at_least(1))
+    seed: int = option(0, "Fixes weights, order and wrong labels.", needs=at_least(0))
+    cache_mb: int = option(
+        2000,
+        "Memory for what frozen layers give (schedule layer); what needs more is computed again.",
+        needs=at_least(0),
+        effect=lambda config: config.schedule == "layer",
+        metavar="MB",
+    )
+    backend: str = option("auto", "Who computes.", choices=BACKENDS)
+    device: int = option(0, "Which GPU.", needs=at_least(0))
+    dtype: str = option("float32", "Precision.", choices=("float32", "float64"))
+    limit_train: int | None = option(
+        None, "Use the first N training rows.", needs=at_least(1), metavar="N"
+    )
+    limit_test: int | None = option(
+        None, "Use the first N test rows.", needs=at_least(1), metavar="N"
+    )
+    validation: int = option(
+        0, "Evaluate on the last N training rows, held out.", needs=at_least(0), metavar="N"
+    )
+    evaluate_every: int = option(0, "Epochs between test errors; 0: at the end.", needs=at_least(0))
+    analyse_every: int = option(
+        0, "Epochs between analyses of goodness; 0: none.", needs=at_least(0)
+    )
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = _plain(getattr(self, field.name))
-            _check_type(field.name, value, field.type)
-            object.__setattr__(self, field.name, value)
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise InputError(
-                    f"{name} '{getattr(self, name)}' is unknown: choose {', '.join(choices)}"
-                )
-        for name, low in LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < low:
-                raise InputError(f"{name} is {value}: it must be at least {low}")
-        for name, most in ABOVE_0.items():
-            if not 0 < getattr(self, name) <= most:
-                raise InputError(
-                    f"{name} is {getattr(self, name)}: it must be above 0, and {most:g} at most"
-                )
-        if not abs(self.theta) <= MOST_GOODNESS:
-            raise InputError(
-                f"theta is {self.theta}: it must be a number between +-{MOST_GOODNESS:g}"
-            )
-        for name in ("dataset", "data_dir"):
-            if getattr(self, name) == "":
-                raise InputError(f"{name} is empty: give a name, or leave it out")
-        if not 0 <= self.momentum < 1:
-            raise InputError(f"momentum is {self.momentum}: it must be in 0..1, below 1")
-        if not self.hidden or not 1 <= min(self.hidden) <= max(self.hidden) <= MOST_UNITS:
-            raise InputError(
-                f"hidden is {self.hidden}: give the width of each layer, 1..{MOST_UNITS}"
-            )
-        if isinstance(self.labels, str) and self.labels != ALL:
-            raise InputError(f"labels is '{self.labels}': give a number of rows, or all")
+        for each in fields(self):
+            value, needs = _plain(getattr(self, each.name)), each.metadata["needs"]
+            _check_type(each.name, value, each.type)
+            object.__setattr__(self, each.name, value)
+            if value is not None and needs and not needs[0](value):
+                raise InputError(f"{each.name} {needs[1].format(value)}")
         self._check_together()
 
     def _check_together(self) -> None:
@@ -174,6 +238,12 @@ class Config:
                 f"gamma {self.gamma} needs layers that schedule layer has not trained yet: "
                 "choose gamma previous, or schedule network"
             )
+
+    def uses(self, name: str) -> bool:
+        """Whether the loss has a field of this name, as theta."""
+        loss = "pairwise" if self.method == "backprop-pairwise" else self.objective
+        named = getattr(OBJECTIVES.get(loss), "__dataclass_fields__", ())
+        return self.method != "backprop-label" and name in named
 
     @property
     def backpropagates(self) -> bool:
@@ -206,34 +276,6 @@ class Config:
         if unknown:
             raise InputError(f"unknown configuration name: {', '.join(sorted(unknown))}")
         return cls(**values)
-
-
-CHOICES = {
-    "method": METHODS,
-    "gamma": COLLABORATIONS,
-    "objective": (*OBJECTIVES, OWN),
-    "schedule": SCHEDULES,
-    "update": UPDATES,
-    "activation": tuple(ACTIVATIONS),
-    "scaling": SCALINGS,
-    "optimizer": OPTIMIZERS,
-    "lr_schedule": LR_SCHEDULES,
-    "backend": BACKENDS,
-    "dtype": DTYPES,
-}
-ABOVE_0 = {"lr": 1e30, "alpha": 1e6, "input_length": 1e6, "label_scale": 1e6}  # and their most
-LEAST = {
-    "limit_train": 1,
-    "limit_test": 1,
-    "validation": 0,
-    "epochs": 1,
-    "batch_size": 1,
-    "seed": 0,
-    "cache_mb": 0,
-    "device": 0,
-    "evaluate_every": 0,
-    "analyse_every": 0,
-}
 
 
 def _plain(value: Any) -> Any:

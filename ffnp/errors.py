@@ -16,6 +16,10 @@ class InputError(FFNPError, ValueError):
     exit_status = 2
 
 
+class GoneError(InputError):
+    """An earlier ffnp had it: the message says where it is now."""
+
+
 class StorageError(FFNPError, OSError):
     """A file could not be read or written: the system's reason is in the message."""
 

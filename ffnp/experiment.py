@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from ffnp.errors import InputError, TrainingError
 from ffnp.evaluation import Evaluation, evaluate
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
+from ffnp.objectives.own import import_objective, is_reference, naming
 from ffnp.runs import Every, Run
 from ffnp.training import Trainer
 
@@ -102,6 +104,7 @@ def train(
     Parameters
     ----------
     config : Config
+        The file of an objective FILE.py:NAME is imported.
     folder : Path, str or iterable of Path, optional
         A new folder to store the run in, or names for one: the first that is free is taken
         (default: nothing is stored).
@@ -128,9 +131,12 @@ def train(
     """
     if objective is not None:
         config = replace(config, objective=OWN)
-    config = _anchored(config) if dataset is None else replace(config, dataset=dataset.name)
+    config = _anchored(config)
+    if dataset is not None:
+        config = replace(config, dataset=dataset.name)
     data, trainer = _prepare(config, objective, dataset)
-    run = None if folder is None else _create(folder, config)
+    names = [Path(folder)] if isinstance(folder, Path | str) else folder
+    run = None if names is None else Run.create(names, config)
     return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
 
 
@@ -154,10 +160,12 @@ def resume(
     watcher, checkpoint_seconds
         As for `train`.
     objective, dataset
-        Those that `train` was given.
+        Those that `train` was given. The file of an objective FILE.py:NAME is imported again.
     """
     run = Run(Path(folder))
     config = run.config()
+    if objective is None:
+        run.check_objective()
     if backend is not None:
         config = replace(config, backend=backend)
     data, trainer = _prepare(config, objective, dataset)
@@ -201,23 +209,22 @@ def _anchored(config: Config) -> Config:
     """Paths made absolute, so that the run can be read again from any folder."""
     path = Path(config.dataset)
     named = config.dataset in CATALOGUE or not path.exists()
+    own = is_reference(config.objective)
     return replace(
         config,
         dataset=config.dataset if named else str(path.absolute()),
         data_dir=config.data_dir and str(Path(config.data_dir).absolute()),
+        objective=str(Path(config.objective).absolute()) if own else config.objective,
     )
-
-
-def _create(folder: Path | str | Iterable[Path], config: Config) -> Run:
-    names = [Path(folder)] if isinstance(folder, Path | str) else folder
-    return Run.create(names, config)
 
 
 def _prepare(
     config: Config, objective: Objective | None, dataset: Dataset | None
 ) -> tuple[Dataset, Trainer]:
-    if objective is None and config.objective == OWN:
+    if config.objective == OWN and objective is None:
         raise InputError(NOT_GIVEN)
+    if is_reference(config.objective) and objective is None:
+        objective = import_objective(config.objective)
     backend = make_backend(config.backend, config.device)
     data = load_data(config, dataset)
     model = Model.create(config, DataDescription.of(data, config), backend, objective)
@@ -231,10 +238,8 @@ def _complete(
     watcher: Watcher,
     checkpoint_seconds: float,
 ) -> Result:
-    if run is None:
-        return _train(dataset, trainer, None, {}, watcher, checkpoint_seconds)
-    with run.alone():
-        saved = run.read_state(trainer)
+    with naming(trainer.model.config.objective), run.alone() if run else nullcontext():
+        saved = run.read_state(trainer) if run else {}
         return _train(dataset, trainer, run, saved, watcher, checkpoint_seconds)
 
 

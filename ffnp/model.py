@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from ffnp.activations import ACTIVATIONS
 from ffnp.backends import Backend
 from ffnp.collaboration import LayerObjective
-from ffnp.config import OWN, Config
+from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Images
 from ffnp.data.scaling import Scaling, fit_scaling
 from ffnp.errors import InputError
 from ffnp.methods import BackpropLabel, BackpropPairwise, ForwardForward, Method
 from ffnp.network import Network
-from ffnp.objectives import OBJECTIVES, Objective, Pairwise
+from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
 from ffnp.randomness import INITIALISATION, stream
 
 NOT_GIVEN = (
@@ -124,10 +124,11 @@ class Model:
     ) -> "Model":
         """A model with weights drawn from the configuration's seed.
 
-        `objective` is the one that a configuration calls `own`; without it such a model predicts,
-        and `InputError` is raised when it is to learn, or if the configuration names another.
+        `objective` is one of the user's own, which a configuration calls `own` or FILE.py:NAME;
+        without it such a model predicts, and `InputError` is raised when it is to learn, or if the
+        configuration names one of ffnp's.
         """
-        if objective is not None and config.objective != OWN:
+        if objective is not None and config.objective in OBJECTIVES:
             raise InputError(f"this run's objective is {config.objective}: leave out your own")
         method = _method(config, data, backend, objective)
         method.parameters.initialise(stream(config.seed, INITIALISATION))
@@ -162,8 +163,7 @@ def _method(
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))
     gamma = config.gamma if config.method == "collab" else "none"
-    if config.objective == OWN:
-        objective = NotGiven() if own is None else own
-    else:
-        objective = OBJECTIVES[config.objective](config.theta, config.alpha)
+    objective = NotGiven() if own is None else own
+    if config.objective in OBJECTIVES:
+        objective = make_objective(config.objective, config)
     return ForwardForward(network, LayerObjective(objective, gamma), config.rows(data.classes))

@@ -15,7 +15,7 @@ from typing import Any
 from ffnp._version import __version__
 from ffnp.backends import Backend
 from ffnp.config import Config
-from ffnp.errors import InputError, StorageError
+from ffnp.errors import GoneError, InputError, StorageError
 from ffnp.files import (
     GOOD_COPY,
     partial,
@@ -26,12 +26,14 @@ from ffnp.files import (
     writing,
 )
 from ffnp.model import DataDescription, Model
+from ffnp.objectives.own import checksum, is_reference
 from ffnp.records import is_epoch
 from ffnp.storage import read_json, read_tensors, write_tensors
 from ffnp.training import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 MODEL, STATE = "model.safetensors", "state.safetensors"
+CHECKSUM = "objective_sha256"  # in the configuration's file
 ELSEWHERE = {"backend", "device", "dataset", "data_dir"}  # may differ where a run goes on
 
 
@@ -56,6 +58,8 @@ class Run:
     @classmethod
     def create(cls, folders: Iterable[Path], config: Config) -> "Run":
         """Make a new folder: the first of these that does not exist.
+
+        The file of an objective FILE.py:NAME is remembered by its checksum.
 
         Raises
         ------
@@ -101,6 +105,8 @@ class Run:
             raise InputError(f"{path} is damaged: it holds no configuration: {GOOD_COPY}")
         try:
             config = Config.from_dict(values["config"])
+        except GoneError as error:
+            raise InputError(f"{path}: {error}") from error
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {GOOD_COPY}") from error
         missing = sorted(set(config.to_dict()) - set(values["config"]))
@@ -110,6 +116,16 @@ class Run:
                 "version of ffnp wrote it"
             )
         return config
+
+    def check_objective(self) -> None:
+        """Refuse an objective FILE.py:NAME whose file is no longer what the run began with."""
+        values = read_json(self.folder / CONFIG)
+        reference = values["config"]["objective"]
+        if is_reference(reference) and checksum(reference) != values.get(CHECKSUM):
+            raise InputError(
+                f"the file of {reference} has changed since {self.folder} was begun: "
+                "put the old one back, or train anew"
+            )
 
     def metrics(self) -> list[dict[str, Any]]:
         """What was recorded of each epoch; empty before the first."""
@@ -162,6 +178,8 @@ class Run:
         try:
             config = Config.from_dict(values["config"])
             data = DataDescription.from_dict(values["data"])
+        except GoneError as error:
+            raise InputError(f"{path}: {error}") from error
         except (KeyError, TypeError, InputError) as error:
             raise InputError(
                 f"{path} is damaged: it does not describe its model: {mend}"
@@ -223,7 +241,10 @@ class Run:
 def _make(folder: Path, config: Config) -> bool:
     """Make a run's folder with its configuration, whole; False if another process was faster."""
     missing = [parent for parent in folder.parents if not parent.exists()]
-    content = json.dumps({"ffnp": __version__, "config": config.to_dict()}, indent=2)
+    values = {"ffnp": __version__, "config": config.to_dict()}
+    if is_reference(config.objective):
+        values[CHECKSUM] = checksum(config.objective)
+    content = json.dumps(values, indent=2)
     whole = partial(folder)  # a folder of this name holds its configuration, at any moment
     try:
         with writing(folder):

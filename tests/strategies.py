@@ -9,10 +9,11 @@ from hypothesis.extra.numpy import arrays
 from ffnp.activations import ACTIVATIONS
 from ffnp.backends.selection import make_backend
 from ffnp.collaboration import GAMMAS, LayerObjective
+from ffnp.config import Config
 from ffnp.labels import candidate_labels
 from ffnp.methods import ForwardForward
 from ffnp.network import Network
-from ffnp.objectives import OBJECTIVES
+from ffnp.objectives import OBJECTIVES, make_objective
 
 CLASSES, LABEL_SCALE, THETA, ALPHA = 4, 3.0, 3.0, 0.7
 
@@ -28,7 +29,8 @@ def goodness(*leading, rows=None):
 
 def objectives(*names):
     """Objectives of these names, or of any."""
-    return st.sampled_from(names or [*OBJECTIVES]).map(lambda name: OBJECTIVES[name](THETA, ALPHA))
+    config = Config(theta=THETA, alpha=ALPHA)
+    return st.sampled_from(names or [*OBJECTIVES]).map(lambda name: make_objective(name, config))
 
 
 @dataclass

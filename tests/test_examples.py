@@ -3,6 +3,11 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
+from ffnp import gradcheck
+from ffnp.backends import Backend
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -41,6 +46,25 @@ def test_a_wrong_slope_would_be_noticed():
     assert module["worst_error"](Wrong()) > 1e-3
 
 
+READINGS = {
+    "ConditionalEntropy": (), "UnsignedEntropy": (), "SignedEntropy": (9.0,),
+    "EntropyDifference": (), "NormalisedEntropy": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_a_reading_of_the_entropy_has_the_right_gradient(name):
+    objective = example("entropy_readings")[name](*READINGS[name])
+    for case in gradcheck.cases_of("own")[2::6]:  # tanh
+        found = list(gradcheck.check(case, Backend(), objective))
+        assert [each for each in found if not each.passed] == []
+
+
+def test_a_reading_of_the_entropy_does_not_learn(capsys):
+    assert example("entropy_readings")["main"](images=2000, epochs=2) > 50
+    assert "nothing is learned" in capsys.readouterr().out
+
+
 def test_every_example_is_tested():
-    tested = {"one_step", "cooperation", "own_objective"}
+    tested = {"one_step", "cooperation", "own_objective", "entropy_readings"}
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested

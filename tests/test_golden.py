@@ -10,6 +10,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data.scaling import Scaling
 from ffnp.model import DataDescription, Model
+from ffnp.objectives.registry import LEFT
 from ffnp.sources import Pixels
 from ffnp.training import make_schedule
 
@@ -45,16 +46,17 @@ CASES = {
     "pairwise others": config("pairwise", "others", labels=3),
     "entropy none": config("entropy"),
     "entropy others": config("entropy", "others", labels=3, activation="tanh"),
-    "entropy-conditional others": config(
-        "entropy-conditional", "others", labels=3, activation="tanh"
-    ),
-    "entropy-unsigned others": config("entropy-unsigned", "others"),
-    "entropy-signed none": config("entropy-signed"),
-    "entropy-difference others": config("entropy-difference", "others", labels=3),
-    "entropy-normalised none": config("entropy-normalised", labels=3),
+    "entropy-conditional others": config("own", "others", labels=3, activation="tanh"),
+    "entropy-unsigned others": config("own", "others"),
+    "entropy-signed none": config("own"),
+    "entropy-difference others": config("own", "others", labels=3),
+    "entropy-normalised none": config("own", labels=3),
     "backprop-label": config(method="backprop-label", labels=None),
     "backprop-pairwise": config(method="backprop-pairwise", labels=3, activation="tanh"),
 }
+
+EXAMPLE = runpy.run_path(str(FOLDER.parents[1] / "examples" / "entropy_readings.py"))
+OWN = {name: EXAMPLE[kind]() for name, kind in LEFT.items()}
 
 
 def tensors(name):
@@ -63,10 +65,11 @@ def tensors(name):
     return {key.removeprefix(prefix): GOLDEN[key] for key in GOLDEN if key.startswith(prefix)}
 
 
-def train(case, backend):
-    """Weights after the golden steps, and the method and its batch."""
+def train(name, backend):
+    """Weights after the golden steps of a case, and the method and its batch."""
+    case, own = CASES[name], OWN.get(name.split()[0])
     data = DataDescription((PIXELS,), CLASSES, False, Scaling(0.0, 1.0, None))
-    model = Model.create(case, data, backend)
+    model = Model.create(case, data, backend, own)
     method = model.method
     method.parameters.load(
         tensors("initial-label" if case.method == "backprop-label" else "initial")
@@ -91,7 +94,7 @@ def taken(batch, method, step):
 @pytest.mark.parametrize("backend", ["numpy", "reference"])
 @pytest.mark.parametrize("name", CASES)
 def test_ten_steps(name, backend):
-    weights, method, batch = train(CASES[name], make_backend(backend))
+    weights, method, batch = train(name, make_backend(backend))
     expected = tensors(name)
     goodness = expected.pop("goodness", None)
     assert set(weights) == set(expected)

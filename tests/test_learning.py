@@ -12,15 +12,13 @@ from ffnp.config import Config
 from ffnp.data.scaling import Scaling
 from ffnp.labels import candidate_labels
 from ffnp.model import DataDescription, Model
-from ffnp.objectives import OBJECTIVES
+from ffnp.objectives import OBJECTIVES, make_objective
 from ffnp.optimizers import SGD, Adam
 from ffnp.sources import Pixels
 
 IMAGES, CLASSES, ROWS = 21, 5, 3
 DATA = DataDescription((13,), CLASSES, False, Scaling(0.2, 0.5, 2.0))
-BY_IMAGE = [
-    name for name, make in OBJECTIVES.items() if LayerObjective(make(1.0, 1.0), "none").by_image
-]
+BY_IMAGE = [name for name, kind in OBJECTIVES.items() if kind.by_image]
 
 
 def learned(backend, **options):
@@ -81,7 +79,7 @@ def test_the_optimiser_of_a_layer_leaves_the_others_alone():
 @pytest.mark.parametrize("name", BY_IMAGE)
 def test_by_image_means_a_mean_over_images(name, goodness, cut):
     """An objective that says so gives the same coefficients in parts."""
-    objective = LayerObjective(OBJECTIVES[name](3.0, 0.7), "none")
+    objective = LayerObjective(make_objective(name, Config(theta=3.0, alpha=0.7)), "none")
     n = len(goodness)
     assume(cut < n)
     value, coefficient = objective.objective(goodness, 0.0)

@@ -6,11 +6,12 @@ import pytest
 from ffnp.activations import ACTIVATIONS
 from ffnp.backends import Backend
 from ffnp.collaboration import GAMMAS, LayerObjective, gamma_of_layers
+from ffnp.config import Config
 from ffnp.errors import InputError
 from ffnp.labels import candidate_labels
 from ffnp.methods import ForwardForward
 from ffnp.network import Network
-from ffnp.objectives import OBJECTIVES, SigmoidGoodness
+from ffnp.objectives import OBJECTIVES, SigmoidGoodness, make_objective
 
 IMAGES, PIXELS, CLASSES, ROWS, SCALE = 5, 6, 4, 3, 3.0
 
@@ -93,7 +94,7 @@ def test_label_rows_that_there_are_not_are_refused(rows):
 def test_one_coefficient_serves_all_layers_under_gamma_others(name):
     random = np.random.default_rng(5)
     goodness = random.uniform(0.1, 4.0, size=(3, IMAGES, ROWS))
-    objective = OBJECTIVES[name](2.0, 0.7)
+    objective = make_objective(name, Config(theta=2.0, alpha=0.7))
     values, coefficients = LayerObjective(objective, "others").of_layers(goodness)
     for layer in range(3):
         gamma = sum(goodness[j] for j in range(3) if j != layer)

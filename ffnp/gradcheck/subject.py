@@ -112,8 +112,6 @@ class Subject:
         goodness = np.array(self._backend.to_host(batch.goodness))
         gamma = heard(self._case, goodness, layer)
         objective = method.objective.objective
-        if hasattr(objective, "frozen"):  # constants of the batch that are not differentiated
-            objective = objective.frozen(goodness[layer], gamma)
 
         def local() -> float:
             method.forward(batch, layer, layer + 1)

@@ -28,7 +28,7 @@ class RelativeEntropy:
     Notes
     -----
     Ours: the paper (arXiv 2305.12393, equations 9 and 13) does not say how the label enters.
-    docs/objectives/entropy.md derives the coefficient; `entropy_readings.py` has other readings.
+    docs/objectives/entropy.md derives the coefficient; examples/entropy_readings.md has others.
     """
 
     by_image = of_sum = True
