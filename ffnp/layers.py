@@ -37,9 +37,7 @@ class Joined:
 
     def part(self, images: slice) -> "Joined":
         """Views of some of the images."""
-        return Joined(
-            self.x[images], self.labels[images], self.shared[images], self.scale[images]
-        )
+        return Joined(self.x[images], self.labels[images], self.shared[images], self.scale[images])
 
     @property
     def rows(self) -> Array:

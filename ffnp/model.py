@@ -14,7 +14,7 @@ from ffnp.data.dataset import Dataset, Images
 from ffnp.data.scaling import Scaling, fit_scaling
 from ffnp.errors import InputError
 from ffnp.methods import BackpropLabel, BackpropPairwise, ForwardForward, Method
-from ffnp.network import Network
+from ffnp.network import labelled_network, perceptron
 from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
 from ffnp.randomness import INITIALISATION, stream
 
@@ -156,10 +156,13 @@ def _method(
 ) -> Method:
     activation, dtype = ACTIVATIONS[config.activation], np.dtype(config.dtype)
     if config.method == "backprop-label":
-        return BackpropLabel(backend, data.pixels, data.classes, config.hidden, activation, dtype)
-    network = Network(
-        backend, data.pixels, data.classes, config.hidden, activation, config.label_scale, dtype
-    )
+        return BackpropLabel(
+            perceptron(backend, data.pixels, data.classes, config.hidden, activation, dtype)
+        )
+    network = labelled_network(
+        backend, data.pixels, data.classes, config.hidden, activation, config.label_scale, dtype,
+        normalised=not config.backpropagates,
+    )  # fmt: skip
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))
     gamma = config.gamma if config.method == "collab" else "none"

@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ffnp.backends.activity import Array, Product
-from ffnp.backends.base import Backend
-from ffnp.parameters import Parameters
-
-FLUSH_EVERY = 32  # steps, in which a mean shrinks to 0.9^32 = 0.03 of itself
-MARGIN = 1e4
+from ffnp.parameters import Parameters, zeros
+from ffnp.sharing import descend
 
 
 class Optimizer(Protocol):
@@ -31,7 +28,7 @@ class Optimizer(Protocol):
     def step(self, lr: float, products: Sequence[Product]) -> None:
         """Update the weights in place with learning rate `lr`.
 
-        `products` are those that the gradient still lacks; see `Backend.descend`.
+        `products` are those that the gradient still lacks; see `ffnp.sharing.descend`.
         """
         ...
 
@@ -60,7 +57,7 @@ class Adam:
         self.gradient = parameters.flat_gradient[span]
         self._constants = (beta1, beta2, epsilon)
         self.state = {
-            name: self._backend.zeros(self._weights.shape, self._weights.dtype)
+            name: zeros(self._backend, len(self._weights), self._weights.dtype)
             for name in ("mean", "variance")
         }
         self.steps = 0
@@ -73,9 +70,8 @@ class Adam:
         def update(part: slice) -> None:
             weights, gradient, mean, variance = (array[part] for array in arrays)
             self._backend.adam(weights, gradient, mean, variance, self.steps, lr, *self._constants)
-            _flush(self._backend, self.steps, mean, variance)
 
-        self._backend.descend(products, self.gradient, update)
+        descend(self._backend, products, self.gradient, update)
 
 
 class SGD:
@@ -94,8 +90,7 @@ class SGD:
         self._weights = parameters.flat[span]
         self.gradient = parameters.flat_gradient[span]
         self._momentum = momentum
-        zeros = self._backend.zeros(self._weights.shape, self._weights.dtype)
-        self.state = {"velocity": zeros}
+        self.state = {"velocity": zeros(self._backend, len(self._weights), self._weights.dtype)}
         self.steps = 0
 
     def step(self, lr: float, products: Sequence[Product]) -> None:
@@ -105,14 +100,6 @@ class SGD:
 
         def update(part: slice) -> None:
             weights, gradient, velocity = (array[part] for array in arrays)
-            self._backend.sgd(weights, gradient, velocity, lr, self._momentum)
-            _flush(self._backend, self.steps, velocity)
+            self._backend.sgd(weights, gradient, velocity, self.steps, lr, self._momentum)
 
-        self._backend.descend(products, self.gradient, update)
-
-
-def _flush(backend: Backend, steps: int, *moments: Array) -> None:
-    """Every so many steps: moments of a silent unit's weights decay, and would end subnormal."""
-    if steps % FLUSH_EVERY == 0:
-        for moment in moments:
-            backend.flush(moment, MARGIN)
+        descend(self._backend, products, self.gradient, update)

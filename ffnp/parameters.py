@@ -33,8 +33,8 @@ class Parameters:
         self.shapes = dict(shapes)
         self._starts = dict(zip(shapes, starts, strict=False))
         self._sizes = dict(zip(shapes, sizes, strict=True))
-        self.flat = backend.zeros((starts[-1],), dtype)
-        self.flat_gradient = backend.zeros((starts[-1],), dtype)
+        self.flat = zeros(backend, starts[-1], dtype)
+        self.flat_gradient = zeros(backend, starts[-1], dtype)
         self.weights = self.views(self.flat)
         self.gradients = self.views(self.flat_gradient)
 
@@ -46,7 +46,7 @@ class Parameters:
         }
 
     def span(self, prefix: str) -> slice:
-        """The stretch of the flat arrays that holds the tensors whose names start so."""
+        """The span of the flat arrays that holds the tensors whose names start so."""
         names = [name for name in self.shapes if name.startswith(prefix)]
         return slice(self._starts[names[0]], self._starts[names[-1]] + self._sizes[names[-1]])
 
@@ -71,3 +71,10 @@ class Parameters:
                 )
             view[...] = tensors[name]
         self.flat[...] = self.backend.to_device(flat)
+
+
+def zeros(backend: Backend, length: int, dtype: np.dtype[Any]) -> Array:
+    """A flat array of zeros on the device."""
+    array = backend.empty((length,), dtype)
+    array[...] = 0
+    return array

@@ -1,15 +1,16 @@
 """Training schedules: which layers a batch updates, and in what order."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from ffnp.backends.activity import Array
 from ffnp.methods import Method
-from ffnp.methods.base import Source
 from ffnp.network import Batch
 from ffnp.optimizers import Optimizer
+from ffnp.sharing import Source, learn
 
 MakeOptimizer = Callable[[slice], Optimizer]  # over a span of the flat parameters
 
@@ -71,8 +72,18 @@ class Simultaneous:
 
     def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Forward, all gradients, one update of all parameters."""
-        products = self._method.learn(batch, source, totals, range(self._method.depth))
+        products = learn(self._method, batch, source, totals, range(self._method.depth))
         self.optimizers[0].step(lr, products)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A source of batches that hold all below layer `start` already."""
+
+    start: int
+
+    def fill(self, batch: Batch) -> None:
+        """Nothing."""
 
 
 class Sequential:
@@ -100,11 +111,10 @@ class Sequential:
     def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Forward, then layer by layer: gradient, update, forward from there."""
         method = self._method
-        self.optimizers[0].step(lr, method.learn(batch, source, totals, [0]))
-        for layer in range(1, method.depth):
-            method.forward(batch, start=layer - 1)
-            method.evaluate(batch, self._ignored)  # the batch is counted once
-            self.optimizers[layer].step(lr, method.gradient(batch, [layer]))
+        self.optimizers[0].step(lr, learn(method, batch, source, totals, [0]))
+        for layer in range(1, method.depth):  # the batch is counted once
+            products = learn(method, batch, Filled(layer - 1), self._ignored, [layer])
+            self.optimizers[layer].step(lr, products)
 
 
 class LayerByLayer:
@@ -129,7 +139,7 @@ class LayerByLayer:
 
     def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Forward up to the layer in training, and update that one."""
-        products = self._method.learn(batch, source, totals, [phase], stop=phase + 1)
+        products = learn(self._method, batch, source, totals, [phase], stop=phase + 1)
         self.optimizers[phase].step(lr, products)
 
 

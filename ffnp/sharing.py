@@ -18,15 +18,12 @@ from ffnp.network import Batch
 
 
 class Source(Protocol):
-    """Fills batches with the first numbers of the images that they are to `take`.
+    """Fills batches with the first numbers of the images that they are to `take`."""
 
-    Attributes
-    ----------
-    start : int
-        The first layer (from 0) that is yet to be computed in a filled batch.
-    """
-
-    start: int
+    @property
+    def start(self) -> int:
+        """The first layer (from 0) that is yet to be computed in a filled batch."""
+        ...
 
     def fill(self, batch: Any) -> None:
         """Fill a batch, or a part of one, by its `index`."""

@@ -1,32 +1,47 @@
 """Where a batch's first numbers come from: the images, or what frozen layers made of them."""
 
 from collections.abc import Iterator
-from functools import partial
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ffnp import sharing
 from ffnp.backends.activity import Array
 from ffnp.data.dataset import Images
+from ffnp.data.scaling import UNSCALED
 from ffnp.labels import Labels, every_label
-from ffnp.methods import ForwardForward
-from ffnp.methods.base import Index, Source
+from ffnp.layers import LabelledDense
 from ffnp.model import Model
 from ffnp.network import Batch
 
+Index = NDArray[np.int64]
 BLOCK = 200  # images scored together: their K label rows fit the cache
 
 
-def stretches(model: Model, images: int) -> Iterator[tuple[slice, Batch]]:
-    """Cut so many images in stretches of BLOCK, the last one smaller, each with a scoring batch.
+class Source(sharing.Source, Protocol):
+    """A source of a training: it moves on as layers freeze, and looks up images."""
 
-    Stretches of one length share the batch.
+    def advance(self, start: int) -> bool:
+        """Leave out layers 1..`start`, which are frozen now; False if another source is needed."""
+        ...
+
+    def index(self, order: Index, labels: Labels) -> Index:
+        """What to look up for images (M,) with labels (M, R): the first axis is the images'."""
+        ...
+
+
+def blocks(model: Model, images: int) -> Iterator[tuple[slice, Batch]]:
+    """So many images in blocks of BLOCK, the last one smaller, each with a scoring batch.
+
+    Blocks of one length share the batch.
     """
     batch = None
     for start in range(0, images, BLOCK):
-        stretch = slice(start, min(start + BLOCK, images))
-        if batch is None or len(batch.x) != stretch.stop - start:
-            batch = model.method.scoring_batch(stretch.stop - start)
-        yield stretch, batch
+        block = slice(start, min(start + BLOCK, images))
+        if batch is None or len(batch.x) != block.stop - start:
+            batch = model.method.scoring_batch(block.stop - start)
+        yield block, batch
 
 
 def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[Batch]:
@@ -40,11 +55,11 @@ def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[B
     layers : int, optional
         How many layers (default: all).
     """
-    for stretch, batch in stretches(model, len(images)):
-        block = model.backend.to_device(images[stretch])
+    for block, batch in blocks(model, len(images)):
+        pixels = model.backend.to_device(images[block])
         with np.errstate(over="ignore", invalid="ignore"):  # scores that are not finite are found
-            model.backend.standardise(block, slice(None), model.data.scaling, out=batch.x)
-            model.method.forward(batch, stop=layers)
+            model.backend.standardise(pixels, slice(None), model.data.scaling, out=batch.x)
+            sharing.forward(model.method, batch, stop=layers)
         yield batch
 
 
@@ -78,7 +93,7 @@ class Pixels:
         )
 
 
-class Products:
+class Shared:
     """x W_x of every image with the frozen first layer: its output is a row addition away.
 
     Parameters
@@ -92,17 +107,18 @@ class Products:
     start = 1
 
     def __init__(self, model: Model, images: Array) -> None:
-        assert isinstance(model.method, ForwardForward)
-        self._backend, self._first = model.backend, model.method.network.first
+        first = model.method.network.layers[0]
+        assert isinstance(first, LabelledDense)
+        self._backend, self._first = model.backend, first
         dtype = np.dtype(model.config.dtype)
-        self._table = model.backend.empty((len(images), self._first.width), dtype)
+        self._table = model.backend.empty((len(images), first.width), dtype)
         x = model.backend.empty((BLOCK, model.data.pixels), dtype)
         for start in range(0, len(images), BLOCK):
-            block = self._table[start : start + BLOCK]
-            scaled = x[: len(block)]
-            stretch = slice(start, start + len(block))
-            self._backend.standardise(images, stretch, model.data.scaling, out=scaled)
-            self._backend.matmul(scaled, self._first.pixel_weights, out=block)
+            out = self._table[start : start + BLOCK]
+            scaled = x[: len(out)]
+            block = slice(start, start + len(out))
+            self._backend.standardise(images, block, model.data.scaling, out=scaled)
+            self._backend.multiply([(scaled, first.pixel_weights, out)])
 
     @staticmethod
     def size(model: Model, images: int) -> int:
@@ -119,8 +135,9 @@ class Products:
 
     def fill(self, batch: Batch) -> None:
         """The first layer's activity."""
-        self._backend.gather(self._table, batch.index, out=batch.product)
-        self._first.activate_labelled(batch.product, batch.labels, batch.activities[0])
+        joined = batch.inputs[0]
+        self._backend.standardise(self._table, batch.index, UNSCALED, out=joined.shared)
+        self._first.activate(joined, batch.activities[0])
 
 
 class Frozen:
@@ -139,8 +156,7 @@ class Frozen:
     """
 
     def __init__(self, model: Model, images: Array, start: int) -> None:
-        assert isinstance(model.method, ForwardForward)
-        self._model, self._network, self._images = model, model.method.network, len(images)
+        self._model, self._images = model, len(images)
         self._values = self._empty(model.config.hidden[start - 1])
         self._scale = self._empty(1)
         self._goodness: list[Array] = []
@@ -168,21 +184,20 @@ class Frozen:
         model, classes = self._model, self._model.data.classes
         self._goodness += [self._empty(1) for _ in range(below.start, start)]
 
-        def keep(part: Batch, first: int) -> None:
-            below.fill(part)
-            self._network.forward(part, below.start, start)
-            rows = slice(first * classes, (first + len(part.x)) * classes)
-            for table, values in self._tables(part, start):
-                table[rows] = values
+        for block, batch in blocks(model, self._images):
+            first = block.start
 
-        for stretch, batch in stretches(model, self._images):
-            order = np.arange(stretch.start, stretch.stop)
+            def keep(part: Batch, first: int = first) -> None:
+                below.fill(part)
+                model.method.forward(part, below.start, start)
+                images = slice(first + part.images.start, first + part.images.stop)
+                for table, values in self._tables(part, start):
+                    table[images.start * classes : images.stop * classes] = values
+
+            order = np.arange(block.start, block.stop)
             index = below.index(order, every_label(len(order), classes))
             batch.take(batch.labels, model.backend.to_device(index))
-            # Side by side, for memory that is touched for the first time is slow to come.
-            model.backend.run(
-                [partial(keep, part, stretch.start + part.images.start) for part in batch.parts]
-            )
+            sharing.each(model.backend, batch, keep)
         self.start = start
 
     def _tables(self, batch: Batch, start: int) -> list[tuple[Array, Array]]:
@@ -207,7 +222,7 @@ class Frozen:
         """The last frozen layer's activity, and the goodness of all."""
         rows = batch.index.reshape(-1)
         for table, part in self._tables(batch, self.start):
-            self._model.backend.gather(table, rows, out=part)
+            self._model.backend.standardise(table, rows, UNSCALED, out=part)
 
 
 def make_source(model: Model, images: Array, frozen: int) -> Source:
@@ -221,12 +236,12 @@ def make_source(model: Model, images: Array, frozen: int) -> Source:
     frozen : int
         Layers that the phase does not train. What they give is kept if that takes no more than
         the configuration's `cache_mb`: all their activities, if that is less work than the
-        phase's epochs and more than a row addition; else the first layer's products.
+        phase's epochs and more than a row addition; else x W_x of the first layer.
     """
     config, room = model.config, 1e6 * model.config.cache_mb
     saves = frozen > 1 and model.data.classes < config.epochs * model.method.rows
     if saves and Frozen.size(model, len(images), frozen) <= room:
         return Frozen(model, images, frozen)
-    if frozen > 0 and Products.size(model, len(images)) <= room:
-        return Products(model, images)
+    if frozen > 0 and Shared.size(model, len(images)) <= room:
+        return Shared(model, images)
     return Pixels(model, images)

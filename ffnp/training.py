@@ -12,13 +12,12 @@ from ffnp.data.dataset import Split
 from ffnp.errors import InputError, TrainingError
 from ffnp.labels import candidate_labels
 from ffnp.methods import Method
-from ffnp.methods.base import Source
 from ffnp.model import Model
 from ffnp.network import Batch
 from ffnp.optimizers import SGD, Adam, Optimizer
 from ffnp.randomness import NEGATIVES, SHUFFLE, stream
 from ffnp.schedules import LayerByLayer, Schedule, Sequential, Simultaneous
-from ffnp.sources import Pixels, make_source
+from ffnp.sources import Pixels, Source, make_source
 
 GUARD_EVERY = 100  # batches between two looks at the totals for NaN
 

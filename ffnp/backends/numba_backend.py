@@ -10,10 +10,9 @@ from ffnp.activations import Activation
 from ffnp.backends import numba_kernels as kernels
 from ffnp.backends import numba_objectives as objectives
 from ffnp.backends.activity import Activity, Array
-from ffnp.backends.base import NEGLIGIBLE
-from ffnp.backends.numpy_backend import NumpyBackend
+from ffnp.backends.numpy_backend import NEGLIGIBLE, NumpyBackend
 from ffnp.collaboration import GAMMAS, LayerObjective
-from ffnp.data.scaling import Scaling
+from ffnp.data.scaling import UNSCALED, Scaling
 from ffnp.objectives import SigmoidGoodness
 
 
@@ -30,6 +29,9 @@ class NumbaBackend(NumpyBackend):
 
     def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
         """See `Backend.standardise`; an array of `rows` must hold no negative numbers."""
+        if scaling == UNSCALED:
+            super().standardise(images, rows, scaling, out)
+            return
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(images)))
         length = scaling.length or 0.0
@@ -43,7 +45,7 @@ class NumbaBackend(NumpyBackend):
 
     def activate_labelled(
         self,
-        product: Array,
+        shared: Array,
         label_weights: Array,
         labels: Array,
         label_scale: float,
@@ -54,11 +56,11 @@ class NumbaBackend(NumpyBackend):
         """See `Backend.activate_labelled`."""
         if activation.name != "relu":
             super().activate_labelled(
-                product, label_weights, labels, label_scale, bias, activation, out
+                shared, label_weights, labels, label_scale, bias, activation, out
             )
             return
         kernels.relu_labelled(
-            product, label_weights, labels, label_scale, bias, out.values, out.goodness, out.scale
+            shared, label_weights, labels, label_scale, bias, out.values, out.goodness, out.scale
         )
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
@@ -83,7 +85,7 @@ class NumbaBackend(NumpyBackend):
             super().evaluate(objective, goodness, out_coefficients, out_totals)
             return
         gamma = GAMMAS.index(objective.gamma)
-        smallest = NEGLIGIBLE * np.finfo(goodness.dtype).tiny  # see `Backend.flush`
+        smallest = NEGLIGIBLE * np.finfo(goodness.dtype).tiny
         objectives.evaluate(sigmoid.theta, gamma, smallest, goodness, out_coefficients, out_totals)
 
     # --- gradients --------------------------------------------------------------------------
@@ -117,5 +119,5 @@ class NumbaBackend(NumpyBackend):
     def _adam(self, w: Array, g: Array, m: Array, v: Array, *constants: float) -> None:
         kernels.adam(w, g, m, v, *constants)
 
-    def _sgd(self, w: Array, g: Array, v: Array, lr: float, momentum: float) -> None:
-        kernels.sgd(w, g, v, lr, momentum)
+    def _sgd(self, w: Array, g: Array, v: Array, *constants: float) -> None:
+        kernels.sgd(w, g, v, *constants)

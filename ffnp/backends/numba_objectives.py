@@ -17,26 +17,26 @@ OTHERS, PREVIOUS, NEXT = (GAMMAS.index(name) for name in ("others", "previous", 
 def evaluate(theta, gamma, smallest, goodness, coefficients, totals):
     """As `Backend.evaluate`; `gamma` indexes GAMMAS, coefficients below `smallest` become 0."""
     layers, images, rows = goodness.shape
-    heard = np.empty(rows, goodness.dtype)  # goodness + gamma of one image's rows
+    total = np.empty(rows, goodness.dtype)  # goodness + gamma of one image's rows
     values = np.zeros(layers)
     wrong = 0
     for n in range(images):
         value = 0.0
         for i in range(layers):
-            if gamma == OTHERS and i > 0:  # every layer hears the total
+            if gamma == OTHERS and i > 0:  # every layer has the same total
                 values[i] += value
                 coefficients[i, n] = coefficients[0, n]
                 continue
             for r in range(rows):
-                heard[r] = goodness[i, n, r]
+                total[r] = goodness[i, n, r]
                 for j in range(layers):
                     if (
                         (gamma == OTHERS and j != i)
                         or (gamma == PREVIOUS and j < i)
                         or (gamma == NEXT and j > i)
                     ):
-                        heard[r] += goodness[j, n, r]
-            value = sigmoid_of_image(heard, theta, images, coefficients[i, n])
+                        total[r] += goodness[j, n, r]
+            value = sigmoid_of_image(total, theta, images, coefficients[i, n])
             values[i] += value
             for r in range(rows):
                 if abs(coefficients[i, n, r]) < smallest:
@@ -58,17 +58,17 @@ def is_wrong(goodness, n):
 
 
 @njit(nogil=True, cache=True)
-def sigmoid_of_image(heard, theta, images, out):
-    """softplus(-(heard[0] - theta)) + mean over r > 0 of softplus(heard[r] - theta).
+def sigmoid_of_image(total, theta, images, out):
+    """softplus(-(total[0] - theta)) + mean over r > 0 of softplus(total[r] - theta).
 
-    `heard` is one image's rows' goodness + gamma; `out` is given their dJ/dg / images.
+    `total` is one image's rows' goodness + gamma; `out` is given their dJ/dg / images.
     """
-    number = heard.dtype.type
-    rows = len(heard)
+    number = total.dtype.type
+    rows = len(total)
     value = 0.0
     for r in range(rows):
         sign, share = (number(-1), number(1)) if r == 0 else (number(1), number(rows - 1))
-        z = sign * (heard[r] - number(theta))
+        z = sign * (total[r] - number(theta))
         e = math.exp(-abs(z))  # never overflows
         sigmoid = (number(1) if z >= 0 else e) / (number(1) + e)
         value += (max(z, number(0)) + math.log1p(e)) / share

@@ -4,10 +4,11 @@ NumPy makes one pass over memory for each operation. What can be saved is the me
 rows goes through all passes of an operation while it is in cache, every result is written into
 an array that exists already, and a sum over rows is a BLAS product, which reads once.
 
-The images of a batch are cut into shares, one a thread (`team.py`): NumPy and BLAS let go of the
+The images of a batch are split into parts, one a thread (`team.py`): NumPy and BLAS let go of the
 interpreter's lock while they compute.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -15,27 +16,34 @@ from typing import Any
 import numpy as np
 
 from ffnp.activations import Activation
-from ffnp.backends import parts
 from ffnp.backends.activity import Activity, Array, Product, rows_of
 from ffnp.backends.arena import Arena
 from ffnp.backends.base import EPSILON, Backend
-from ffnp.backends.parts import blocks, cut, cut_descent, cut_products
+from ffnp.backends.dividing import LEAST_SWEEP, blocks, divide, divide_products
+from ffnp.backends.numpy_optimizers import adam_block, flush_block, sgd_block
 from ffnp.backends.team import Team
-from ffnp.data.scaling import Scaling
+from ffnp.collaboration import LayerObjective
+from ffnp.data.scaling import UNSCALED, Scaling
+
+NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves no weight
+FLUSH_EVERY = 32  # steps, in which a mean shrinks to 0.9^32 = 0.03 of itself
+MARGIN = 1e4  # times the smallest normal number: a moment that no step will feel
 
 
 class NumpyBackend(Backend):
-    """Plain NumPy, in place, blocked, on all cores.
-
-    One object serves one caller at a time: it owns threads, and scratch arrays for each.
-    """
+    """Plain NumPy, in place, blocked, on all cores."""
 
     name = "numpy"
 
     def __init__(self) -> None:
         self._arena = Arena()
         self._team = Team()
-        self._arrays: dict[tuple[Any, ...], Array] = {}
+        self._local = threading.local()  # scratch arrays, for each thread
+
+    @property
+    def threads(self) -> int:  # type: ignore[override]
+        """See `Backend`: as many as BLAS had."""
+        return self._team.threads
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """See `Backend.empty`."""
@@ -43,62 +51,55 @@ class NumpyBackend(Backend):
 
     def _scratch(self, use: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array of zeros when first asked for; the same one ever after, for each thread."""
-        key = (use, shape, dtype, self._team.number)
-        if key not in self._arrays:
-            self._arrays[key] = np.zeros(shape, dtype)
-        return self._arrays[key]
+        arrays: dict[Any, Array] = vars(self._local)
+        key = (use, shape, dtype)
+        if key not in arrays:
+            arrays[key] = np.zeros(shape, dtype)
+        return arrays[key]
 
-    def flush(self, values: Array, margin: float) -> None:
-        """See `Backend.flush`."""
+    # --- side by side -----------------------------------------------------------------------
+
+    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """See `Backend.run`."""
+        self._team(tasks)
+
+    def multiply(self, products: Sequence[Product]) -> None:
+        """See `Backend.multiply`: each thread gets a part of all the results' rows.
+
+        Within a part of the work, all of them.
+        """
+        if self._team.at_work:
+            super().multiply(products)
+            return
+        divided = divide_products(products, self._team.threads)
+        self._team([partial(super(NumpyBackend, self).multiply, part) for part in divided])
+
+    def _sweep(self, work: Callable[[slice], None], length: int, numbers: int) -> None:
+        """Call `work` on consecutive slices of `length` items, side by side.
+
+        Within a part of the work, on all of them.
+        """
+        if self._team.at_work:
+            work(slice(0, length))
+            return
+        count = max(1, min(self._team.threads, length, numbers // LEAST_SWEEP))
+        self._team([partial(work, part) for part in divide(length, count)])
+
+    def _flush(self, values: Array, margin: float) -> None:
+        """Set to 0 what is less than `margin` times the smallest normal number, in place.
+
+        What is below that number itself, subnormal, takes a CPU a hundred times as long to
+        multiply; the margin is room for what is yet to be multiplied with the values.
+        """
         below = margin * np.finfo(values.dtype).tiny
 
         def work(part: slice) -> None:
             for block in blocks(len(values[part]), values[0].size):
                 v = values[part][block]
                 size = self._scratch("size", v.shape, v.dtype)
-                small = self._scratch("small", v.shape, np.dtype(bool))
-                np.abs(v, out=size)
-                np.less(size, below, out=small)
-                np.copyto(v, 0, where=small)
+                flush_block(v, below, size, self._scratch("small", v.shape, np.dtype(bool)))
 
         self._sweep(work, len(values), values.size)
-
-    # --- side by side -----------------------------------------------------------------------
-
-    def shares(self, images: int, numbers: int) -> list[slice]:
-        """See `Backend.shares`."""
-        count = max(1, min(self._team.threads, images, numbers // parts.SHARE))
-        return cut(images, count, parts.ALIGNMENT // 2)
-
-    def run(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """See `Backend.run`."""
-        self._team(tasks)
-
-    def matmul(self, a: Array, b: Array, out: Array) -> None:
-        """See `Backend.matmul`: on all cores, unless within a share of the work."""
-        if self._team.number is None:
-            self.matmuls([(a, b, out)])
-        else:
-            np.matmul(a, b, out=out)
-
-    def matmuls(self, products: Sequence[Product]) -> None:
-        """See `Backend.matmuls`: each thread gets a stretch of all the results' rows.
-
-        Whole products where it can be: BLAS reorders both operands of each product it is given.
-        """
-        stretches = cut_products(products, self._team.threads)
-        self._team([partial(_multiply, stretch) for stretch in stretches])
-
-    def _sweep(self, work: Callable[[slice], None], length: int, numbers: int) -> None:
-        """Call `work` on consecutive slices of `length` items, side by side.
-
-        Within a share of the work, on all of them.
-        """
-        if self._team.number is not None:
-            work(slice(0, length))
-            return
-        count = max(1, min(self._team.threads, length, numbers // parts.SWEEP))
-        self._team([partial(work, part) for part in cut(length, count)])
 
     # --- forward ----------------------------------------------------------------------------
 
@@ -106,8 +107,13 @@ class NumpyBackend(Backend):
         """See `Backend.standardise`; an array of `rows` must hold no negative numbers."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
+        plain = scaling == UNSCALED and images.dtype == out.dtype and rows is not None
 
         def work(part: slice) -> None:
+            if plain:
+                # Indices are in range; "raise" would have NumPy buffer the output.
+                np.take(images, rows[part], axis=0, out=out[part], mode="clip")
+                return
             for block in blocks(len(out[part]), out.shape[1]):
                 x = out[part][block]
                 if rows is None:
@@ -129,18 +135,9 @@ class NumpyBackend(Backend):
 
         self._sweep(work, len(out), out.size)
 
-    def gather(self, table: Array, rows: Array, out: Array) -> None:
-        """See `Backend.gather`."""
-
-        def work(part: slice) -> None:
-            # Indices are in range; "raise" would have NumPy buffer the output.
-            np.take(table, rows[part], axis=0, out=out[part], mode="clip")
-
-        self._sweep(work, len(out), out.size)
-
     def activate_labelled(
         self,
-        product: Array,
+        shared: Array,
         label_weights: Array,
         labels: Array,
         label_scale: float,
@@ -155,7 +152,7 @@ class NumpyBackend(Backend):
         for block in blocks(len(labels), labels.shape[1] * len(bias)):
             z = out.values[block]
             np.take(addend, labels[block], axis=0, out=z, mode="clip")
-            z += product[block, None, :]
+            z += shared[block, None, :]
             self._finish_block(block, activation, out)
         self._finish_scale(out)
 
@@ -185,6 +182,26 @@ class NumpyBackend(Backend):
         np.add(out.scale, EPSILON, out=out.scale)
         np.reciprocal(out.scale, out=out.scale)
 
+    # --- objective --------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        objective: LayerObjective,
+        goodness: Array,
+        out_coefficients: Array,
+        out_totals: Array,
+    ) -> None:
+        """See `Backend.evaluate`."""
+        super().evaluate(objective, goodness, out_coefficients, out_totals)
+        self._flush(out_coefficients, NEGLIGIBLE)  # of images far on the right side
+
+    def cross_entropy(
+        self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
+    ) -> None:
+        """See `Backend.cross_entropy`."""
+        super().cross_entropy(logits, bias, labels, out_totals, out_d_bias)
+        self._flush(logits, NEGLIGIBLE)
+
     # --- gradients --------------------------------------------------------------------------
 
     def delta(
@@ -207,7 +224,7 @@ class NumpyBackend(Backend):
 
     def delta_labelled(
         self,
-        coefficients: Array,
+        coefficients: Array | None,
         activity: Activity,
         labels: Array,
         label_scale: float,
@@ -216,24 +233,15 @@ class NumpyBackend(Backend):
         out_d_bias: Array,
     ) -> None:
         """See `Backend.delta_labelled`."""
-        a, twice = activity.values, self._twice(coefficients)
-        if activity.slope is not None:
-            a = np.multiply(a, activity.slope, out=activity.delta)
-        self._reduce(twice, a, labels, label_scale, out_sum, out_d_label_weights, out_d_bias)
-
-    def reduce_labelled(
-        self,
-        d_z: Array,
-        labels: Array,
-        label_scale: float,
-        out_sum: Array,
-        out_d_label_weights: Array,
-        out_d_bias: Array,
-    ) -> None:
-        """See `Backend.reduce_labelled`."""
-        ones = self._scratch("ones", labels.shape, d_z.dtype)
-        ones[...] = 1
-        self._reduce(ones, d_z, labels, label_scale, out_sum, out_d_label_weights, out_d_bias)
+        if coefficients is None:
+            values = activity.delta
+            factor = self._scratch("ones", labels.shape, values.dtype)
+            factor[...] = 1
+        else:
+            values, factor = activity.values, self._twice(coefficients)
+            if activity.slope is not None:
+                values = np.multiply(values, activity.slope, out=activity.delta)
+        self._reduce(factor, values, labels, label_scale, out_sum, out_d_label_weights, out_d_bias)
 
     def _twice(self, coefficients: Array) -> Array:
         twice = self._scratch("twice", coefficients.shape, coefficients.dtype)
@@ -250,7 +258,7 @@ class NumpyBackend(Backend):
         out_d_label_weights: Array,
         out_d_bias: Array,
     ) -> None:
-        """`reduce_labelled` of d_z = factor * values, without forming d_z.
+        """The sums of `delta_labelled`, of d_z = factor * values, without forming d_z.
 
         Sums over rows are products with a (K + 1, N R) selection: row k holds the factors of
         the rows with label k, the last row those of all rows.
@@ -293,21 +301,6 @@ class NumpyBackend(Backend):
 
     # --- optimisers -------------------------------------------------------------------------
 
-    def descend(
-        self, products: Sequence[Product], gradient: Array, update: Callable[[slice], None]
-    ) -> None:
-        """See `Backend.descend`: a thread updates the weights whose gradients it has made."""
-        stretches = cut_descent(products, gradient, self._team.threads)
-        if len(stretches) == 1:
-            super().descend(products, gradient, update)
-            return
-
-        def work(stretch: Sequence[Product], span: slice) -> None:
-            _multiply(stretch)
-            update(span)
-
-        self._team([partial(work, *stretch) for stretch in stretches])
-
     def adam(
         self,
         weights: Array,
@@ -326,45 +319,28 @@ class NumpyBackend(Backend):
         is (lr k / (1 - beta1^t)) m / (sqrt(v) + k epsilon): the corrections are two numbers.
         """
         k = (1 - beta2**step) ** 0.5
-        rate = float(lr) * k / (1 - beta1**step)
+        constants = (float(lr) * k / (1 - beta1**step), beta1, beta2, k * epsilon)
 
         def work(part: slice) -> None:
-            self._adam(
-                weights[part], gradient[part], mean[part], variance[part],
-                rate, beta1, beta2, k * epsilon,
-            )  # fmt: skip
+            arrays = (weights[part], gradient[part], mean[part], variance[part])
+            self._adam(*arrays, *constants)
 
         self._sweep(work, len(weights), len(weights))
+        self._flush_moments(step, mean, variance)
 
-    def _adam(
+    def _adam(self, w: Array, g: Array, m: Array, v: Array, *constants: float) -> None:
+        for block in blocks(len(w), 1):
+            t = self._scratch("step", w[block].shape, w.dtype)
+            adam_block(w[block], g[block], m[block], v[block], t, *constants)
+
+    def sgd(
         self,
         weights: Array,
         gradient: Array,
-        mean: Array,
-        variance: Array,
-        rate: float,
-        beta1: float,
-        beta2: float,
-        epsilon: float,
-    ) -> None:
-        for block in blocks(len(weights), 1):
-            w, g, m, v = (array[block] for array in (weights, gradient, mean, variance))
-            t = self._scratch("adam", w.shape, w.dtype)
-            np.multiply(g, 1 - beta1, out=t)
-            m *= beta1
-            m += t
-            np.multiply(g, 1 - beta2, out=t)
-            t *= g
-            v *= beta2
-            v += t
-            np.sqrt(v, out=t)
-            t += epsilon
-            np.divide(m, t, out=t)
-            t *= rate
-            w -= t
-
-    def sgd(
-        self, weights: Array, gradient: Array, velocity: Array, lr: float, momentum: float
+        velocity: Array,
+        step: int,
+        lr: float,
+        momentum: float,
     ) -> None:
         """See `Backend.sgd`."""
 
@@ -372,19 +348,15 @@ class NumpyBackend(Backend):
             self._sgd(weights[part], gradient[part], velocity[part], float(lr), momentum)
 
         self._sweep(work, len(weights), len(weights))
+        self._flush_moments(step, velocity)
 
-    def _sgd(
-        self, weights: Array, gradient: Array, velocity: Array, lr: float, momentum: float
-    ) -> None:
-        for block in blocks(len(weights), 1):
-            w, g, v = (array[block] for array in (weights, gradient, velocity))
-            t = self._scratch("sgd", w.shape, w.dtype)
-            v *= momentum
-            v += g
-            np.multiply(v, lr, out=t)
-            w -= t
+    def _sgd(self, w: Array, g: Array, v: Array, *constants: float) -> None:
+        for block in blocks(len(w), 1):
+            t = self._scratch("step", w[block].shape, w.dtype)
+            sgd_block(w[block], g[block], v[block], t, *constants)
 
-
-def _multiply(products: Sequence[Product]) -> None:
-    for a, b, out in products:
-        np.matmul(a, b, out=out)
+    def _flush_moments(self, step: int, *moments: Array) -> None:
+        """Every so many steps: moments of a silent unit's weights decay, and end subnormal."""
+        if step % FLUSH_EVERY == 0:
+            for moment in moments:
+                self._flush(moment, MARGIN)

@@ -39,9 +39,9 @@ class Team:
         self._local = threading.local()
 
     @property
-    def number(self) -> int | None:
-        """The calling thread's, from 0, while the team is at work; None otherwise."""
-        return getattr(self._local, "number", None)
+    def at_work(self) -> bool:
+        """Whether the calling thread is within a task of the team."""
+        return getattr(self._local, "at_work", False)
 
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Call each function in a thread of its own, the first in the caller's; wait for all.
@@ -57,11 +57,11 @@ class Team:
         with self._blas_alone():
             for todo, task in zip(self._todo, tasks[1:], strict=False):
                 todo.put((call, partial(copy_context().run, task)))  # with NumPy's errstate
-            self._local.number = 0
+            self._local.at_work = True
             try:
                 tasks[0]()
             finally:
-                self._local.number = None
+                self._local.at_work = False
                 call.wait()
         for failure in call.failures:
             raise failure
@@ -80,7 +80,7 @@ class Team:
     def _hire(self) -> None:
         todo: SimpleQueue[Any] = SimpleQueue()
         self._todo.append(todo)
-        arguments = (self._local, len(self._todo), todo)
+        arguments = (self._local, todo)
         threading.Thread(target=_serve, args=arguments, daemon=True).start()
         weakref.finalize(self, todo.put, None)  # the thread ends with the team
 
@@ -112,10 +112,8 @@ class _Call:
                 self.failures.append(interrupt)
 
 
-def _serve(
-    local: threading.local, number: int, todo: "SimpleQueue[tuple[_Call, Task] | None]"
-) -> None:
-    local.number = number
+def _serve(local: threading.local, todo: "SimpleQueue[tuple[_Call, Task] | None]") -> None:
+    local.at_work = True
     while (order := todo.get()) is not None:
         call, task = order
         call.do(task)

@@ -14,6 +14,7 @@ from ffnp.evaluation import scores
 from ffnp.labels import candidate_labels
 from ffnp.model import DataDescription, Model
 from ffnp.optimizers import Adam
+from ffnp.sharing import learn
 from ffnp.sources import BLOCK, Pixels
 
 
@@ -105,7 +106,7 @@ class Step:
         self.start = (self.start + size) % len(self.order)
         self.done += size
         layers = range(self.method.depth)
-        products = self.method.learn(self.batch, self.source, self.totals, layers)
+        products = learn(self.method, self.batch, self.source, self.totals, layers)
         self.optimizer.step(1e-3, products)
 
     def losses(self) -> Array:
@@ -138,7 +139,6 @@ class Prediction:
 def products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
     """The matrix products of a step alone, on arrays of their own: the floor."""
     random = np.random.default_rng(0)
-    matmul = backend.matmul
 
     def draw(*shape: int) -> Array:
         return backend.to_device((random.random(shape) / shape[0]).astype(dtype))
@@ -151,12 +151,12 @@ def products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable
     d_first, d_later = draw(*first.shape), [draw(*weights.shape) for weights in later]
 
     def floor() -> None:
-        matmul(x, first, out=product)
+        backend.multiply([(x, first, product)])
         for i, weights in enumerate(later):
-            matmul(values[i], weights, out=values[i + 1])
+            backend.multiply([(values[i], weights, values[i + 1])])
         for i in reversed(range(len(later))):
-            matmul(values[i].T, values[i + 1], out=d_later[i])
-        matmul(x.T, product, out=d_first)
+            backend.multiply([(values[i].T, values[i + 1], d_later[i])])
+        backend.multiply([(x.T, product, d_first)])
 
     return floor
 
@@ -176,9 +176,9 @@ def prediction_products(
     def floor() -> None:
         for start in range(0, images, BLOCK):
             size = min(BLOCK, images - start)
-            backend.matmul(x[:size], first, out=product[:size])
+            backend.multiply([(x[:size], first, product[:size])])
             for i, weights in enumerate(later):
                 rows = slice(0, size * shapes.classes)
-                backend.matmul(values[i][rows], weights, out=values[i + 1][rows])
+                backend.multiply([(values[i][rows], weights, values[i + 1][rows])])
 
     return floor

@@ -29,6 +29,9 @@ class Scaling:
     length: float | None
 
 
+UNSCALED = Scaling(0.0, 1.0, None)
+
+
 def fit_scaling(kind: str, images: Images, length: float, name: str = "") -> Scaling:
     """The scaling of a training set.
 

@@ -10,7 +10,7 @@ from ffnp.backends.activity import Activity, Array
 from ffnp.config import Config
 from ffnp.errors import FFNPError
 from ffnp.gradcheck.cases import CLASSES, DATA, IMAGES, PIXELS, name_of
-from ffnp.gradcheck.subject import Sample, Subject, heard
+from ffnp.gradcheck.subject import Sample, Subject, gamma_of
 from ffnp.labels import candidate_labels
 from ffnp.model import Model
 from ffnp.objectives import Objective
@@ -59,7 +59,7 @@ def _smooth(case: Config, sample: Sample, objective: Objective | None) -> bool:
     if case.backpropagates:
         return True
     goodness = subject.batch.goodness
-    hs = np.array([goodness[i] + heard(case, goodness, i) for i in range(len(goodness))])
+    hs = np.array([goodness[i] + gamma_of(case, goodness, i) for i in range(len(goodness))])
     small = hs < LEAST_SHARE * hs.mean(axis=2, keepdims=True)
     return not (small & (hs > 0)).any()
 
@@ -72,7 +72,7 @@ class _Clearance(Backend):
 
     def activate_labelled(
         self,
-        product: Array,
+        shared: Array,
         label_weights: Array,
         labels: Array,
         label_scale: float,
@@ -80,10 +80,8 @@ class _Clearance(Backend):
         activation: Activation,
         out: Activity,
     ) -> None:
-        self._note(product[:, None] + label_scale * label_weights[labels] + bias)
-        super().activate_labelled(
-            product, label_weights, labels, label_scale, bias, activation, out
-        )
+        self._note(shared[:, None] + label_scale * label_weights[labels] + bias)
+        super().activate_labelled(shared, label_weights, labels, label_scale, bias, activation, out)
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         self._note(out.values * scale[:, :, None] + bias)

@@ -15,6 +15,8 @@ from ffnp.labels import Labels
 from ffnp.methods import ForwardForward
 from ffnp.model import Model
 from ffnp.objectives import Objective
+from ffnp.schedules import Filled
+from ffnp.sharing import learn
 
 STEP = 1e-5  # of central differences: truncation and rounding are both near 1e-10
 
@@ -37,7 +39,7 @@ class Sample:
     labels: Labels
 
 
-def heard(case: Config, goodness: Array, layer: int) -> Array:
+def gamma_of(case: Config, goodness: Array, layer: int) -> Array:
     """Gamma of one layer (from 0), (N, R), from the host's (L, N, R) goodness.
 
     Said once more, apart from `collaboration`, which is what is being checked.
@@ -86,9 +88,9 @@ class Subject:
 
     def gradient(self) -> Vector:
         """The method's own gradient, flat."""
-        self.method.forward(self.batch)
-        self._value()
-        self._backend.matmuls(self.method.gradient(self.batch, range(self.method.depth)))
+        totals = self._backend.to_device(np.zeros(self.method.losses + 1))
+        layers = range(self.method.depth)
+        self._backend.multiply(learn(self.method, self.batch, Filled(0), totals, layers))
         flat = self._backend.to_host(self.method.parameters.flat_gradient)
         return np.array(flat, np.float64)
 
@@ -110,7 +112,7 @@ class Subject:
             return whole
         method.forward(batch)
         goodness = np.array(self._backend.to_host(batch.goodness))
-        gamma = heard(self._case, goodness, layer)
+        gamma = gamma_of(self._case, goodness, layer)
         objective = method.objective.objective
 
         def local() -> float:

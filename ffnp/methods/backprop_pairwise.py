@@ -29,9 +29,7 @@ class BackpropPairwise(Method):
 
     def evaluate(self, batch: Batch, totals: Array) -> None:
         """Pairwise loss of the last layer's goodness, and its coefficients."""
-        self.backend.evaluate(
-            self._objective, batch.goodness[-1:], batch.coefficients[-1:], totals
-        )
+        self.backend.evaluate(self._objective, batch.goodness[-1:], batch.coefficients[-1:], totals)
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`."""
