@@ -111,6 +111,7 @@ class Network:
             return self.backend.empty(shape, dtype)
 
         goodness = empty(self.depth, images, rows)
+        goodness[...] = 0  # an output layer has none
         ones = self.backend.to_device(np.ones((images, rows), dtype))
         activities = [
             layer.activity(own, training) for layer, own in zip(self.layers, goodness, strict=True)
