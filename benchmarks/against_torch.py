@@ -7,7 +7,7 @@ The network in three styles: *usual* (a pass for the positives, a pass for the n
 a layer), *one batch* (positives and negatives in one, one Adam), *compiled* (that under
 torch.compile, with the fused Adam); and prediction by a full pass for each label. Weights, images
 and labels are the same, and results are compared before anything is timed
-(`ffnp/benchmark/pytorch.py`). PyTorch's images are scaled beforehand, which ffnp does in each step.
+(`ffnp/bench/pytorch.py`). PyTorch's images are scaled beforehand, which ffnp does in each step.
 """
 
 import json
@@ -18,7 +18,7 @@ import click
 import numpy as np
 
 from ffnp.backends.selection import make_backend
-from ffnp.benchmark import Shapes, machine
+from ffnp.bench import Shapes, machine
 
 SHAPES, FLOAT32 = Shapes(), np.dtype(np.float32)
 
@@ -39,7 +39,7 @@ def print_table(title: str, seconds: dict[str, float], names: tuple[str, ...]) -
 def main(names: tuple[str, ...], rounds: int, images: int, path: Path | None) -> None:
     """Validate, measure, print two tables."""
     try:
-        from ffnp.benchmark.pytorch import VERSION, prediction, training
+        from ffnp.bench.pytorch import VERSION, prediction, training
     except ImportError as error:
         raise click.ClickException("PyTorch is not installed: pip install torch") from error
     about = machine() | {"torch": VERSION}

@@ -24,8 +24,8 @@ import click
 import numpy as np
 
 from ffnp.backends.selection import make_backend
-from ffnp.benchmark import CASES, Step, interleaved, machine
-from ffnp.training import Trainer
+from ffnp.bench import CASES, Step, interleaved, machine
+from ffnp.training.trainer import Trainer
 
 RUNS = {  # a case of the bare step, the training's options, batches of an epoch
     "mnist": ("mnist", (), 300),

@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 from ffnp.backends.selection import make_backend, unavailable
-from ffnp.benchmark import CASES, Step, machine, products, validate
+from ffnp.bench import CASES, Step, machine, products, validate
 
 COMMANDS = {
     "tests": ["pytest", "-m", "gpu", "-q", "-rs"],

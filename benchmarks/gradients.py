@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ffnp.backends.base import EPSILON
+from ffnp.backends.reference import EPSILON
 from ffnp.backends.selection import BACKENDS, make_backend
 from ffnp.gradcheck import CHECKS, cases, name_of
 from ffnp.gradcheck.checking import relative_error

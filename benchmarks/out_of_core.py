@@ -19,7 +19,7 @@ from numpy.lib.format import open_memmap
 from ffnp import Config, load
 from ffnp.backends.selection import make_backend
 from ffnp.model import DataDescription, Model
-from ffnp.training import Trainer
+from ffnp.training.trainer import Trainer
 
 PART = 50_000
 STEPS = 100  # a turn

@@ -17,7 +17,7 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ffnp.benchmark import CASES, Shapes, compare_steps, machine
+from ffnp.bench import CASES, Shapes, compare_steps, machine
 from ffnp.plotting import STYLES, check_suffix, new_figure
 
 MNIST, CORES = CASES["mnist"], os.cpu_count() or 1

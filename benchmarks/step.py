@@ -17,9 +17,9 @@ from typing import Any
 import click
 import numpy as np
 
-from ffnp.backends.base import Backend
+from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
-from ffnp.benchmark import CASES, Step, compare_predictions, compare_steps, machine
+from ffnp.bench import CASES, Step, compare_predictions, compare_steps, machine
 
 PREDICTION = "mnist-prediction"
 IMAGES = 10_000  # that are predicted

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from ffnp.analysis import KINDS, ROWS
-from ffnp.analysis import analyse as analyse_model
-from ffnp.experiment import load_data, load_model
+from ffnp.runs.experiment import load_data, load_model
+from ffnp.scoring.analysis import KINDS, ROWS
+from ffnp.scoring.analysis import analyse as analyse_model
 
 from .options import Location, backend_option, device_option, json_option
 

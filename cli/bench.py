@@ -7,10 +7,10 @@ from typing import Any
 import click
 import numpy as np
 
-from ffnp.backends.base import Backend
+from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
-from ffnp.benchmark import Shapes, machine
-from ffnp.benchmark import bench as measure
+from ffnp.bench import Shapes, machine
+from ffnp.bench import bench as measure
 
 from .options import Decorator, backend_option, config_option, device_option, json_option
 
@@ -83,7 +83,7 @@ def _against_pytorch(
     if backend.name == "cupy":
         return None
     try:
-        from ffnp.benchmark.pytorch import VERSION, compare
+        from ffnp.bench.pytorch import VERSION, compare
     except ImportError:
         return None
     found, failures = compare(backend, shapes, dtype, rounds)

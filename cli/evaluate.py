@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ffnp.evaluation import evaluate as evaluate_model
-from ffnp.experiment import load_data, load_model
+from ffnp.runs.experiment import load_data, load_model
+from ffnp.scoring.evaluation import evaluate as evaluate_model
 
 from .options import Location, backend_option, config_option, device_option, json_option
 from .options import layers as voters

@@ -5,10 +5,7 @@ from typing import Any
 
 import click
 
-from ffnp.analysis import KINDS
 from ffnp.config import Config
-from ffnp.evaluation import evaluate
-from ffnp.experiment import load_data, load_model
 from ffnp.plotting import (
     check_suffix,
     common_legend,
@@ -22,7 +19,10 @@ from ffnp.plotting import (
     one_scale,
     save,
 )
-from ffnp.runs import Run
+from ffnp.runs.experiment import load_data, load_model
+from ffnp.runs.folder import Run
+from ffnp.scoring.analysis import KINDS
+from ffnp.scoring.evaluation import evaluate
 
 from .options import Location
 

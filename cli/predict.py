@@ -9,9 +9,9 @@ import click
 import numpy as np
 
 from ffnp.data.inputs import read_images
-from ffnp.evaluation import scores
-from ffnp.experiment import load_model
 from ffnp.model import Model
+from ffnp.runs.experiment import load_model
+from ffnp.scoring.evaluation import scores
 
 from .options import Location, backend_option, device_option, json_option
 

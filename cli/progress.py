@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ffnp.training import Trainer
+from ffnp.training.trainer import Trainer
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Tables on standard output."""
 
-from ffnp.evaluation import Evaluation
+from ffnp.scoring.evaluation import Evaluation
 
 
 def error_table(test: Evaluation, layers: list[int], split: str) -> str:

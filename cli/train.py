@@ -10,11 +10,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ffnp import experiment
 from ffnp.config import Config
 from ffnp.errors import InputError
-from ffnp.experiment import CHECKPOINT_SECONDS, Result
-from ffnp.runs import default_folders
+from ffnp.runs import experiment
+from ffnp.runs.experiment import CHECKPOINT_SECONDS, Result
+from ffnp.runs.folder import default_folders
 
 from .options import Location, config_options, json_option, origin, read_config_file
 from .progress import Bars, on_signals

@@ -10,10 +10,10 @@ import numpy as np
 
 import ffnp
 from ffnp.backends.selection import make_backend
-from ffnp.labels import candidate_labels
 from ffnp.model import DataDescription, Model
+from ffnp.network.labels import candidate_labels
 from ffnp.randomness import NEGATIVES, SHUFFLE, stream
-from ffnp.training import Trainer
+from ffnp.training.trainer import Trainer
 
 IMAGES = 100
 

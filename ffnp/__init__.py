@@ -1,13 +1,16 @@
 """Forward-Forward learning with layer collaboration, on a swappable array backend."""
 
-from ffnp._version import __version__ as __version__
-from ffnp.analysis import analyse as analyse
+from importlib.metadata import version
+
 from ffnp.config import Config as Config
 from ffnp.data import from_arrays as from_arrays
 from ffnp.data import load as load
-from ffnp.evaluation import evaluate as evaluate
-from ffnp.evaluation import predict as predict
-from ffnp.evaluation import scores as scores
-from ffnp.experiment import load_model as load_model
-from ffnp.experiment import resume as resume
-from ffnp.experiment import train as train
+from ffnp.runs.experiment import load_model as load_model
+from ffnp.runs.experiment import resume as resume
+from ffnp.runs.experiment import train as train
+from ffnp.scoring.analysis import analyse as analyse
+from ffnp.scoring.evaluation import evaluate as evaluate
+from ffnp.scoring.evaluation import predict as predict
+from ffnp.scoring.evaluation import scores as scores
+
+__version__ = version("ffnp")

@@ -7,14 +7,14 @@ from typing import Any, TypeVar, get_args
 
 import numpy as np
 
-from ffnp.activations import ACTIVATIONS
 from ffnp.backends.selection import BACKENDS
-from ffnp.collaboration import GAMMAS
-from ffnp.data.scaling import SCALINGS
 from ffnp.errors import GoneError, InputError
 from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import GAMMAS
 from ffnp.objectives.own import is_reference
 from ffnp.objectives.registry import LEFT
+from ffnp.scaling import SCALINGS
 
 ALL = "all"
 OWN = "own"  # an objective that is given in Python

@@ -11,14 +11,14 @@ from typing import IO
 
 from ffnp.errors import FFNPError, InputError, StorageError
 
-Source = Path | Traversable
+Readable = Path | Traversable
 CHUNK = 1 << 20
 GOOD_COPY = "replace it by a good copy"  # what mends most damage
 PARTIAL = ".partial"  # ends the name of what is not yet whole
 
 
 @contextmanager
-def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
+def reading(path: Readable, *malformed: type[Exception]) -> Iterator[None]:
     """Turn what goes wrong while `path` is read into one clear error.
 
     Parameters
@@ -51,7 +51,7 @@ def reading(path: Source, *malformed: type[Exception]) -> Iterator[None]:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _damaged(path: Source, error: Exception) -> InputError:
+def _damaged(path: Readable, error: Exception) -> InputError:
     reason = str(error) or type(error).__name__
     return InputError(f"{path} is damaged: {reason}: {GOOD_COPY}")
 

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.activations import ACTIVATIONS
 from ffnp.backends import Backend
-from ffnp.collaboration import LayerObjective
 from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Images
-from ffnp.data.scaling import Scaling, fit_scaling
 from ffnp.errors import InputError
-from ffnp.methods import BackpropLabel, BackpropPairwise, ForwardForward, Method
-from ffnp.network import labelled_network, perceptron
+from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, Method
+from ffnp.network.network import labelled_network, perceptron
 from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import LayerObjective
 from ffnp.randomness import INITIALISATION, stream
+from ffnp.scaling import Scaling, fit_scaling
 
 NOT_GIVEN = (
     "the objective 'own' is one that Python is given: "

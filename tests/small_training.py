@@ -4,9 +4,9 @@ from data_files import small_arrays
 
 from ffnp import from_arrays
 from ffnp.backends import Backend
-from ffnp.experiment import Silent
 from ffnp.model import DataDescription, Model
-from ffnp.training import Trainer
+from ffnp.runs.experiment import Silent
+from ffnp.training.trainer import Trainer
 
 
 def small_dataset(train=50, test=23):

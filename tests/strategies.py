@@ -6,14 +6,14 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ffnp.activations import ACTIVATIONS
 from ffnp.backends.selection import make_backend
-from ffnp.collaboration import GAMMAS, LayerObjective
 from ffnp.config import Config
-from ffnp.labels import candidate_labels
-from ffnp.methods import ForwardForward
-from ffnp.network import Network
+from ffnp.network import ForwardForward
+from ffnp.network.labels import candidate_labels
+from ffnp.network.network import Network
 from ffnp.objectives import OBJECTIVES, make_objective
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import GAMMAS, LayerObjective
 
 CLASSES, LABEL_SCALE, THETA, ALPHA = 4, 3.0, 3.0, 0.7
 

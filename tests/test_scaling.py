@@ -7,10 +7,10 @@ from data_files import small_arrays
 from ffnp import Config, from_arrays
 from ffnp.backends import Backend
 from ffnp.data import scaling
-from ffnp.data.scaling import fit_scaling
 from ffnp.errors import InputError
 from ffnp.model import DataDescription, Model
-from ffnp.sources import sweep
+from ffnp.scaling import fit_scaling
+from ffnp.training.sources import sweep
 
 
 @pytest.fixture

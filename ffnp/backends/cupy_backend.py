@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ffnp.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK, Activation
 from ffnp.backends.activity import Activity, Array, Product
-from ffnp.backends.base import EPSILON, Backend
 from ffnp.backends.launching import Kernels
-from ffnp.collaboration import LayerObjective
-from ffnp.data.scaling import Scaling
+from ffnp.backends.reference import EPSILON, Backend
 from ffnp.errors import InputError
 from ffnp.objectives import entropy, pairwise, sigmoid, softmax
+from ffnp.objectives.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK, Activation
+from ffnp.objectives.collaboration import LayerObjective
+from ffnp.scaling import Scaling
 
 ROW = 128  # threads that share a row
 TILE = 32  # columns, and rows at a time, of the blocks that sum over rows

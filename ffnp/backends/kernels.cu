@@ -1,4 +1,4 @@
-// The kernels of the CuPy backend: what ffnp/backends/base.py spells out, one launch a method.
+// The kernels of the CuPy backend: what ffnp/backends/reference.py spells out, one launch a method.
 //
 // Compiled once with REAL = float and once with REAL = double. The compiler's options also define
 // the constants below in capitals, and the numbers of activations (RELU ...) and of objectives

@@ -6,14 +6,14 @@ package, or in the user's cache directory where the package cannot be written.
 
 import numpy as np
 
-from ffnp.activations import Activation
 from ffnp.backends import numba_kernels as kernels
 from ffnp.backends import numba_objectives as objectives
 from ffnp.backends.activity import Activity, Array
 from ffnp.backends.numpy_backend import NEGLIGIBLE, NumpyBackend
-from ffnp.collaboration import GAMMAS, LayerObjective
-from ffnp.data.scaling import UNSCALED, Scaling
 from ffnp.objectives import SigmoidGoodness
+from ffnp.objectives.activations import Activation
+from ffnp.objectives.collaboration import GAMMAS, LayerObjective
+from ffnp.scaling import UNSCALED, Scaling
 
 
 class NumbaBackend(NumpyBackend):

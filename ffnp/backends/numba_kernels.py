@@ -11,7 +11,7 @@ import math
 
 from numba import njit
 
-from ffnp.backends.base import EPSILON
+from ffnp.backends.reference import EPSILON
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 compiled = njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numba import njit
 
-from ffnp.collaboration import GAMMAS
+from ffnp.objectives.collaboration import GAMMAS
 
 OTHERS, PREVIOUS, NEXT = (GAMMAS.index(name) for name in ("others", "previous", "next"))
 

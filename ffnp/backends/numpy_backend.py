@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from ffnp.activations import Activation
 from ffnp.backends.activity import Activity, Array, Product, rows_of
 from ffnp.backends.arena import Arena
-from ffnp.backends.base import EPSILON, Backend
 from ffnp.backends.dividing import LEAST_SWEEP, blocks, divide, divide_products
 from ffnp.backends.numpy_optimizers import adam_block, flush_block, sgd_block
+from ffnp.backends.reference import EPSILON, Backend
 from ffnp.backends.team import Team
-from ffnp.collaboration import LayerObjective
-from ffnp.data.scaling import UNSCALED, Scaling
+from ffnp.objectives.activations import Activation
+from ffnp.objectives.collaboration import LayerObjective
+from ffnp.scaling import UNSCALED, Scaling
 
 NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves no weight
 FLUSH_EVERY = 32  # steps, in which a mean shrinks to 0.9^32 = 0.03 of itself

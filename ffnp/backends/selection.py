@@ -1,6 +1,6 @@
 """Which backend a name stands for, and which can be had here."""
 
-from ffnp.backends.base import Backend
+from ffnp.backends.reference import Backend
 from ffnp.errors import InputError
 
 BACKENDS = ("auto", "numpy", "numba", "cupy", "reference")

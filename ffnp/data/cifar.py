@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ffnp.data.arrays import Arrays
 from ffnp.data.pickles import LABELS, read_batch
 from ffnp.errors import InputError
-from ffnp.files import Source, reading
+from ffnp.files import Readable, reading
 
 SHAPE = (3, 32, 32)
 PIXELS = 3072
@@ -19,7 +19,7 @@ PIXELS = 3072
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (N, 3072), labels (N,)
 
 
-def read_binary(paths: Sequence[Source]) -> Arrays:
+def read_binary(paths: Sequence[Readable]) -> Arrays:
     """Training batches and, last, the test batch: records of one label and 3072 pixels.
 
     Raises
@@ -32,7 +32,7 @@ def read_binary(paths: Sequence[Source]) -> Arrays:
     return _gather(_binary, paths)
 
 
-def read_python(paths: Sequence[Source]) -> Arrays:
+def read_python(paths: Sequence[Readable]) -> Arrays:
     """Training batches and, last, the test batch: pickled dictionaries, read without executing.
 
     Raises
@@ -45,7 +45,7 @@ def read_python(paths: Sequence[Source]) -> Arrays:
     return _gather(_python, paths)
 
 
-def _binary(path: Source) -> Batch:
+def _binary(path: Readable) -> Batch:
     with reading(path), path.open("rb") as file:
         data = file.read()
     if not data or len(data) % (1 + PIXELS):
@@ -60,7 +60,7 @@ def _binary(path: Source) -> Batch:
     return images, labels
 
 
-def _python(path: Source) -> Batch:
+def _python(path: Readable) -> Batch:
     with reading(path), path.open("rb") as file:
         data = file.read()
     shape, pixels, labels = read_batch(data, path)
@@ -69,11 +69,11 @@ def _python(path: Source) -> Batch:
     return np.frombuffer(pixels, np.uint8).reshape(-1, PIXELS), np.array(labels, np.uint8)
 
 
-def _gather(read: Callable[[Source], Batch], paths: Sequence[Source]) -> Arrays:
+def _gather(read: Callable[[Readable], Batch], paths: Sequence[Readable]) -> Arrays:
     return Arrays(*_join(read, paths[:-1]), *_join(read, paths[-1:]))
 
 
-def _join(read: Callable[[Source], Batch], paths: Iterable[Source]) -> Batch:
+def _join(read: Callable[[Readable], Batch], paths: Iterable[Readable]) -> Batch:
     images, labels = bytearray(), bytearray()  # they grow, so only one batch is held twice
     for path in paths:
         batch_images, batch_labels = read(path)

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.errors import InputError
-from ffnp.files import Source, read_exactly, reading
+from ffnp.files import Readable, read_exactly, reading
 
 UINT8 = 0x08
 
 
-def read_idx(path: Source) -> NDArray[np.uint8]:
+def read_idx(path: Readable) -> NDArray[np.uint8]:
     """The array of one IDX file of unsigned bytes; gzipped if its name ends in `.gz`.
 
     Raises
@@ -34,7 +34,7 @@ def read_idx(path: Source) -> NDArray[np.uint8]:
             return _read(cast(IO[bytes], inflated), path)
 
 
-def _read(stream: IO[bytes], path: Source) -> NDArray[np.uint8]:
+def _read(stream: IO[bytes], path: Readable) -> NDArray[np.uint8]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:3] != bytes((0, 0, UINT8)):
         raise InputError(f"{path} is not an IDX file of unsigned bytes: it starts with {magic!r}")

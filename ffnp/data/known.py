@@ -10,7 +10,7 @@ from platformdirs import user_cache_path
 
 from ffnp.data.layouts import Layout
 from ffnp.errors import InputError
-from ffnp.files import Source
+from ffnp.files import Readable
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Known:
             "or --data-dir says where it is"
         )
 
-    def _places(self, data_dir: Path | None) -> Iterator[Source]:
+    def _places(self, data_dir: Path | None) -> Iterator[Readable]:
         if data_dir is not None:
             if not data_dir.is_dir():
                 raise InputError(f"{data_dir} is not a folder: give one that holds {self.name}")
@@ -125,6 +125,6 @@ class Copy:
     """A copy of a data set: the folder where it was found, and its files in a layout."""
 
     known: Known
-    place: Source
+    place: Readable
     layout: Layout
-    paths: list[Source]
+    paths: list[Readable]

@@ -7,7 +7,7 @@ from ffnp.data.arrays import Arrays
 from ffnp.data.cifar import read_binary, read_python
 from ffnp.data.idx import read_idx
 from ffnp.data.npy import map_npy
-from ffnp.files import Source
+from ffnp.files import Readable
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Layout:
     """
 
     files: tuple[str, ...]
-    read: Callable[[Sequence[Source]], Arrays]
+    read: Callable[[Sequence[Readable]], Arrays]
     folder: str = ""
     endings: tuple[str, ...] = ("",)
 
-    def find(self, place: Source) -> list[Source] | None:
+    def find(self, place: Readable) -> list[Readable] | None:
         """The paths of the files in `place`, or None if it is not of this layout."""
         for folder in (place / self.folder, place) if self.folder else (place,):
             paths = [self._path(folder, name) for name in self.files]
@@ -39,7 +39,7 @@ class Layout:
                 return paths
         return None
 
-    def _path(self, folder: Source, name: str) -> Source:
+    def _path(self, folder: Readable, name: str) -> Readable:
         paths = [folder / (name + ending) for ending in self.endings]
         return next((path for path in paths if path.is_file()), paths[-1])
 

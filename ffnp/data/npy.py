@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ffnp.data.arrays import Arrays
 from ffnp.errors import InputError
-from ffnp.files import Source, read_exactly, reading
+from ffnp.files import Readable, read_exactly, reading
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000
@@ -80,7 +80,7 @@ def read_header(stream: IO[bytes], where: object) -> Header:
     return Header(dtype, order, shape, len(start) + len(field) + length)
 
 
-def read_npz(path: Source) -> Arrays:
+def read_npz(path: Readable) -> Arrays:
     """The arrays x_train, y_train, x_test and y_test of a `.npz` archive.
 
     Raises
@@ -94,7 +94,7 @@ def read_npz(path: Source) -> Arrays:
         return Arrays(*(_member(archive, name, path) for name in Arrays._fields))
 
 
-def read_array(path: Source, name: str) -> NDArray[Any]:
+def read_array(path: Readable, name: str) -> NDArray[Any]:
     """The only array of a `.npz` archive, or the one called `name`; errors as for `read_npz`."""
     with _archive(path) as archive:
         members = [member.removesuffix(".npy") for member in archive.namelist()]
@@ -104,13 +104,13 @@ def read_array(path: Source, name: str) -> NDArray[Any]:
 
 
 @contextmanager
-def _archive(path: Source) -> Iterator[ZipFile]:
+def _archive(path: Readable) -> Iterator[ZipFile]:
     malformed = (BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error)
     with reading(path, *malformed), path.open("rb") as file, ZipFile(file) as archive:
         yield archive
 
 
-def _member(archive: ZipFile, name: str, path: Source) -> NDArray[Any]:
+def _member(archive: ZipFile, name: str, path: Readable) -> NDArray[Any]:
     try:
         info = archive.getinfo(f"{name}.npy")
     except KeyError as error:
@@ -126,7 +126,7 @@ def _member(archive: ZipFile, name: str, path: Source) -> NDArray[Any]:
     return values.reshape(header.shape, order=header.order)
 
 
-def map_npy(path: Source) -> NDArray[Any]:
+def map_npy(path: Readable) -> NDArray[Any]:
     """The array of a `.npy` file, mapped into memory read-only; its data are not read.
 
     Raises

@@ -10,7 +10,7 @@ import pickletools
 from typing import Any
 
 from ffnp.errors import InputError
-from ffnp.files import Source
+from ffnp.files import Readable
 
 LABELS = range(10)
 MOST_OPCODES = 200_000  # a batch of 10,000 images has about 40,000
@@ -68,7 +68,7 @@ class BatchUnpickler(pickle.Unpickler):
         return ADMITTED[module, name]
 
 
-def read_batch(data: bytes, path: Source) -> tuple[tuple[int, ...], bytes, list[int]]:
+def read_batch(data: bytes, path: Readable) -> tuple[tuple[int, ...], bytes, list[int]]:
     """Shape and bytes of the images, and the labels, of one pickled batch.
 
     Parameters
@@ -109,7 +109,7 @@ def _check_size(data: bytes) -> None:
             raise pickle.UnpicklingError("it is longer than any batch")
 
 
-def _bytes(raw: Any, path: Source) -> bytes:
+def _bytes(raw: Any, path: Readable) -> bytes:
     match raw:
         case bytes() | bytearray():
             return bytes(raw)

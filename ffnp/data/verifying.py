@@ -7,7 +7,7 @@ from typing import IO, cast
 
 from ffnp.data.known import Copy
 from ffnp.errors import FFNPError
-from ffnp.files import CHUNK, Source, reading
+from ffnp.files import CHUNK, Readable, reading
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Check:
         What is wrong with it; empty if nothing is.
     """
 
-    path: Source
+    path: Readable
     expected: str
     found: str
     problem: str
@@ -39,7 +39,7 @@ def verify(copy: Copy) -> list[Check]:
     ]
 
 
-def _check(path: Source, expected: str) -> Check:
+def _check(path: Readable, expected: str) -> Check:
     try:
         found = sha256_of(path)
     except FFNPError as error:
@@ -49,7 +49,7 @@ def _check(path: Source, expected: str) -> Check:
     )
 
 
-def sha256_of(path: Source) -> str:
+def sha256_of(path: Readable) -> str:
     """SHA-256 of a file's content, inflated if its name ends in `.gz`.
 
     Raises

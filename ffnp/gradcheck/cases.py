@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ffnp.activations import ACTIVATIONS
-from ffnp.collaboration import GAMMAS
 from ffnp.config import Config
-from ffnp.data.scaling import Scaling
 from ffnp.model import DataDescription
 from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import GAMMAS
+from ffnp.scaling import Scaling
 
 IMAGES, PIXELS, CLASSES, ROWS, HIDDEN = 4, 5, 4, 3, (6, 5, 4)
 DATA = DataDescription((PIXELS,), CLASSES, False, Scaling(0.0, 1.0, None))

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ffnp.activations import Activation
 from ffnp.backends import Backend
 from ffnp.backends.activity import Activity, Array
 from ffnp.config import Config
 from ffnp.errors import FFNPError
 from ffnp.gradcheck.cases import CLASSES, DATA, IMAGES, PIXELS, name_of
 from ffnp.gradcheck.subject import Sample, Subject, gamma_of
-from ffnp.labels import candidate_labels
 from ffnp.model import Model
+from ffnp.network.labels import candidate_labels
 from ffnp.objectives import Objective
+from ffnp.objectives.activations import Activation
 
 SPREAD = 4  # times the initial weights, so that the rows differ
 REDRAWS = 1000  # draws of weights and images until one is fit

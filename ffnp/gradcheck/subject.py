@@ -11,12 +11,11 @@ from ffnp.backends import Backend
 from ffnp.backends.activity import Array
 from ffnp.config import Config
 from ffnp.gradcheck.cases import DATA, IMAGES, name_of
-from ffnp.labels import Labels
-from ffnp.methods import ForwardForward
 from ffnp.model import Model
+from ffnp.network import ForwardForward
+from ffnp.network.labels import Labels
+from ffnp.network.sharing import Filled, learn
 from ffnp.objectives import Objective
-from ffnp.schedules import Filled
-from ffnp.sharing import learn
 
 STEP = 1e-5  # of central differences: truncation and rounding are both near 1e-10
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ffnp.activations import sigmoid, softplus
+from ffnp.objectives.activations import sigmoid, softplus
 from ffnp.objectives.base import Array
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from ffnp.analysis import KINDS
 from ffnp.plotting import (
     common_legend,
     draw_curves,
@@ -15,6 +14,7 @@ from ffnp.plotting import (
     one_scale,
 )
 from ffnp.reproduction.experiments import ROWS, Task
+from ffnp.scoring.analysis import KINDS
 
 Results = Sequence[tuple[Task, Mapping[str, Any]]]
 

@@ -10,13 +10,13 @@ from ffnp.config import Config
 from ffnp.data.catalogue import lookup
 from ffnp.data.verifying import verify
 from ffnp.errors import InputError, TrainingError
-from ffnp.experiment import Result, Silent, resume, train
 from ffnp.files import GOOD_COPY, write_atomically, writing
-from ffnp.records import is_epoch, is_errors, is_seconds
 from ffnp.reproduction.experiments import Task
-from ffnp.runs import Run
-from ffnp.storage import read_json
-from ffnp.training import Trainer
+from ffnp.runs.experiment import Result, Silent, resume, train
+from ffnp.runs.folder import Run
+from ffnp.runs.records import is_epoch, is_errors, is_seconds
+from ffnp.runs.storage import read_json
+from ffnp.training.trainer import Trainer
 
 RESULTS, FOLDERS = "results", "runs"  # within the output folder
 

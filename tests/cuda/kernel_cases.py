@@ -6,14 +6,14 @@ from itertools import product
 
 import numpy as np
 
-from ffnp.activations import ACTIVATIONS
 from ffnp.backends import Backend
 from ffnp.backends.activity import Activity
-from ffnp.collaboration import GAMMAS, LayerObjective
-from ffnp.data.scaling import Scaling
-from ffnp.labels import candidate_labels
+from ffnp.network.labels import candidate_labels
 from ffnp.objectives import Pairwise, RelativeEntropy, SigmoidGoodness, SoftmaxOverLabels
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import GAMMAS, LayerObjective
 from ffnp.objectives.sigmoid import LiteralSigmoidGoodness
+from ffnp.scaling import Scaling
 
 CLASSES = 11
 SIZES = [(1, 1, 1), (31, 1, 31), (16, 2, 32), (33, 3, 33), (7, 10, 127), (2, 2, 129)]  # (N, R, H)

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import strict_cupy
 
-from ffnp.benchmark import Shapes, Step
+from ffnp.bench import Shapes, Step
 
 
 def operations_of_a_step(backend):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from kernel_cases import CASES, activity, arrays, check, mapped
 
-from ffnp.activations import ACTIVATIONS
 from ffnp.backends import Backend
 from ffnp.backends.cupy_backend import OBJECTIVE_NUMBERS, kernels_source
 from ffnp.backends.launching import declarations
+from ffnp.objectives.activations import ACTIVATIONS
 
 TOLERANCES = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-14}  # of an array's largest
 

@@ -11,17 +11,17 @@ import pytest
 from small_training import StopAfter
 
 from ffnp import Config, gradcheck, load
-from ffnp.analysis import analyse
 from ffnp.backends import Backend
-from ffnp.collaboration import LayerObjective
 from ffnp.errors import InputError, TrainingError
-from ffnp.evaluation import scores
-from ffnp.experiment import resume, train
 from ffnp.gradcheck.cases import name_of
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import OBJECTIVES
-from ffnp.runs import Run
-from ffnp.training import Trainer
+from ffnp.objectives.collaboration import LayerObjective
+from ffnp.runs.experiment import resume, train
+from ffnp.runs.folder import Run
+from ffnp.scoring.analysis import analyse
+from ffnp.scoring.evaluation import scores
+from ffnp.training.trainer import Trainer
 from ffnp_cli.main import main
 
 SMALL = Config(

@@ -8,7 +8,7 @@ from kernel_cases import CASES, check
 from test_cupy_training import SMALL, VARIANTS, trained, trained_alike
 
 from ffnp import load
-from ffnp.benchmark import Shapes, Step
+from ffnp.bench import Shapes, Step
 
 pytestmark = pytest.mark.gpu
 # CUDA's own exp and tanh, fused multiply-add: a few more roundings than on the CPU
@@ -58,6 +58,6 @@ def test_a_step_neither_allocates_nor_waits(gpu):
 
 def test_a_large_batch_agrees(gpu):
     """Grids and blocks as in real training: 3 x 500, and 2,000 rows of images and labels."""
-    from ffnp.benchmark import validate
+    from ffnp.bench import validate
 
     validate(gpu, Shapes(rows=10), FLOAT32)

@@ -1,0 +1,132 @@
+"""Times, of functions called in turn in one process."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ffnp.backends.reference import Backend
+from ffnp.backends.selection import make_backend
+from ffnp.bench.validation import validate, validate_prediction
+from ffnp.bench.work import Prediction, Shapes, Step, prediction_products, products
+from ffnp.scoring.sweep import BLOCK
+
+WARM_UP = 2  # calls of a turn that are not counted, and those of SETTLING
+SETTLING = 0.1  # seconds from a turn's start
+TURN = 10  # calls of a function before the next has its turn
+PAUSE = 0.05  # seconds; OpenBLAS's threads spin for 2^26 cycles
+
+Work = Callable[[], object]
+Figures = dict[str, dict[str, float]]
+
+
+def interleaved(functions: Mapping[str, Work], rounds: int) -> dict[str, float]:
+    """Median seconds of each function; a few calls in turn, so that a machine's drift cancels.
+
+    Before its turn there is a pause, until BLAS's threads, which spin for a while when they have
+    nothing to do, no longer take a core from the next. Calls are counted when they have settled:
+    Linux wakes other threads than last time on one core first, and takes some 50 ms to part them.
+    """
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    turn = min(TURN, rounds)
+    for _ in range(-(-rounds // turn)):
+        for name, function in functions.items():
+            time.sleep(PAUSE)
+            settled = time.perf_counter() + SETTLING
+            for _ in range(WARM_UP):
+                function()
+            while time.perf_counter() < settled:
+                function()
+            for _ in range(turn):
+                start = time.perf_counter()
+                function()
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(seconds)) for name, seconds in times.items()}
+
+
+def on_device(functions: Mapping[str, Work], rounds: int) -> dict[str, float]:
+    """Median seconds of each function on the GPU (not yet run on one)."""
+    from cupyx.profiler import benchmark
+
+    times = {
+        name: benchmark(function, n_repeat=rounds, n_warmup=WARM_UP).gpu_times
+        for name, function in functions.items()
+    }
+    return {name: float(np.median(seconds)) for name, seconds in times.items()}
+
+
+def against_floor(
+    flop: float, floor: Work, works: Mapping[str, Work], rounds: int, timer: Any = interleaved
+) -> Figures:
+    """Time functions, and the floor in the same turns.
+
+    Returns
+    -------
+    dict
+        For `floor` and by the functions' names: `seconds`, `floor_seconds`, `floor_ratio` (floor
+        time / time: 1 is nothing but products) and `gflops`.
+    """
+    seconds = timer({"floor": floor, **works}, rounds)
+    return {
+        name: {
+            "seconds": each,
+            "floor_seconds": seconds["floor"],
+            "floor_ratio": seconds["floor"] / each,
+            "gflops": flop / each / 1e9,
+        }
+        for name, each in seconds.items()
+    }
+
+
+def compare_steps(
+    names: Sequence[str], shapes: Shapes, dtype: np.dtype[Any], rounds: int
+) -> Figures:
+    """Validate a step of each CPU backend, then time it: see `against_floor`."""
+    works = {}
+    for name in names:
+        validate(make_backend(name), shapes, dtype)
+        works[name] = Step(make_backend(name), shapes, dtype)
+    return against_floor(shapes.flop, products(Backend(), shapes, dtype), works, rounds)
+
+
+def compare_predictions(
+    names: Sequence[str], shapes: Shapes, dtype: np.dtype[Any], rounds: int, images: int = BLOCK
+) -> Figures:
+    """Validate the prediction of each CPU backend, then time it: see `against_floor`."""
+    works = {}
+    for name in names:
+        validate_prediction(make_backend(name), shapes, dtype)
+        works[name] = Prediction(make_backend(name), shapes, dtype, images)
+    flop = shapes.forward_flop(images, shapes.classes)
+    floor = prediction_products(Backend(), shapes, dtype, images)
+    return against_floor(flop, floor, works, rounds)
+
+
+def bench(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], rounds: int) -> Figures:
+    """Validate a backend, then time its training step and prediction.
+
+    On a GPU the device's own time is taken, by `cupyx.profiler.benchmark`; on the CPU a function
+    and its floor are called in turn.
+
+    Returns
+    -------
+    dict
+        For `step` and `prediction` (of 200 images): what `against_floor` gives.
+    """
+    validate(backend, shapes, dtype)
+    validate_prediction(backend, shapes, dtype)
+    on_gpu = backend.name == "cupy"
+    alone = backend if on_gpu else Backend()  # BLAS with its own threads
+    timer = on_device if on_gpu else interleaved
+    flop = shapes.forward_flop(BLOCK, shapes.classes)
+    works: dict[str, tuple[float, Work, Work]] = {
+        "step": (shapes.flop, products(alone, shapes, dtype), Step(backend, shapes, dtype)),
+        "prediction": (
+            flop, prediction_products(alone, shapes, dtype), Prediction(backend, shapes, dtype)
+        ),
+    }  # fmt: skip
+    return {
+        name: against_floor(flop, floor, {name: work}, rounds, timer)[name]
+        for name, (flop, floor, work) in works.items()
+    }

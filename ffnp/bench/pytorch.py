@@ -1,0 +1,250 @@
+"""The same training step and prediction in PyTorch, which needs to be installed.
+
+Weights, images and labels are those of a `Step`; the losses of a few steps and the predicted
+goodness are compared before anything is timed. PyTorch's images are scaled beforehand, which ffnp
+does in each step.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import linear, one_hot, relu, softplus
+
+from ffnp.backends.reference import EPSILON, Backend
+from ffnp.backends.team import Team
+from ffnp.bench.measuring import Figures, Work, interleaved
+from ffnp.bench.validation import close, validate, validate_prediction
+from ffnp.bench.work import Prediction, Shapes, Step
+from ffnp.scoring.sweep import BLOCK as PREDICTED
+
+VERSION = torch.__version__
+STEPS = 3  # whose losses are compared
+BLOCK = 1000  # images that PyTorch predicts together: faster than all at once
+
+
+class Networks:
+    """The weights, images and labels of a `Step`, and a network of local layers in PyTorch."""
+
+    def __init__(self, step: Step) -> None:
+        model = step.model
+        self.theta, self.label_scale = model.config.theta, model.config.label_scale
+        self.classes = model.data.classes
+        self.parameters = [
+            torch.tensor(np.array(tensor.T if tensor.ndim == 2 else tensor), requires_grad=True)
+            for tensor in model.weights().values()
+        ]
+        self.layers = list(zip(self.parameters[::2], self.parameters[1::2], strict=True))
+        self.images = self.scaled(step.images, model)
+        self.order, self.labels = torch.tensor(step.order), torch.tensor(step.labels).long()
+        self.size, self.start = len(step.batch.x), 0
+
+    @staticmethod
+    def scaled(images: Any, model: Any) -> Any:
+        """Images as ffnp sees them."""
+        x = np.empty(images.shape, model.config.dtype)
+        Backend().standardise(images, slice(None), model.data.scaling, out=x)
+        return torch.tensor(x)
+
+    def join(self, x: Any, labels: Any) -> Any:
+        """Images beside their one-hot labels."""
+        return torch.cat([x, self.label_scale * one_hot(labels, self.classes)], dim=1)
+
+    def goodness(self, h: Any) -> list[Any]:
+        """Of each layer (N,); no gradient passes from one to the one below."""
+        found = []
+        for weights, bias in self.layers:
+            a = relu(linear(h, weights, bias))
+            found.append(a.square().sum(dim=1))
+            h = (a / (a.norm(dim=1, keepdim=True) + EPSILON)).detach()
+        return found
+
+    def losses(self, true: list[Any], wrong: list[Any]) -> list[Any]:
+        """Of each layer, which hears of the others' goodness as a constant."""
+        true_total = sum(g.detach() for g in true)
+        wrong_total = sum(g.detach() for g in wrong)
+        return [
+            softplus(self.theta - g - (true_total - g.detach())).mean()
+            + softplus(b + (wrong_total - b.detach()) - self.theta).mean()
+            for g, b in zip(true, wrong, strict=True)
+        ]
+
+    def batch(self) -> tuple[Any, Any]:
+        """The next images and their true and wrong labels."""
+        rows = slice(self.start, self.start + self.size)
+        self.start = (self.start + self.size) % len(self.order)
+        return self.images[self.order[rows]], self.labels[rows]
+
+
+class Usual(Networks):
+    """Two passes, an Adam a layer."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(step)
+        self.optimizers = [torch.optim.Adam(layer, lr=1e-3) for layer in self.layers]
+
+    def __call__(self) -> list[Any]:
+        """One step; the layers' losses before it."""
+        x, labels = self.batch()
+        true = self.goodness(self.join(x, labels[:, 0]))
+        wrong = self.goodness(self.join(x, labels[:, 1]))
+        losses = self.losses(true, wrong)
+        for optimizer, loss in zip(self.optimizers, losses, strict=True):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return losses
+
+
+class OneBatch(Networks):
+    """Positives and negatives in one batch, one Adam."""
+
+    fused = False
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(step)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, fused=self.fused)
+        self.run: Callable[..., tuple[Any, list[Any]]] = self.loss
+
+    def loss(self, x: Any, labels: Any) -> tuple[Any, list[Any]]:
+        """The layers' losses, and their sum: what each weighs on, the others do not."""
+        rows = self.join(torch.cat([x, x]), labels.T.reshape(-1))
+        pairs = [g.chunk(2) for g in self.goodness(rows)]
+        losses = self.losses([true for true, _ in pairs], [wrong for _, wrong in pairs])
+        return sum(losses), losses
+
+    def __call__(self) -> list[Any]:
+        """One step; the layers' losses before it."""
+        loss, losses = self.run(*self.batch())
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return losses
+
+
+class Compiled(OneBatch):
+    """As `OneBatch`, by torch.compile and the fused Adam."""
+
+    fused = True
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(step)
+        self.run = torch.compile(self.loss)
+
+
+STYLES: dict[str, Callable[[Step], Any]] = {
+    "usual": Usual,
+    "one batch": OneBatch,
+    "compiled": Compiled,
+}
+PASSES = "a pass a label"
+
+
+class Passes(Networks):
+    """A full pass over the images for each label."""
+
+    def __init__(self, step: Step, images: Any) -> None:
+        super().__init__(step)
+        self.inputs = self.scaled(images, step.model)
+
+    def __call__(self) -> Any:
+        """(N, K) votes of all layers."""
+        with torch.inference_mode():
+            return torch.cat([self.votes(x) for x in self.inputs.split(BLOCK)])
+
+    def votes(self, x: Any) -> Any:
+        """(N, K) of some images."""
+        every = [torch.full((len(x),), k) for k in range(self.classes)]
+        return torch.stack([sum(self.goodness(self.join(x, k))) for k in every], dim=1)
+
+
+def validated(style: Callable[[Step], Any], shapes: Shapes, dtype: np.dtype[Any]) -> Any:
+    """A style's step, after its losses were those of the reference backend."""
+    expected, got = Step(Backend(), shapes, dtype), style(Step(Backend(), shapes, dtype))
+    losses = []
+    for _ in range(STEPS):
+        expected()
+        losses.append([float(loss.detach()) for loss in got()])
+    close(np.mean(losses, axis=0), expected.losses(), f"losses of PyTorch, {style.__name__}")
+    return got
+
+
+def training(
+    backends: Mapping[str, Backend], shapes: Shapes, dtype: np.dtype[Any], rounds: int
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Time a step of each style and backend, validated, in turn.
+
+    Parameters
+    ----------
+    backends : dict of str to Backend
+        On the CPU, by the names they are to have.
+    shapes : Shapes
+        With two label rows.
+    dtype : numpy.dtype
+    rounds : int
+
+    Returns
+    -------
+    dict of str to float
+        Median seconds, by style and backend.
+    dict of str to str
+        Why a style could not be measured: torch.compile needs a C++ compiler.
+    """
+    torch.set_num_threads(Team().threads)
+    works: dict[str, Work] = {}
+    failures: dict[str, str] = {}
+    for label, style in STYLES.items():
+        try:
+            works[label] = validated(style, shapes, dtype)
+        except AssertionError:
+            raise
+        except Exception as error:  # torch.compile has many classes
+            failures[label] = str(error).splitlines()[0]
+    for name, backend in backends.items():
+        validate(backend, shapes, dtype)
+        works[name] = Step(backend, shapes, dtype)
+    return interleaved(works, rounds), failures
+
+
+def compare(
+    backend: Backend, shapes: Shapes, dtype: np.dtype[Any], rounds: int
+) -> tuple[dict[str, Figures], dict[str, str]]:
+    """What `bench` times, in PyTorch: a step, if it has two label rows, and prediction.
+
+    Returns
+    -------
+    dict
+        For `step` and `prediction` (of 200 images), by style: `seconds`, and `times_faster`, what
+        the backend is.
+    dict of str to str
+        Why a style could not be measured.
+    """
+    name, each = backend.name, {backend.name: backend}
+    found, failures = {}, dict[str, str]()
+    if shapes.rows == 2:
+        found["step"], failures = training(each, shapes, dtype, rounds)
+    found["prediction"] = prediction(each, shapes, dtype, PREDICTED, rounds)
+    return {
+        work: {
+            style: {"seconds": style_seconds, "times_faster": style_seconds / seconds[name]}
+            for style, style_seconds in seconds.items()
+            if style != name
+        }
+        for work, seconds in found.items()
+    }, failures
+
+
+def prediction(
+    backends: Mapping[str, Backend], shapes: Shapes, dtype: np.dtype[Any], images: int, rounds: int
+) -> dict[str, float]:
+    """Median seconds of predicting images, in turn: by a full pass for each label, by backends."""
+    torch.set_num_threads(Team().threads)
+    step = Step(Backend(), shapes, dtype)
+    expected = Prediction(Backend(), shapes, dtype)()
+    close(Passes(step, shapes.images(len(expected)))(), expected, "scores of PyTorch")
+    works: dict[str, Work] = {PASSES: Passes(step, shapes.images(images))}
+    for name, backend in backends.items():
+        validate_prediction(backend, shapes, dtype)
+        works[name] = Prediction(backend, shapes, dtype, images)
+    return interleaved(works, rounds)

@@ -1,0 +1,185 @@
+"""What is timed: a training step, prediction, and the matrix products of each alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ffnp.backends.activity import Array
+from ffnp.backends.reference import Backend
+from ffnp.config import Config
+from ffnp.model import DataDescription, Model
+from ffnp.network.labels import candidate_labels
+from ffnp.network.sharing import learn
+from ffnp.scaling import Scaling
+from ffnp.scoring.evaluation import scores
+from ffnp.scoring.sweep import BLOCK
+from ffnp.training.optimizers import Adam
+from ffnp.training.sources import Pixels
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The sizes of one training step.
+
+    Attributes
+    ----------
+    pixels, classes, rows, batch : int
+        D, K, R and N. With R = K the objective is softmax over all labels, else sigmoid.
+    hidden : tuple of int
+        H_1..H_L.
+    """
+
+    pixels: int = 784
+    classes: int = 10
+    rows: int = 2
+    batch: int = 200
+    hidden: tuple[int, ...] = (500, 500, 500)
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations of a training step's matrix products."""
+        return 2 * self.forward_flop(self.batch, self.rows)
+
+    def forward_flop(self, images: int, rows: int) -> int:
+        """Floating-point operations of a forward pass's matrix products."""
+        first = 2 * images * self.pixels * self.hidden[0]
+        pairs = zip(self.hidden[:-1], self.hidden[1:], strict=True)
+        return first + sum(2 * images * rows * i * o for i, o in pairs)
+
+    def model(self, backend: Backend, dtype: np.dtype[Any]) -> Model:
+        """A network with weights from seed 0."""
+        config = Config(
+            objective="softmax" if self.rows == self.classes else "sigmoid",
+            labels=self.rows,
+            hidden=self.hidden,
+            batch_size=self.batch,
+            dtype=str(dtype),
+        )
+        data = DataDescription((self.pixels,), self.classes, True, Scaling(127.5, 73.9, 10.0))
+        return Model.create(config, data, backend)
+
+    def images(self, count: int) -> Array:
+        """Random uint8 pixels, on the host."""
+        size = (count, self.pixels)
+        return np.random.default_rng(1).integers(0, 256, size, dtype=np.uint8)
+
+
+CASES = {
+    "mnist": Shapes(),
+    "mnist-all-labels": Shapes(rows=10),
+    "cifar10": Shapes(pixels=3072),
+    "wide": Shapes(hidden=(2000, 2000, 2000)),
+}
+
+
+class Step:
+    """One training step on random images, repeated by calling it.
+
+    Parameters
+    ----------
+    backend : Backend
+    shapes : Shapes
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> None:
+        self.model = shapes.model(backend, dtype)
+        self.method = self.model.method
+        self.optimizer = Adam(self.method.parameters, slice(None))
+        random, count = np.random.default_rng(0), 10 * shapes.batch
+        order = random.permutation(count)
+        true = random.integers(0, shapes.classes, count)
+        labels = candidate_labels(true, shapes.classes, shapes.rows, random)
+        images = shapes.images(count)
+        self.images, self.order, self.labels = map(backend.to_device, (images, order, labels))
+        self.source = Pixels(self.model, self.images)
+        self.batch = self.method.training_batch(shapes.batch)
+        self.totals = backend.to_device(np.zeros(self.method.losses + 1))
+        self.start = self.done = 0
+
+    def __call__(self) -> None:
+        """Train on the next batch, as `Trainer` does."""
+        size = len(self.batch.x)
+        rows = self.order[self.start : self.start + size]
+        self.batch.take(self.labels[self.start : self.start + size], rows)
+        self.start = (self.start + size) % len(self.order)
+        self.done += size
+        layers = range(self.method.depth)
+        products = learn(self.method, self.batch, self.source, self.totals, layers)
+        self.optimizer.step(1e-3, products)
+
+    def losses(self) -> Array:
+        """Each layer's mean loss over all steps so far, on the host."""
+        return self.model.backend.to_host(self.totals)[:-1] / self.done
+
+
+class Prediction:
+    """Prediction of random images, repeated by calling it.
+
+    Parameters
+    ----------
+    backend : Backend
+    shapes : Shapes
+    dtype : numpy.dtype
+    images : int
+        How many.
+    """
+
+    def __init__(
+        self, backend: Backend, shapes: Shapes, dtype: np.dtype[Any], images: int = BLOCK
+    ) -> None:
+        self._model, self._images = shapes.model(backend, dtype), shapes.images(images)
+
+    def __call__(self) -> Array:
+        """(N, K) votes of all the layers for each label, as `evaluate` counts them."""
+        return np.concatenate([found.sum(axis=0) for found in scores(self._model, self._images)])
+
+
+def products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
+    """The matrix products of a step alone, on arrays of their own: the floor."""
+    random = np.random.default_rng(0)
+
+    def draw(*shape: int) -> Array:
+        return backend.to_device((random.random(shape) / shape[0]).astype(dtype))
+
+    rows = shapes.batch * shapes.rows
+    x, product = draw(shapes.batch, shapes.pixels), draw(shapes.batch, shapes.hidden[0])
+    values = [draw(rows, width) for width in shapes.hidden]
+    first = draw(shapes.pixels, shapes.hidden[0])
+    later = [draw(i, o) for i, o in zip(shapes.hidden[:-1], shapes.hidden[1:], strict=True)]
+    d_first, d_later = draw(*first.shape), [draw(*weights.shape) for weights in later]
+
+    def floor() -> None:
+        backend.multiply([(x, first, product)])
+        for i, weights in enumerate(later):
+            backend.multiply([(values[i], weights, values[i + 1])])
+        for i in reversed(range(len(later))):
+            backend.multiply([(values[i].T, values[i + 1], d_later[i])])
+        backend.multiply([(x.T, product, d_first)])
+
+    return floor
+
+
+def prediction_products(
+    backend: Backend, shapes: Shapes, dtype: np.dtype[Any], images: int = BLOCK
+) -> Callable[[], None]:
+    """The matrix products alone of predicting images in blocks: the first layer's once an image."""
+    rows = BLOCK * shapes.classes
+    x = backend.to_device(np.ones((BLOCK, shapes.pixels), dtype))
+    first = backend.to_device(np.ones((shapes.pixels, shapes.hidden[0]), dtype))
+    product = backend.empty((BLOCK, shapes.hidden[0]), dtype)
+    values = [backend.to_device(np.ones((rows, width), dtype)) for width in shapes.hidden]
+    pairs = zip(shapes.hidden[:-1], shapes.hidden[1:], strict=True)
+    later = [backend.to_device(np.full(pair, 1 / pair[0], dtype)) for pair in pairs]
+
+    def floor() -> None:
+        for start in range(0, images, BLOCK):
+            size = min(BLOCK, images - start)
+            backend.multiply([(x[:size], first, product[:size])])
+            for i, weights in enumerate(later):
+                rows = slice(0, size * shapes.classes)
+                backend.multiply([(values[i][rows], weights, values[i + 1][rows])])
+
+    return floor

@@ -1,0 +1,49 @@
+"""Forward-Forward: every layer has its own objective, and every layer votes."""
+
+from collections.abc import Sequence
+
+from ffnp.backends.activity import Array
+from ffnp.network.method import Method
+from ffnp.network.network import Batch, Network
+from ffnp.network.sharing import split
+from ffnp.objectives.collaboration import LayerObjective
+
+
+class ForwardForward(Method):
+    """A network of layers that learn locally, with one objective and its gamma.
+
+    Parameters
+    ----------
+    network : Network
+    objective : LayerObjective
+    rows : int
+        R, label rows an image in training.
+    """
+
+    def __init__(self, network: Network, objective: LayerObjective, rows: int) -> None:
+        super().__init__(network, rows, losses=network.depth)
+        self.objective = objective
+        self.by_image = objective.by_image
+
+    def training_batch(self, images: int) -> Batch:
+        """See `Method.training_batch`."""
+        return split(super().training_batch(images), self.backend)
+
+    def scoring_batch(self, images: int) -> Batch:
+        """See `Method.scoring_batch`."""
+        return split(super().scoring_batch(images), self.backend)
+
+    def evaluate(self, batch: Batch, totals: Array) -> None:
+        """Coefficients of the first `len(totals) - 1` layers; see `Backend.evaluate`."""
+        layers = len(totals) - 1
+        self.backend.evaluate(
+            self.objective, batch.goodness[:layers], batch.coefficients[:layers], totals
+        )
+
+    def delta(self, batch: Batch, layers: Sequence[int]) -> None:
+        """See `Method.delta`: each layer's from its own coefficients."""
+        self.network.delta(batch, layers)
+
+    def scores(self, batch: Batch) -> Array:
+        """(L, N, K) goodness of each layer for each label: every layer is a voter."""
+        return batch.goodness

@@ -1,0 +1,200 @@
+"""Dense layers: forward passes and local gradients, on buffers that the caller owns.
+
+Every layer has the same four operations; the first one reads images joined with labels
+(`Joined`), the others what the layer below left (`Activity`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ffnp.backends.activity import Activity, Array, Product
+from ffnp.network.parameters import Parameters
+from ffnp.objectives.activations import Activation
+
+
+@dataclass
+class Joined:
+    """Images joined with label rows: what the first layer reads.
+
+    Attributes
+    ----------
+    x : (N, D) array
+        Scaled images.
+    labels : (N, R) int32 array
+        The true label in column 0 when training.
+    shared : (N, H_1) array
+        x W_x, which the R rows of an image share; on the way back, the first layer's delta summed
+        over them, for x W_x is not needed any more.
+    scale : (N, R) array
+        Of ones: images are not normalised again.
+    """
+
+    x: Array
+    labels: Array
+    shared: Array
+    scale: Array
+
+    def part(self, images: slice) -> "Joined":
+        """Views of some of the images."""
+        return Joined(self.x[images], self.labels[images], self.shared[images], self.scale[images])
+
+    @property
+    def rows(self) -> Array:
+        """The images as rows, for a first layer without labels."""
+        return self.x
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """What a batch adds up to: dJ/db (H,), and the first layer's dJ/dW_y (K, H)."""
+
+    bias: Array
+    label_weights: Array = None
+
+    @property
+    def arrays(self) -> list[Array]:
+        """Those that are there."""
+        return [array for array in (self.bias, self.label_weights) if array is not None]
+
+    def like(self, empty: Callable[..., Array]) -> "Gradient":
+        """A gradient of the same shapes, by `Backend.empty`."""
+        return Gradient(*(empty(array.shape, array.dtype) for array in self.arrays))
+
+
+class Dense:
+    """A fully connected layer: z = h W + b, a = phi(z).
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Holds `<name>.weights` (in, out) and `<name>.bias` (out,).
+    name : str
+    activation : Activation
+
+    Attributes
+    ----------
+    gradient : Gradient
+        Views of the parameters' gradients.
+    """
+
+    def __init__(self, parameters: Parameters, name: str, activation: Activation) -> None:
+        self.backend = parameters.backend
+        self.activation = activation
+        self.weights = parameters.weights[f"{name}.weights"]
+        self.bias = parameters.weights[f"{name}.bias"]
+        self.d_weights = parameters.gradients[f"{name}.weights"]
+        self.gradient = Gradient(parameters.gradients[f"{name}.bias"])
+        self.width = len(self.bias)
+
+    def activity(self, goodness: Array, training: bool) -> Activity:
+        """Buffers for what the layer computes, around a given (N, R) goodness."""
+
+        def empty(*shape: int) -> Array:
+            return self.backend.empty(shape, goodness.dtype)
+
+        shape = (*goodness.shape, self.width)
+        return Activity(
+            values=empty(*shape),
+            slope=empty(*shape) if training and self.activation.keeps_slope else None,
+            delta=empty(*shape) if training else None,
+            goodness=goodness,
+            scale=empty(*goodness.shape),
+        )
+
+    def forward(self, inputs: Any, out: Activity) -> None:
+        """Activate the length-normalised inputs (N, R, in) into `out` (N, R, H)."""
+        self.backend.multiply([(inputs.rows, self.weights, out.rows)])
+        self.backend.activate(inputs.scale, self.bias, self.activation, out)
+
+    def delta(self, coefficients: Array, inputs: Any, out: Activity, gradient: Gradient) -> None:
+        """Delta of `out`, and what it sums to, from the coefficients dJ/dg (N, R)."""
+        self.backend.delta(coefficients, inputs.scale, out, gradient.bias)
+
+    def backward(self, inputs: Any, out: Activity, gradient: Gradient) -> None:
+        """By the chain rule: as `delta`, from dJ/da in the delta of `out`, of inputs of scale 1."""
+        self.backend.backpropagate(out, gradient.bias)
+
+    def product(self, inputs: Any, out: Activity) -> Product:
+        """The product that gives the gradient of the weights, after `delta` or `backward`."""
+        # In the forward pass this was z = (a_prev W) * scale + b; the delta is scale * dJ/dz.
+        return inputs.rows.T, out.delta_rows, self.d_weights
+
+    def input_gradient(self, out: Activity, inputs: Activity) -> None:
+        """dJ/da_prev = (dJ/dz) W^T, from the delta of `out` into the delta of `inputs`."""
+        self.backend.multiply([(out.delta_rows, self.weights.T, inputs.delta_rows)])
+
+
+class LabelledDense(Dense):
+    """The first layer: z = x W_x + s W_y[label] + b, with [W_x; W_y] stored as (D + K, H).
+
+    The joined input [x, s onehot(label)] is never built: the R rows of an image share x W_x.
+
+    Parameters
+    ----------
+    parameters, name, activation
+        As for `Dense`.
+    pixels : int
+        D: the first D rows of the weights are W_x.
+    label_scale : float
+        s, the label's entry in the joined input.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        name: str,
+        activation: Activation,
+        pixels: int,
+        label_scale: float,
+    ) -> None:
+        super().__init__(parameters, name, activation)
+        self.label_scale = label_scale
+        self.pixel_weights, self.label_weights = self.weights[:pixels], self.weights[pixels:]
+        self.d_pixel_weights = self.d_weights[:pixels]
+        self.gradient = Gradient(self.gradient.bias, self.d_weights[pixels:])
+
+    def forward(self, inputs: Joined, out: Activity) -> None:
+        """Activate images x (N, D) joined with labels (N, R); `inputs.shared` is written."""
+        self.backend.multiply([(inputs.x, self.pixel_weights, inputs.shared)])
+        self.activate(inputs, out)
+
+    def activate(self, inputs: Joined, out: Activity) -> None:
+        """Activate images whose x W_x is known already."""
+        self.backend.activate_labelled(
+            inputs.shared, self.label_weights, inputs.labels, self.label_scale,
+            self.bias, self.activation, out,
+        )  # fmt: skip
+
+    def delta(
+        self, coefficients: Array | None, inputs: Joined, out: Activity, gradient: Gradient
+    ) -> None:
+        """See `Dense.delta`; without coefficients, of a delta that is there already."""
+        self.backend.delta_labelled(
+            coefficients, out, inputs.labels, self.label_scale,
+            inputs.shared, gradient.label_weights, gradient.bias,
+        )  # fmt: skip
+
+    def backward(self, inputs: Joined, out: Activity, gradient: Gradient) -> None:
+        """See `Dense.backward`."""
+        super().backward(inputs, out, gradient)
+        self.delta(None, inputs, out, gradient)
+
+    def product(self, inputs: Joined, out: Activity) -> Product:
+        """See `Dense.product`: of the pixel weights."""
+        # In the forward pass this was z = x W_x + ... for all rows of an image.
+        return inputs.x.T, inputs.shared, self.d_pixel_weights
+
+
+class Output(Dense):
+    """The output layer of a perceptron: z = h W; the loss adds the bias."""
+
+    def activity(self, goodness: Array, training: bool) -> Activity:
+        """See `Dense.activity`: the logits, which become their own gradient."""
+        shape = (*goodness.shape, self.width)
+        logits = self.backend.empty(shape, goodness.dtype)
+        return Activity(logits, None, logits, goodness, None)
+
+    def forward(self, inputs: Any, out: Activity) -> None:
+        """The product h W, without the bias."""
+        self.backend.multiply([(inputs.rows, self.weights, out.rows)])

@@ -1,0 +1,212 @@
+"""A network of layers, and the buffers of one batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ffnp.backends.activity import Activity, Array, Product
+from ffnp.backends.reference import Backend
+from ffnp.network.layers import Dense, Gradient, Joined, LabelledDense, Output
+from ffnp.network.parameters import Parameters
+from ffnp.objectives.activations import Activation
+
+
+@dataclass
+class Batch:
+    """The buffers of a batch of N images with R label rows each, reused for every such batch.
+
+    Attributes
+    ----------
+    inputs : list, one a layer
+        What each layer reads: the joined images, then the activity of the layer below.
+    activities : list of Activity, one a layer
+    goodness : (L, N, R) array
+        `goodness[i]` is `activities[i].goodness`.
+    coefficients : (L, N, R) array
+        dJ/dg; empty but in training.
+    gradients : list of Gradient, one a layer
+        What these images add up to.
+    images : slice
+        Which of the whole batch's images these are.
+    index : array or None
+        Where a source finds the images: its first axis is theirs. See `take`.
+    parts : list of Batch
+        The same buffers in parts, by images (`sharing.split`); the batch itself, if there is one.
+    """
+
+    inputs: list[Any]
+    activities: list[Activity]
+    goodness: Array
+    coefficients: Array
+    gradients: list[Gradient]
+    images: slice
+    index: Array = None
+
+    def __post_init__(self) -> None:
+        self.parts: list[Batch] = [self]
+
+    @property
+    def x(self) -> Array:
+        """(N, D) scaled images."""
+        return self.inputs[0].x
+
+    @property
+    def labels(self) -> Array:
+        """(N, R) int32 labels."""
+        return self.inputs[0].labels
+
+    def take(self, labels: Array, index: Array = None) -> None:
+        """Turn to other images: their labels, and where a source finds them."""
+        for part in self.parts:
+            part.inputs[0].labels = labels[part.images]
+            part.index = None if index is None else index[part.images]
+        self.inputs[0].labels, self.index = labels, index
+
+    def part(self, images: slice, empty: Callable[..., Array]) -> "Batch":
+        """Views of some of the images, with gradients of their own, by `Backend.empty`."""
+        activities = [activity.part(images) for activity in self.activities]
+        return Batch(
+            inputs=[each.part(images) for each in self.inputs],
+            activities=activities,
+            goodness=self.goodness[:, images],
+            coefficients=self.coefficients[:, images],
+            gradients=[gradient.like(empty) for gradient in self.gradients],
+            images=images,
+        )
+
+
+class Network:
+    """Fully connected layers, each over what the one below gives.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    layers : sequence of Dense
+    pixels, classes : int
+        D and K.
+    normalised : bool
+        Whether a layer reads its predecessor's rows at length 1.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        layers: Sequence[Dense],
+        pixels: int,
+        classes: int,
+        normalised: bool,
+    ) -> None:
+        self.backend, self.parameters = parameters.backend, parameters
+        self.layers = list(layers)
+        self.depth = len(self.layers)
+        self.pixels, self.classes, self.normalised = pixels, classes, normalised
+
+    def batch(self, images: int, rows: int, training: bool) -> Batch:
+        """Buffers for `images` images of `rows` label rows."""
+        dtype = self.parameters.flat.dtype
+
+        def empty(*shape: int) -> Array:
+            return self.backend.empty(shape, dtype)
+
+        goodness = empty(self.depth, images, rows)
+        goodness[...] = 0  # an output layer has none
+        ones = self.backend.to_device(np.ones((images, rows), dtype))
+        activities = [
+            layer.activity(own, training) for layer, own in zip(self.layers, goodness, strict=True)
+        ]
+        joined = Joined(
+            x=empty(images, self.pixels),
+            labels=self.backend.empty((images, rows), np.dtype(np.int32)),
+            shared=empty(images, self.layers[0].width),
+            scale=ones,
+        )
+        below = [a if self.normalised else replace(a, scale=ones) for a in activities[:-1]]
+        return Batch(
+            inputs=[joined, *below],
+            activities=activities,
+            goodness=goodness,
+            coefficients=empty(*goodness.shape) if training else empty(self.depth, 0, 0),
+            gradients=[layer.gradient for layer in self.layers],
+            images=slice(0, images),
+        )
+
+    def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
+        """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
+        for i in range(start, self.depth if stop is None else stop):
+            self.layers[i].forward(batch.inputs[i], batch.activities[i])
+
+    def delta(self, batch: Batch, layers: Sequence[int]) -> None:
+        """Deltas of some layers (from 0), from `batch.coefficients`, and what they sum to."""
+        for i in layers:
+            self.layers[i].delta(
+                batch.coefficients[i], batch.inputs[i], batch.activities[i], batch.gradients[i]
+            )
+
+    def backward(self, batch: Batch) -> None:
+        """Deltas of all layers but the last, by the chain rule from the last one's."""
+        for i in reversed(range(self.depth - 1)):
+            self.layers[i + 1].input_gradient(batch.activities[i + 1], batch.activities[i])
+            self.layers[i].backward(batch.inputs[i], batch.activities[i], batch.gradients[i])
+
+    def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
+        """The products, yet to be made, that give the weights' gradients of some layers."""
+        return [self.layers[i].product(batch.inputs[i], batch.activities[i]) for i in layers]
+
+
+def labelled_network(
+    backend: Backend,
+    pixels: int,
+    classes: int,
+    hidden: Sequence[int],
+    activation: Activation,
+    label_scale: float,
+    dtype: np.dtype[Any],
+    normalised: bool = True,
+) -> Network:
+    """L layers over an image joined with a label.
+
+    Parameters
+    ----------
+    backend : Backend
+    pixels, classes : int
+        D and K.
+    hidden : sequence of int
+        Widths H_1..H_L.
+    activation : Activation
+    label_scale : float
+        s, the label's entry in the joined input.
+    dtype : numpy.dtype
+        float32 or float64, of everything.
+    normalised : bool
+        Whether a layer reads its predecessor's rows at length 1.
+    """
+    parameters = Parameters(backend, layer_shapes([pixels + classes, *hidden]), dtype)
+    first = LabelledDense(parameters, "layer1", activation, pixels, label_scale)
+    later = [Dense(parameters, f"layer{i}", activation) for i in range(2, len(hidden) + 1)]
+    return Network(parameters, [first, *later], pixels, classes, normalised)
+
+
+def perceptron(
+    backend: Backend,
+    pixels: int,
+    classes: int,
+    hidden: Sequence[int],
+    activation: Activation,
+    dtype: np.dtype[Any],
+) -> Network:
+    """L hidden layers from pixels, and an output for each class; no labels, no normalisation."""
+    parameters = Parameters(backend, layer_shapes([pixels, *hidden, classes]), dtype)
+    below = [Dense(parameters, f"layer{i}", activation) for i in range(1, len(hidden) + 1)]
+    output = Output(parameters, f"layer{len(hidden) + 1}", activation)
+    return Network(parameters, [*below, output], pixels, classes, normalised=False)
+
+
+def layer_shapes(widths: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors of dense layers between consecutive widths."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1):
+        shapes[f"layer{i}.weights"] = (inputs, outputs)
+        shapes[f"layer{i}.bias"] = (outputs,)
+    return shapes

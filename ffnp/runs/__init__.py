@@ -1,0 +1,1 @@
+"""A training as a run: from a configuration to a result, kept in a folder."""

@@ -1,0 +1,300 @@
+"""From a configuration to a trained, evaluated and stored model."""
+
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ffnp.scoring.analysis import analyse
+from ffnp.backends.selection import make_backend
+from ffnp.config import OWN, Config
+from ffnp.data import Dataset, load
+from ffnp.data.catalogue import CATALOGUE
+from ffnp.errors import InputError, TrainingError
+from ffnp.scoring.evaluation import Evaluation, evaluate
+from ffnp.model import NOT_GIVEN, DataDescription, Model
+from ffnp.objectives import Objective
+from ffnp.objectives.own import import_objective, is_reference, naming
+from ffnp.runs.folder import Every, Run
+from ffnp.training.trainer import Trainer
+
+CHECKPOINT_SECONDS = 30.0
+
+
+class Watcher(Protocol):
+    """Is told how a training goes, and may stop it."""
+
+    def start(self, trainer: Trainer) -> None:
+        """Training begins, or goes on, from `trainer.position`."""
+        ...
+
+    def batch(self, trainer: Trainer) -> bool:
+        """A batch is done; True asks to stop here, with the state saved."""
+        ...
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """An epoch is done; `record` is its line of metrics."""
+        ...
+
+
+class Silent:
+    """Watches without a word."""
+
+    def start(self, trainer: Trainer) -> None:
+        """Do nothing."""
+
+    def batch(self, trainer: Trainer) -> bool:
+        """Never stop."""
+        return False
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training gives.
+
+    Attributes
+    ----------
+    model : Model
+    test : Evaluation
+        On the test set, or on the validation rows where the configuration holds some out.
+    seconds : float
+        Spent in training: without loading the data, evaluations and analyses.
+    metrics : list of dict
+        One record an epoch: phase, epoch, losses, training error, seconds so far.
+    run : Run or None
+        Where it is stored.
+    """
+
+    model: Model
+    test: Evaluation
+    seconds: float
+    metrics: list[dict[str, Any]]
+    run: Run | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        config = self.model.config
+        return {
+            "test_error": self.test.to_dict(),
+            "train_seconds": self.seconds,
+            "epochs": config.epochs,
+            "seed": config.seed,
+            "backend": self.model.backend.name,
+            "run_dir": None if self.run is None else str(self.run.folder),
+            "config": config.to_dict(),
+        }
+
+
+def train(
+    config: Config,
+    folder: Path | str | Iterable[Path] | None = None,
+    watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    *,
+    objective: Objective | None = None,
+    dataset: Dataset | None = None,
+) -> Result:
+    """Train and evaluate what a configuration describes.
+
+    Parameters
+    ----------
+    config : Config
+        The file of an objective FILE.py:NAME is imported.
+    folder : Path, str or iterable of Path, optional
+        A new folder to store the run in, or names for one: the first that is free is taken
+        (default: nothing is stored).
+    watcher : Watcher, optional
+    checkpoint_seconds : float
+        Time between two saved states.
+    objective : Objective, optional
+        One of your own, in place of the configuration's, which then calls it `own`.
+    dataset : Dataset, optional
+        In place of the configuration's, which then has its name.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        The configuration, its data or the objective are wrong, or `folder` exists.
+    TrainingError
+        The numbers are no longer finite, the network has died, or the watcher asked to stop.
+    StorageError
+        The folder cannot be written.
+    """
+    if objective is not None:
+        config = replace(config, objective=OWN)
+    config = _anchored(config)
+    if dataset is not None:
+        config = replace(config, dataset=dataset.name)
+    data, trainer = _prepare(config, objective, dataset)
+    names = [Path(folder)] if isinstance(folder, Path | str) else folder
+    run = None if names is None else Run.create(names, config)
+    return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
+
+
+def resume(
+    folder: Path | str,
+    backend: str | None = None,
+    watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    *,
+    objective: Objective | None = None,
+    dataset: Dataset | None = None,
+) -> Result:
+    """Continue a run that was stopped or killed, to the same bits as if it had not been.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Of the run.
+    backend : str, optional
+        Continue on another backend; the bits are the same only on the run's own.
+    watcher, checkpoint_seconds
+        As for `train`.
+    objective, dataset
+        Those that `train` was given. The file of an objective FILE.py:NAME is imported again.
+    """
+    run = Run(Path(folder))
+    config = run.config()
+    if objective is None:
+        run.check_objective()
+    if backend is not None:
+        config = replace(config, backend=backend)
+    data, trainer = _prepare(config, objective, dataset)
+    return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
+
+
+def load_model(folder: Path | str, backend: str = "auto", device: int = 0) -> Model:
+    """The trained model of a run; see `Run.model`.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Of the run.
+    backend : {"auto", "numpy", "numba", "cupy", "reference"}
+        Whichever it was trained on.
+    device : int
+        Which GPU, for cupy.
+    """
+    return Run(Path(folder)).model(make_backend(backend, device))
+
+
+def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
+    """The data set of a configuration, limited and with its validation rows in the test's place.
+
+    `dataset` is the whole of it, where it is in memory.
+    """
+    if dataset is None:
+        dataset = load(config.dataset, config.data_dir)
+    if config.validation:
+        kept = len(dataset.train) - config.validation
+        if kept < 1:
+            raise InputError(
+                f"validation is {config.validation}, but {dataset.name} has only "
+                f"{len(dataset.train)} training images: hold out fewer"
+            )
+        dataset = dataset.hold_out(config.validation)
+    return dataset.limited(config.limit_train, config.limit_test)
+
+
+def _anchored(config: Config) -> Config:
+    """Paths made absolute, so that the run can be read again from any folder."""
+    path = Path(config.dataset)
+    named = config.dataset in CATALOGUE or not path.exists()
+    own = is_reference(config.objective)
+    return replace(
+        config,
+        dataset=config.dataset if named else str(path.absolute()),
+        data_dir=config.data_dir and str(Path(config.data_dir).absolute()),
+        objective=str(Path(config.objective).absolute()) if own else config.objective,
+    )
+
+
+def _prepare(
+    config: Config, objective: Objective | None, dataset: Dataset | None
+) -> tuple[Dataset, Trainer]:
+    if config.objective == OWN and objective is None:
+        raise InputError(NOT_GIVEN)
+    if is_reference(config.objective) and objective is None:
+        objective = import_objective(config.objective)
+    backend = make_backend(config.backend, config.device)
+    data = load_data(config, dataset)
+    model = Model.create(config, DataDescription.of(data, config), backend, objective)
+    return data, Trainer(model, data.train)
+
+
+def _complete(
+    dataset: Dataset,
+    trainer: Trainer,
+    run: Run | None,
+    watcher: Watcher,
+    checkpoint_seconds: float,
+) -> Result:
+    with naming(trainer.model.config.objective), run.alone() if run else nullcontext():
+        saved = run.read_state(trainer) if run else {}
+        return _train(dataset, trainer, run, saved, watcher, checkpoint_seconds)
+
+
+def _train(
+    dataset: Dataset,
+    trainer: Trainer,
+    run: Run | None,
+    saved: dict[str, Any],
+    watcher: Watcher,
+    checkpoint_seconds: float,
+) -> Result:
+    model, config = trainer.model, trainer.model.config
+    metrics = [] if run is None else run.metrics()[: trainer.epochs_done]
+    before = float(saved.get("seconds", 0.0))
+    done = trainer.finished and run is not None and run.finished
+    start = time.perf_counter()
+    checkpoint = Every(checkpoint_seconds)
+    watcher.start(trainer)
+
+    def save() -> None:
+        if run is not None:
+            run.write_state(trainer, {"seconds": before + time.perf_counter() - start})
+
+    for position in trainer.run():
+        stop = watcher.batch(trainer)
+        if position.batch == trainer.batches:
+            losses, error = trainer.losses()
+            record: dict[str, Any] = {
+                "phase": position.phase + 1,
+                "epoch": position.epoch + 1,
+                "losses": losses,
+                "train_error": error,
+                "seconds": before + time.perf_counter() - start,
+            }
+            pause = time.perf_counter()
+            trained = trainer.schedule.losses(position.phase)
+            if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
+                voters = range(1, trained + 1)
+                record["test_error"] = evaluate(model, dataset.test, voters).to_dict()
+            if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
+                record["analysis"] = analyse(model, dataset.test, layers=trained).to_dict()
+            start += time.perf_counter() - pause  # the clock of training stands still
+            metrics.append(record)
+            if run is not None:
+                run.write_metrics(metrics)
+            watcher.epoch(record)
+        if stop or checkpoint.due():
+            trainer.check()
+            save()
+        if stop:
+            mend = "" if run is None else f": continue with `ffnp train --resume {run.folder}`"
+            raise TrainingError(f"stopped in {trainer.where}{mend}")
+    seconds = before + time.perf_counter() - start
+    if run is not None and not done:  # before the test set, whose images may be found bad
+        save()
+        run.write_model(model)
+    test = evaluate(model, dataset.test)
+    return Result(model, test, seconds, metrics, run)

@@ -1,0 +1,46 @@
+"""What is recorded of a training: is a record that comes from a file what it should be?"""
+
+from typing import Any
+
+from ffnp.scoring.analysis import KINDS
+
+COUNTS = range(1, 10**9)  # of phases and epochs
+MOST = 1e100  # more is no number that any training gives
+
+
+def is_epoch(record: Any) -> bool:
+    """Whether this is what `ffnp.runs.experiment` records of an epoch: sensible numbers, by name."""
+    try:
+        counts = [record["phase"], record["epoch"]]
+        numbers = [record["seconds"], *record["losses"]]
+        if "analysis" in record:
+            numbers += [record["analysis"][f"entropy_{kind}"]["total"] for kind in KINDS]
+        return (
+            all(type(count) is int and count in COUNTS for count in counts)
+            and _within([record["train_error"]], 0, 100)
+            and _within(numbers, -MOST, MOST)
+            and ("test_error" not in record or is_errors(record["test_error"]))
+        )
+    except (KeyError, TypeError):
+        return False
+
+
+def is_errors(values: Any) -> bool:
+    """Whether these are errors on a split: of all, of layers and of groups."""
+    try:
+        layers, groups = values["layers"], values["groups"]
+        return _within([values["all"], *layers, *groups], 0, 100) and (
+            0 < len(layers) == len(groups)
+        )
+    except (KeyError, TypeError):
+        return False
+
+
+def is_seconds(value: Any) -> bool:
+    """Whether this is a time."""
+    return _within([value], 0, MOST)
+
+
+def _within(numbers: list[Any], low: float, high: float) -> bool:
+    """Whether all are numbers in that range; NaN is not."""
+    return all(type(number) in (int, float) and low <= number <= high for number in numbers)

@@ -1,0 +1,75 @@
+"""Input scaling: what a network sees of the pixels, learned from the training set."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.errors import InputError
+
+SCALINGS = ("standard", "raw")
+SMALLEST = 1e-12  # deviation of pixels: with less, their squares would leave float32
+BLOCK = 4096  # images a block of the statistics: bounded memory for sets on disk
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
+
+    Attributes
+    ----------
+    mean, deviation : float
+        Of all pixels of the training set together.
+    length : float or None
+        The length of every scaled image; None: images keep theirs.
+    """
+
+    mean: float
+    deviation: float
+    length: float | None
+
+
+UNSCALED = Scaling(0.0, 1.0, None)
+
+
+def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") -> Scaling:
+    """The scaling of a training set.
+
+    Parameters
+    ----------
+    kind : {"standard", "raw"}
+        `standard`: one mean and deviation over all pixels, each image scaled to `length`.
+        `raw`: uint8 pixels divided by 255, floats as they are, no scaling to a length.
+    images : (N, D) uint8 or float array
+    length : float
+    name : str
+        The data set's, for messages.
+
+    Raises
+    ------
+    InputError
+        If `kind` is unknown, or pixels are NaN, infinite, all alike, or too large or small.
+    """
+    if kind == "raw":
+        return Scaling(0.0, 255.0 if images.dtype == np.uint8 else 1.0, None)
+    if kind != "standard":
+        raise InputError(f"unknown scaling '{kind}': choose one of {', '.join(SCALINGS)}")
+    total = squares = 0.0
+    for start in range(0, len(images), BLOCK):
+        block = images[start : start + BLOCK].astype(np.float64)
+        total += float(block.sum())
+        squares += float(np.vdot(block, block))
+    mean = total / images.size
+    deviation = float(np.sqrt(max(squares / images.size - mean * mean, 0.0)))
+    where = f"{name}: the training set has" if name else "the training set has"
+    if not np.isfinite(deviation):
+        raise InputError(f"{where} NaN or infinite pixels: clean them first")
+    if deviation == 0:
+        raise InputError(f"{where} no pixels but {mean:g}: there is nothing to learn from")
+    if not SMALLEST < deviation < 1 / SMALLEST:
+        raise InputError(
+            f"{where} pixels that deviate by {deviation:g} from their mean: "
+            "multiply them by a number that makes it about 1"
+        )
+    return Scaling(mean, deviation, length)

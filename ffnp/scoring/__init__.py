@@ -1,0 +1,1 @@
+"""A trained model at work: scores, errors, and what its goodness tells."""

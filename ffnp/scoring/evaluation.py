@@ -1,0 +1,149 @@
+"""Prediction and its errors: every layer votes for a label with its goodness."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.data.dataset import Images, Split
+from ffnp.errors import InputError, TrainingError
+from ffnp.model import Model
+from ffnp.network.network import Batch
+from ffnp.scoring.sweep import sweep
+
+Scores = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors on one split, in % of its images.
+
+    Attributes
+    ----------
+    all : float
+        Of the vote of all chosen layers together.
+    layers : list of float
+        Of each chosen layer alone.
+    groups : list of float
+        Of the first 1, 2, ... chosen layers together; the last is `all`.
+    confusion : (K, K) int array
+        Images by true label (row) and predicted label (column).
+    """
+
+    all: float
+    layers: list[float]
+    groups: list[float]
+    confusion: NDArray[np.int64]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The errors as plain values for JSON."""
+        return {"all": self.all, "layers": self.layers, "groups": self.groups}
+
+
+def scores(model: Model, images: Images, layers: Sequence[int] | None = None) -> Iterator[Scores]:
+    """Score every label of every image, block by block.
+
+    Parameters
+    ----------
+    model : Model
+    images : (N, D) array, or (N, ...) of the shape of the data set's
+        As the data set stores them: uint8, or floats.
+    layers : sequence of int, optional
+        Which layers vote, from 1 (default: all).
+
+    Yields
+    ------
+    (V, n, K) array
+        Goodness of each voting layer for each label of the next n images; for a baseline, the
+        one output's scores (V = 1).
+
+    Raises
+    ------
+    InputError
+        If a layer does not exist or cannot vote, or images do not fit the model.
+    TrainingError
+        If a score is NaN or infinite.
+    """
+    chosen = _voters(layers, model.method.losses)
+    return _scores(model, model.data.flat(images, "the evaluated set"), chosen)
+
+
+def _scores(model: Model, images: Images, voters: Sequence[int]) -> Iterator[Scores]:
+    start = 0
+    for batch in sweep(model, images, max(voters) + 1 if model.method.losses > 1 else None):
+        yield scores_of(model, batch, voters, start)
+        start += len(batch.x)
+
+
+def scores_of(model: Model, batch: Batch, voters: Sequence[int], start: int) -> Scores:
+    """Scores (V, n, K) of a batch by some voters (from 0), on the host, after a forward pass.
+
+    Raises
+    ------
+    TrainingError
+        If one is NaN or infinite; `start` is the number of the batch's first image.
+    """
+    found: Scores = model.backend.to_host(model.method.scores(batch))[voters]
+    if not np.isfinite(found).all():
+        raise TrainingError(
+            f"a score of images {start}..{start + len(batch.x) - 1} is NaN or infinite: "
+            "clean the images, or train again with a lower learning rate"
+        )
+    return found
+
+
+def predict(model: Model, images: Images, layers: Sequence[int] | None = None) -> NDArray[np.int64]:
+    """The label of each image, (N,), by the vote of all chosen layers; see `scores`."""
+    blocks = [found.sum(axis=0).argmax(axis=1) for found in scores(model, images, layers)]
+    return np.concatenate([np.empty(0, np.int64), *blocks])
+
+
+def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) -> Evaluation:
+    """Predict a split by the vote of all chosen layers, of each alone and of groups.
+
+    Parameters
+    ----------
+    model : Model
+    split : Split
+    layers : sequence of int, optional
+        Which layers vote, from 1 (default: all).
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If a layer does not exist, or images or labels do not fit the model.
+    """
+    classes = model.data.classes
+    if int(split.labels.max()) >= classes:
+        raise InputError(
+            f"the evaluated set has label {split.labels.max()}, "
+            f"but the model knows only 0..{classes - 1}"
+        )
+    wrong: NDArray[np.int64] | int = 0
+    confusion = np.zeros((classes, classes), np.int64)
+    start = 0
+    for found in scores(model, split.images, layers):
+        true = split.labels[start : start + found.shape[1]]
+        votes = np.stack([found, np.cumsum(found, axis=0)]).argmax(axis=3)  # (2, V, n)
+        wrong = wrong + (votes != true).sum(axis=2)
+        np.add.at(confusion, (true, votes[1, -1]), 1)
+        start += len(true)
+    alone, groups = 100 * np.asarray(wrong) / len(split)
+    return Evaluation(float(groups[-1]), alone.tolist(), groups.tolist(), confusion)
+
+
+def _voters(layers: Sequence[int] | None, voters: int) -> list[int]:
+    if layers is None:
+        return list(range(voters))
+    for layer in layers:
+        if not 1 <= layer <= voters:
+            raise InputError(f"layer {layer} cannot vote: this model has voters 1..{voters}")
+    if not layers or len(set(layers)) < len(layers):
+        raise InputError(f"voting layers {list(layers)}: name each one once, at least one")
+    return [layer - 1 for layer in layers]

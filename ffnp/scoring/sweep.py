@@ -1,0 +1,44 @@
+"""Images joined with every label, block by block."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ffnp.data.dataset import Images
+from ffnp.model import Model
+from ffnp.network import sharing
+from ffnp.network.network import Batch
+
+BLOCK = 200  # images scored together: their K label rows fit the cache
+
+
+def blocks(model: Model, images: int) -> Iterator[tuple[slice, Batch]]:
+    """So many images in blocks of BLOCK, the last one smaller, each with a scoring batch.
+
+    Blocks of one length share the batch.
+    """
+    batch = None
+    for start in range(0, images, BLOCK):
+        block = slice(start, min(start + BLOCK, images))
+        if batch is None or len(batch.x) != block.stop - start:
+            batch = model.method.scoring_batch(block.stop - start)
+        yield block, batch
+
+
+def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[Batch]:
+    """Join images with every label: a batch after a forward pass of the layers, block by block.
+
+    Parameters
+    ----------
+    model : Model
+    images : (N, D) array
+        On the host, as the data set stores them.
+    layers : int, optional
+        How many layers (default: all).
+    """
+    for block, batch in blocks(model, len(images)):
+        pixels = model.backend.to_device(images[block])
+        with np.errstate(over="ignore", invalid="ignore"):  # scores that are not finite are found
+            model.backend.standardise(pixels, slice(None), model.data.scaling, out=batch.x)
+            sharing.forward(model.method, batch, stop=layers)
+        yield batch

@@ -1,0 +1,3 @@
+"""Training: optimisers, schedules, and the trainer that goes through the epochs."""
+
+from ffnp.training.trainer import Trainer as Trainer

@@ -1,0 +1,263 @@
+"""Training: epochs of shuffled batches with fresh wrong labels, stopped and resumed anywhere."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ffnp.backends.activity import Array
+from ffnp.config import Config
+from ffnp.data.dataset import Split
+from ffnp.errors import InputError, TrainingError
+from ffnp.model import Model
+from ffnp.network import Method
+from ffnp.network.labels import candidate_labels
+from ffnp.network.network import Batch
+from ffnp.randomness import NEGATIVES, SHUFFLE, stream
+from ffnp.training.optimizers import SGD, Adam, Optimizer
+from ffnp.training.schedules import LayerByLayer, Schedule, Sequential, Simultaneous
+from ffnp.training.sources import Pixels, Source, make_source
+
+GUARD_EVERY = 100  # batches between two looks at the totals for NaN
+
+
+@dataclass
+class Position:
+    """How far a training has come: batches done in this epoch, epochs in this phase, phases."""
+
+    phase: int = 0
+    epoch: int = 0
+    batch: int = 0
+
+
+class Trainer:
+    """Trains a model on a split, batch by batch.
+
+    Parameters
+    ----------
+    model : Model
+        Its weights are updated in place.
+    split : Split
+
+    Attributes
+    ----------
+    position : Position
+    phases, epochs, batches : int
+        Phases of the schedule, epochs of a phase, batches of an epoch.
+    """
+
+    def __init__(self, model: Model, split: Split) -> None:
+        config = model.config
+        if config.batch_size > len(split):
+            raise InputError(
+                f"batch_size is {config.batch_size}, more than the {len(split)} training images"
+            )
+        self.model, self.split = model, split
+        self.schedule = make_schedule(config, model.method)
+        self.phases, self.epochs = self.schedule.phases, config.epochs
+        self.batches = -(-len(split) // config.batch_size)
+        self.position = Position()
+        self._totals = self._zeros()
+        self._images = model.backend.to_device(split.images)
+        self._source: Source = Pixels(model, self._images)
+        self._buffers: dict[int, Batch] = {}  # by size: the last of an epoch may be smaller
+
+    @property
+    def finished(self) -> bool:
+        """Whether all phases are done."""
+        return self.position.phase == self.phases
+
+    @property
+    def epochs_done(self) -> int:
+        """Whole epochs, over all phases."""
+        position = self.position
+        whole = position.batch == self.batches
+        return position.phase * self.epochs + position.epoch + whole
+
+    def run(self) -> Iterator[Position]:
+        """Train to the end from where it stands, yielding after each batch.
+
+        `position` names the batch last done (its `batch` counts from 1 when yielded); after the
+        last batch of an epoch, `losses` are that epoch's. Whatever is saved
+        between two batches and loaded again continues to the same bits.
+
+        Raises
+        ------
+        TrainingError
+            Loss or weights are no longer finite, or no gradient is left while errors are.
+        """
+        position, phase = self.position, None
+        while not self.finished:
+            if phase != position.phase:
+                phase = position.phase
+                frozen = self.schedule.frozen(phase)
+                if not self._source.advance(frozen):
+                    del self._source  # before the next one takes its memory
+                    self._source = make_source(self.model, self._images, frozen)
+            index, labels = self._draw()
+            while position.batch < self.batches:
+                self._step(index, labels)
+                position.batch += 1
+                if position.batch % GUARD_EVERY == 0 or position.batch == self.batches:
+                    self.check()
+                yield position
+            self._next_epoch()
+
+    @property
+    def where(self) -> str:
+        """Where the training stands, in words."""
+        position = self.position
+        layer = f"layer {position.phase + 1}, " if self.phases > 1 else ""
+        return f"{layer}epoch {position.epoch + 1}, batch {position.batch}"
+
+    @property
+    def totals_on_host(self) -> bool:
+        """Whether `losses` costs nothing: on a GPU it would wait for the device."""
+        return isinstance(self._totals, np.ndarray)
+
+    def losses(self) -> tuple[list[float], float]:
+        """Mean loss of each objective, and training error in %, of this epoch's batches so far."""
+        seen = min(self.position.batch * self.model.config.batch_size, len(self.split))
+        totals = self.model.backend.to_host(self._totals) / max(seen, 1)
+        return totals[:-1].tolist(), 100 * float(totals[-1])
+
+    def check(self) -> None:
+        """Raise `TrainingError` if loss or weights are not finite, or the network has died."""
+        losses, error = self.losses()
+        where = self.where
+        for i, loss in enumerate(losses, start=1):
+            if not np.isfinite(loss):
+                raise TrainingError(
+                    f"the loss of layer {i} is {loss} in {where}: train anew with a "
+                    "lower learning rate, or look for NaN among the images"
+                )
+        for name, tensor in self.model.weights().items():
+            if not np.isfinite(tensor).all():
+                raise TrainingError(
+                    f"{name} holds NaN or infinite values in {where}: "
+                    "train anew with a lower learning rate"
+                )
+        reason = self._dead(error)
+        if reason:
+            raise TrainingError(
+                f"the network has died in {where}: {reason}, and {error:.1f}% of the training "
+                "images are wrong: train anew with another theta, input scaling or learning rate"
+            )
+
+    def _dead(self, error: float) -> str | None:
+        phase, rows = self.position.phase, self.model.method.rows
+        batch = self._buffers[self._rows_done()]
+        goodness = batch.goodness[: phase + 1] if self.phases > 1 else batch.goodness
+        total = goodness.sum(axis=0)  # (N, R)
+        if not total.any():
+            return "every goodness is 0"
+        if rows > 1 and (total == total[:, :1]).all():
+            return "no goodness depends on the label"
+        gone = not any(optimizer.gradient.any() for optimizer in self.schedule.active(phase))
+        if gone and error >= 100 * (1 - 1 / max(rows, 2)):  # no better than chance
+            return "no gradient is left"
+        return None
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Host arrays of their own, by name, and plain values: `load_state` continues from them."""
+
+        def to_host(array: Array) -> Any:
+            return np.array(self.model.backend.to_host(array))  # on the CPU it would go on changing
+
+        tensors = {name: np.array(tensor) for name, tensor in self.model.weights().items()}
+        tensors["totals"] = to_host(self._totals)
+        for i, optimizer in enumerate(self.schedule.optimizers):
+            for name, array in optimizer.state.items():
+                tensors[f"optimizer{i}.{name}"] = to_host(array)
+        steps = [optimizer.steps for optimizer in self.schedule.optimizers]
+        return tensors, {"position": asdict(self.position), "steps": steps}
+
+    def load_state(self, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """Stand where `state` was taken; `InputError` if it is another model's."""
+        backend = self.model.backend
+        self.model.method.parameters.load(tensors)
+        self.position = Position(**values["position"])
+        most = Position(self.phases, self.epochs - 1, self.batches)
+        for name, count in asdict(self.position).items():
+            if type(count) is not int or not 0 <= count <= getattr(most, name):
+                raise InputError(f"{name} {count!r} is not in 0..{getattr(most, name)}")
+        totals = np.array(tensors["totals"], np.float64)
+        if totals.shape != self._zeros().shape:
+            raise InputError(f"totals are of shape {totals.shape}, not {self._zeros().shape}")
+        self._totals = backend.to_device(totals)
+        for i, optimizer in enumerate(self.schedule.optimizers):
+            optimizer.steps = values["steps"][i]
+            for name, array in optimizer.state.items():
+                saved = tensors.get(f"optimizer{i}.{name}")
+                if saved is None or saved.shape != array.shape:
+                    raise InputError(f"no fitting tensor 'optimizer{i}.{name}' in the saved state")
+                array[...] = backend.to_device(saved)
+
+    def _rows_done(self) -> int:
+        """Images of the batch last done."""
+        size = self.model.config.batch_size
+        return min(size, len(self.split) - (self.position.batch - 1) * size)
+
+    def _step(self, index: Array, labels: Array) -> None:
+        model, position = self.model, self.position
+        start = position.batch * model.config.batch_size
+        rows = index[start : start + model.config.batch_size]
+        if len(rows) not in self._buffers:
+            self._buffers[len(rows)] = model.method.training_batch(len(rows))
+        batch = self._buffers[len(rows)]
+        batch.take(labels[start : start + len(rows)], rows)
+        lr = learning_rate(
+            model.config, (position.epoch + position.batch / self.batches) / self.epochs
+        )
+        with np.errstate(over="ignore", invalid="ignore"):  # `check` reports what comes of it
+            self.schedule.step(batch, self._source, self._totals, position.phase, lr)
+
+    def _draw(self) -> tuple[Array, Array]:
+        """The epoch's images, as an index of the source, and label rows, alike on all backends."""
+        model, seed = self.model, self.model.config.seed
+        number = self.position.phase * self.epochs + self.position.epoch
+        order = stream(seed, SHUFFLE, number).permutation(len(self.split))
+        labels = candidate_labels(
+            self.split.labels[order],
+            model.data.classes,
+            model.method.rows,
+            stream(seed, NEGATIVES, number),
+        )
+        index = self._source.index(order, labels)
+        return model.backend.to_device(index), model.backend.to_device(labels)
+
+    def _next_epoch(self) -> None:
+        position = self.position
+        position.batch = 0
+        position.epoch += 1
+        if position.epoch == self.epochs:
+            position.epoch = 0
+            position.phase += 1
+        self._totals = self._zeros()
+
+    def _zeros(self) -> Array:
+        phase = min(self.position.phase, self.phases - 1)
+        return self.model.backend.to_device(np.zeros(self.schedule.losses(phase) + 1))
+
+
+def learning_rate(config: Config, fraction: float) -> float:
+    """The learning rate when `fraction` (0..1) of the phase's batches are done."""
+    if config.lr_schedule == "constant":
+        return config.lr
+    return config.lr * min(1.0, 2 * (1 - fraction))
+
+
+def make_schedule(config: Config, method: Method) -> Schedule:
+    """The schedule of a configuration, with its optimisers."""
+
+    def make_optimizer(span: slice) -> Optimizer:
+        if config.optimizer == "sgd":
+            return SGD(method.parameters, span, config.momentum)
+        return Adam(method.parameters, span)
+
+    if config.schedule == "layer":
+        return LayerByLayer(method, make_optimizer)
+    if config.update == "sequential":
+        return Sequential(method, make_optimizer)
+    return Simultaneous(method, make_optimizer)

@@ -1,0 +1,463 @@
+"""Every backend against the readable reference: values, dtypes, what is written, allocation."""
+
+import copy
+import inspect
+import subprocess
+import sys
+import tracemalloc
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+import ffnp.backends
+from ffnp.backends import Backend, parts
+from ffnp.backends.activity import Activity
+from ffnp.backends.selection import make_backend
+from ffnp.config import Config
+from ffnp.errors import InputError
+from ffnp.model import DataDescription, Model
+from ffnp.network.labels import candidate_labels
+from ffnp.objectives import Pairwise, SigmoidGoodness, SoftmaxOverLabels
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import GAMMAS, LayerObjective
+from ffnp.scaling import Scaling
+from ffnp.training.optimizers import Adam
+from ffnp.training.sources import Pixels
+
+CLASSES, WIDTH = 11, 37
+SIZES = [(1, 1), (31, 2), (33, 3), (129, 10), (200, 2), (200, 10)]  # (N, R); blocks and ragged ends
+BLOCK = 500  # numbers: a real block holds all of these small batches
+TOLERANCE = {"float32": 1e-5, "float64": 1e-13}  # of an array's largest number
+
+
+@pytest.fixture(autouse=True)
+def cut_small_batches_into_blocks_too(monkeypatch):
+    monkeypatch.setattr(parts, "BLOCK", BLOCK)
+
+
+@pytest.fixture(params=["numpy", "numba"])
+def backend(request):
+    return make_backend(request.param)
+
+
+@pytest.fixture(params=[np.float32, np.float64])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+def arrays(argument):
+    """The arrays of an argument: itself, or those of an Activity, by name."""
+    if isinstance(argument, Activity):
+        named = {field.name: getattr(argument, field.name) for field in fields(argument)}
+    else:
+        named = {"": argument}
+    return {name: array for name, array in named.items() if isinstance(array, np.ndarray)}
+
+
+def compare(backend, method, arguments, written, undefined=()):
+    """Run a method of the backend and of the reference on copies, and compare all arguments.
+
+    Arguments named in `written` (or of an Activity one array, as in `activity.delta`) must agree,
+    those in `undefined` may hold anything, and all others must be as they were.
+    """
+    given, expected, got = (copy.deepcopy(arguments) for _ in range(3))
+    assert list(inspect.signature(getattr(Backend, method)).parameters)[1:] == list(arguments)
+    getattr(Backend(), method)(**expected)
+    getattr(backend, method)(**got)
+    computed = [
+        a.dtype.name for name in written for a in arrays(given[name.partition(".")[0]]).values()
+    ]
+    tolerance = max(TOLERANCE[name] for name in computed)  # float64 totals of float32 values
+    for name in arguments:
+        for part, want in arrays(expected[name]).items():
+            have = arrays(got[name])[part]
+            assert (have.dtype, have.shape) == (want.dtype, want.shape)
+            both = {name, f"{name}.{part}"}
+            if both & set(written):
+                close(have, want, tolerance, f"{name}.{part}")
+            elif not both & set(undefined):
+                np.testing.assert_array_equal(have, arrays(given[name])[part], err_msg=name)
+
+
+def close(have, want, tolerance, message=""):
+    atol = tolerance * np.abs(want).max()
+    np.testing.assert_allclose(have, want, rtol=0, atol=atol, err_msg=message)
+
+
+def activity(random, n, r, dtype, slope, delta=False):
+    a = np.maximum(random.normal(size=(n, r, WIDTH)), 0).astype(dtype)
+    kept, d = (
+        random.normal(size=a.shape).astype(dtype) if wanted else None for wanted in (slope, delta)
+    )
+    return Activity(a, kept, d, *(random.random((n, r)).astype(dtype) for _ in range(2)))
+
+
+def some_labels(random, n, r):
+    return candidate_labels(random.integers(0, CLASSES, n), CLASSES, r, random)
+
+
+# --- forward --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [None, 10.0])
+@pytest.mark.parametrize("kind", ["slice", "index"])
+@pytest.mark.parametrize("images", [np.uint8, np.float32, np.float64])
+def test_standardise(backend, random, dtype, images, kind, length):
+    pixels = random.integers(0, 256, (300, 784)).astype(images)
+    rows = slice(40, 240) if kind == "slice" else random.permutation(300)[:200]
+    arguments = {
+        "images": pixels,
+        "rows": rows,
+        "scaling": Scaling(33.3, 78.6, length),
+        "out": np.empty((200, 784), dtype),
+    }
+    compare(backend, "standardise", arguments, {"out"})
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (400, 1), (400, 500)])
+def test_gather(backend, random, dtype, shape):
+    arguments = {
+        "table": random.normal(size=(1000, shape[1])).astype(dtype),
+        "rows": random.integers(0, 1000, shape[0]),
+        "out": np.empty(shape, dtype),
+    }
+    compare(backend, "gather", arguments, {"out"})
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activate_labelled(backend, random, dtype, name, n, r, training):
+    activation = ACTIVATIONS[name]
+    arguments = {
+        "product": random.normal(size=(n, WIDTH)).astype(dtype),
+        "label_weights": random.normal(size=(CLASSES, WIDTH)).astype(dtype),
+        "labels": some_labels(random, n, r),
+        "label_scale": 3.0,
+        "bias": random.normal(size=WIDTH).astype(dtype),
+        "activation": activation,
+        "out": activity(random, n, r, dtype, training and activation.keeps_slope),
+    }
+    compare(backend, "activate_labelled", arguments, {"out"})
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activate(backend, random, dtype, name, n, r, training):
+    activation = ACTIVATIONS[name]
+    out = activity(random, n, r, dtype, training and activation.keeps_slope)
+    out.values[...] = random.normal(size=out.values.shape)
+    arguments = {
+        "scale": random.random((n, r)).astype(dtype),
+        "bias": random.normal(size=WIDTH).astype(dtype),
+        "activation": activation,
+        "out": out,
+    }
+    compare(backend, "activate", arguments, {"out"})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_activate_passes_on_what_is_not_finite(backend, random, value):
+    out = activity(random, 33, 2, np.dtype(np.float32), slope=False)
+    out.values[20, 1, 7] = value
+    ones = np.ones((33, 2), np.float32)
+    backend.activate(ones, np.zeros(WIDTH, np.float32), ACTIVATIONS["relu"], out)
+    assert not np.isfinite(out.goodness[20, 1])
+    assert np.isfinite(out.goodness).sum() == 65
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_activate_labelled_passes_on_what_is_not_finite(random, name, value):
+    out = activity(random, 33, 2, np.dtype(np.float32), slope=False)
+    product = np.ones((33, WIDTH), np.float32)
+    product[20, 7] = value  # of both rows of the image
+    weights, bias = np.zeros((CLASSES, WIDTH), np.float32), np.zeros(WIDTH, np.float32)
+    labels = some_labels(random, 33, 2)
+    relu = ACTIVATIONS["relu"]
+    make_backend(name).activate_labelled(product, weights, labels, 3.0, bias, relu, out)
+    assert not np.isfinite(out.goodness[20]).any()
+    assert np.isfinite(out.goodness).sum() == 64
+
+
+def test_matmul(backend, random, dtype):
+    a, b = (random.normal(size=shape).astype(dtype) for shape in [(33, 20), (33, 11)])
+    compare(backend, "matmul", {"a": a.T, "b": b, "out": np.empty((20, 11), dtype)}, {"out"})
+
+
+# --- objective ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize(("n", "r"), [(1, 2), (31, 2), (200, 10)])
+def test_evaluate(backend, random, dtype, n, r, gamma):
+    goodness = (20 * random.random((3, n, r))).astype(dtype)
+    arguments = {
+        "objective": LayerObjective(SigmoidGoodness(20.0), gamma),
+        "goodness": goodness,
+        "out_coefficients": np.empty_like(goodness),
+        "out_totals": np.arange(1.0, 5.0),  # of batches before
+    }
+    compare(backend, "evaluate", arguments, {"out_coefficients", "out_totals"})
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_a_wrong_label_as_good_as_the_true_one_is_an_error(name, dtype):
+    goodness = np.array([[[5, 3, 5], [5, 3, 4]], [[1, 1, 1], [1, 1, 1]]], dtype)  # (L, N, R)
+    totals, coefficients = np.zeros(3), np.empty_like(goodness)
+    objective = LayerObjective(SigmoidGoodness(20.0), "none")
+    make_backend(name).evaluate(objective, goodness, coefficients, totals)
+    assert totals[-1] == 1
+
+
+# --- gradients ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+def test_delta(backend, random, dtype, n, r, slope):
+    arguments = {
+        "coefficients": random.normal(size=(n, r)).astype(dtype),
+        "scale": random.random((n, r)).astype(dtype),
+        "activity": activity(random, n, r, dtype, slope, delta=True),
+        "out_d_bias": np.empty(WIDTH, dtype),
+    }
+    compare(backend, "delta", arguments, {"activity.delta", "out_d_bias"})
+
+
+def labelled_outputs(random, n, r, dtype):
+    return {
+        "labels": some_labels(random, n, r),
+        "label_scale": 3.0,
+        "out_sum": np.empty((n, WIDTH), dtype),
+        "out_d_label_weights": np.empty((CLASSES, WIDTH), dtype),
+        "out_d_bias": np.empty(WIDTH, dtype),
+    }
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+def test_delta_labelled(backend, random, dtype, n, r, slope):
+    arguments = {
+        "coefficients": random.normal(size=(n, r)).astype(dtype),
+        "activity": activity(random, n, r, dtype, slope, delta=True),
+        **labelled_outputs(random, n, r, dtype),
+    }
+    written = {"out_sum", "out_d_label_weights", "out_d_bias"}
+    compare(backend, "delta_labelled", arguments, written, undefined={"activity.delta"})
+
+
+@pytest.mark.parametrize(("n", "r"), SIZES)
+def test_reduce_labelled(backend, random, dtype, n, r):
+    arguments = {
+        "d_z": random.normal(size=(n, r, WIDTH)).astype(dtype),
+        **labelled_outputs(random, n, r, dtype),
+    }
+    compare(backend, "reduce_labelled", arguments, {"out_sum", "out_d_label_weights", "out_d_bias"})
+
+
+@pytest.mark.parametrize("slope", [False, True])
+@pytest.mark.parametrize(("n", "r"), SIZES)
+def test_backpropagate(backend, random, dtype, n, r, slope):
+    arguments = {
+        "activity": activity(random, n, r, dtype, slope, delta=True),
+        "out_d_bias": np.empty(WIDTH, dtype),
+    }
+    compare(backend, "backpropagate", arguments, {"activity.delta", "out_d_bias"})
+
+
+@pytest.mark.parametrize("n", [1, 31, 200])
+def test_cross_entropy(backend, random, dtype, n):
+    arguments = {
+        "logits": random.normal(size=(n, CLASSES)).astype(dtype),
+        "bias": random.normal(size=CLASSES).astype(dtype),
+        "labels": random.integers(0, CLASSES, n).astype(np.int32),
+        "out_totals": np.arange(1.0, 3.0),
+        "out_d_bias": np.empty(CLASSES, dtype),
+    }
+    compare(backend, "cross_entropy", arguments, {"logits", "out_totals", "out_d_bias"})
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_totals_of_batches_are_added_up(name):
+    """The reference too, which all others are compared with."""
+    backend, random = make_backend(name), np.random.default_rng(0)
+    logits, goodness = random.normal(size=(7, CLASSES)), random.random((2, 7, 3))
+    labels, objective = random.integers(0, CLASSES, 7), LayerObjective(Pairwise(1.0), "none")
+    totals = {"classes": np.zeros(2), "rows": np.zeros(3)}
+    for batches in (1, 2):
+        bias, d_bias = np.zeros(CLASSES), np.zeros(CLASSES)
+        backend.cross_entropy(logits.copy(), bias, labels, totals["classes"], d_bias)
+        backend.evaluate(objective, goodness, np.empty_like(goodness), totals["rows"])
+        if batches == 1:
+            once = {name: added.copy() for name, added in totals.items()}
+    for name, added in totals.items():
+        assert (once[name] > 0).all()
+        np.testing.assert_allclose(added, 2 * once[name], err_msg=name)
+
+
+@pytest.mark.parametrize("objective", [SigmoidGoodness(0.0), Pairwise(1.0), SoftmaxOverLabels()])
+def test_coefficients_of_images_far_on_the_right_side_are_zero(backend, dtype, objective):
+    goodness = np.zeros((1, 50, 2), dtype)
+    goodness[0, :, 0] = far_apart(dtype)
+    coefficients = np.ones_like(goodness)
+    backend.evaluate(LayerObjective(objective, "none"), goodness, coefficients, np.zeros(2))
+    assert_zero_or_normal(coefficients)
+
+
+def test_gradients_of_logits_far_apart_are_zero(backend, dtype):
+    logits = np.zeros((50, 3), dtype)
+    logits[:, 0] = far_apart(dtype)
+    labels = np.zeros(50, np.int32)
+    backend.cross_entropy(logits, np.zeros(3, dtype), labels, np.zeros(2), np.zeros(3, dtype))
+    assert_zero_or_normal(logits)
+
+
+def far_apart(dtype):
+    """50 numbers x whose exp(-x) come to be subnormal."""
+    return np.linspace(0.4, 0.98, 50) * -np.log(np.finfo(dtype).smallest_subnormal)
+
+
+def assert_zero_or_normal(array):
+    assert (array == 0).any()
+    assert array.any()
+    assert (np.abs(array[array != 0]) > 1e12 * np.finfo(array.dtype).tiny).all()
+
+
+# --- optimisers -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 1000, 70000, 150001])
+def test_adam_follows_the_textbook_for_several_steps(backend, random, dtype, size):
+    weights, mean, variance = random.normal(size=size), np.zeros(size), np.zeros(size)
+    got = [array.astype(dtype) for array in (weights, mean, variance)]
+    for step in range(1, 6):
+        gradient = random.normal(size=size).astype(dtype)
+        given = gradient.copy()
+        backend.adam(got[0], gradient, got[1], got[2], step, 1e-2, 0.9, 0.999, 1e-8)
+        np.testing.assert_array_equal(gradient, given)
+        mean = 0.9 * mean + 0.1 * gradient.astype(np.float64)
+        variance = 0.999 * variance + 0.001 * gradient.astype(np.float64) ** 2
+        first, second = mean / (1 - 0.9**step), variance / (1 - 0.999**step)
+        weights -= 1e-2 * first / (np.sqrt(second) + 1e-8)
+    for have, want in zip(got, (weights, mean, variance), strict=True):
+        assert have.dtype == dtype
+        close(have, want, TOLERANCE[dtype.name])
+
+
+def test_adam_leaves_padding_at_zero(backend, dtype):
+    weights, gradient, mean, variance = (np.zeros(16, dtype) for _ in range(4))
+    backend.adam(weights, gradient, mean, variance, 1, 1e-3, 0.9, 0.999, 1e-8)
+    assert not weights.any()
+
+
+@pytest.mark.parametrize("size", [1, 150001])
+def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size):
+    weights, velocity = random.normal(size=size), np.zeros(size)
+    got = [array.astype(dtype) for array in (weights, velocity)]
+    for _ in range(5):
+        gradient = random.normal(size=size).astype(dtype)
+        backend.sgd(got[0], gradient, got[1], 1e-2, 0.9)
+        velocity = 0.9 * velocity + gradient
+        weights -= 1e-2 * velocity
+    for have, want in zip(got, (weights, velocity), strict=True):
+        assert have.dtype == dtype
+        close(have, want, TOLERANCE[dtype.name])
+
+
+@pytest.mark.parametrize("margin", [1.0, 1e4])
+def test_flush_removes_what_is_below_the_margin_and_nothing_else(backend, dtype, margin):
+    least = margin * np.finfo(dtype).tiny
+    kept = [2 * least, -2 * least, -1.0, np.inf, np.nan, 0.0]
+    gone = [least / 2, -least / 2, least / 64, -least / 1024]
+    zeros = len(gone) * [0]
+    values, expected = (  # in many blocks
+        np.array(300 * [kept + small, small + kept], dtype).reshape(600, 5, 2)
+        for small in (gone, zeros)
+    )
+    padded = np.full((600, 7, 2), least / 2, dtype)
+    padded[:, 1:6] = values
+    backend.flush(padded[:, 1:6], margin)
+    np.testing.assert_array_equal(padded[:, 1:6], expected)
+    assert (padded[:, [0, 6]] == np.array(least / 2, dtype)).all()
+
+
+# --- a whole step ---------------------------------------------------------------------------
+
+
+def stepper(backend, rows):
+    """A function that makes one training step, and the weights that it updates."""
+    random = np.random.default_rng(0)
+    data = DataDescription((784,), 10, True, Scaling(33.3, 78.6, 10.0))
+    model = Model.create(Config(hidden=(500, 500), labels=rows), data, backend)
+    method = model.method
+    optimizer = Adam(method.parameters, slice(None))
+    images = Pixels(model, random.integers(0, 256, (300, 784), dtype=np.uint8))
+    batch, totals = method.training_batch(200), np.zeros(3)
+    labels = candidate_labels(random.integers(0, 10, 200), 10, rows, random)
+    batch.take(labels, random.permutation(300)[:200])
+
+    def step():
+        optimizer.step(1e-3, method.learn(batch, images, totals, range(method.depth)))
+
+    return step, method.parameters.flat
+
+
+@pytest.mark.parametrize("rows", [2, 10])
+def test_a_step_allocates_next_to_nothing_after_the_first(backend, rows):
+    step, _ = stepper(backend, rows)
+    step()
+    tracemalloc.start()
+    step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150_000  # one layer's activity has 800,000 bytes at least
+
+
+def test_same_bits_twice(backend):
+    weights = []
+    for _ in range(2):
+        step, flat = stepper(backend, 2)
+        for _ in range(3):
+            step()
+        weights.append(flat.tobytes())
+    assert weights[0] == weights[1]
+
+
+def test_unknown_backend_is_refused():
+    with pytest.raises(ValueError, match="unknown backend 'torch': choose one of auto, numpy"):
+        make_backend("torch")
+
+
+def test_empty_arrays_are_aligned_and_apart(backend, dtype):
+    shapes = [(5, 300), (7,), (200, 2, 500), (3_000_000,), (1, 1025)]
+    arrays = [backend.empty(shape, dtype) for shape in shapes]
+    for i, array in enumerate(arrays):
+        array[...] = i
+    for i, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        assert (array.shape, array.dtype) == (shape, dtype)
+        assert array.flags.c_contiguous
+        assert (array == i).all()
+    assert arrays[2].ctypes.data % 64 == 0
+
+
+def test_without_numba_auto_is_numpy_and_numba_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    for name in ("backend", "kernels", "objectives"):
+        monkeypatch.delitem(sys.modules, f"ffnp.backends.numba_{name}", raising=False)
+        monkeypatch.delattr(ffnp.backends, f"numba_{name}", raising=False)
+    assert make_backend("auto").name == "numpy"
+    with pytest.raises(InputError, match=r"pip install 'ffnp\[fast\]'"):
+        make_backend("numba")
+
+
+def test_importing_ffnp_does_not_import_numba():
+    code = "import sys, ffnp.runs.experiment; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

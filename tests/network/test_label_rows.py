@@ -1,0 +1,79 @@
+"""The label rows that training shows: each image's own, drawn anew in every epoch."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from small_training import make_trainer, watch_steps
+
+from ffnp.config import Config
+from ffnp.data.dataset import Dataset, Split
+from ffnp.network.labels import candidate_labels
+
+IMAGES, CLASSES, EPOCHS = 50, 4, 3
+
+
+@pytest.fixture
+def numbered():
+    """Images whose one pixel is their number."""
+    labels = np.random.default_rng(0).integers(0, CLASSES, IMAGES)
+    split = Split(np.arange(IMAGES, dtype=np.float32)[:, None], labels)
+    return Dataset("numbered", split, split, CLASSES, (1, 1))
+
+
+def shown(dataset, rows):
+    """(epochs, N, R): the label rows that each image was joined with, by epoch and number."""
+    config = Config(
+        method="ff", labels=rows, hidden=(5,), scaling="raw", epochs=EPOCHS, batch_size=20, lr=1e-9
+    )
+    trainer, seen = make_trainer(config, dataset), np.full((EPOCHS, IMAGES, rows), -1)
+
+    def look(batch, lr):
+        seen[trainer.position.epoch, batch.x[:, 0].astype(int)] = batch.labels
+
+    watch_steps(trainer, look)
+    for _ in trainer.run():
+        pass
+    return seen
+
+
+@pytest.mark.parametrize("rows", [2, 3, CLASSES])
+def test_every_image_is_joined_with_its_own_label_and_wrong_ones(numbered, rows):
+    labels = shown(numbered, rows)
+    np.testing.assert_array_equal(labels[:, :, 0], np.tile(numbered.train.labels, (EPOCHS, 1)))
+    assert (np.sort(labels, axis=2)[:, :, 1:] > np.sort(labels, axis=2)[:, :, :-1]).all()
+    assert labels.min() == 0
+    assert labels.max() == CLASSES - 1
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_wrong_labels_are_drawn_anew_in_every_epoch(numbered, rows):
+    labels = shown(numbered, rows)
+    for before, after in zip(labels[:-1], labels[1:], strict=True):
+        changed = (before[:, 1:] != after[:, 1:]).any(axis=1).mean()
+        assert 0.3 < changed < 1
+
+
+def wrong_of(rows, images=9000, classes=10):
+    """(images, rows - 1): how far the drawn labels are above the true one, 1..classes - 1."""
+    true = np.arange(images) % classes
+    labels = candidate_labels(true, classes, rows, np.random.default_rng(0))
+    return (labels[:, 1:] - true[:, None]) % classes
+
+
+@pytest.mark.parametrize("rows", [2, 3, 5])
+def test_every_wrong_label_is_drawn_as_often_as_any_other(rows):
+    counts = np.bincount(wrong_of(rows).ravel(), minlength=10)
+    assert counts[0] == 0
+    np.testing.assert_allclose(counts[1:], 1000 * (rows - 1), rtol=0.1)
+
+
+@pytest.mark.parametrize("rows", [3, 5])
+def test_every_pair_of_wrong_labels_is_drawn_as_often_as_any_other(rows):
+    drawn = wrong_of(rows)
+    pairs = [
+        (drawn == a).any(axis=1) & (drawn == b).any(axis=1)
+        for a, b in combinations(range(1, 10), 2)
+    ]
+    of_an_image = (rows - 1) * (rows - 2) / 2
+    np.testing.assert_allclose(np.sum(pairs, axis=1), 9000 * of_an_image / 36, rtol=0.2)

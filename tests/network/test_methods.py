@@ -1,0 +1,75 @@
+"""Gradients of every method against finite differences, the losses' layers frozen or not."""
+
+import numpy as np
+import pytest
+
+from ffnp.backends import Backend
+from ffnp.network import BackpropLabel, BackpropPairwise
+from ffnp.network.labels import candidate_labels
+from ffnp.network.network import Network
+from ffnp.objectives import Pairwise
+from ffnp.objectives.activations import ACTIVATIONS
+
+IMAGES, PIXELS, CLASSES, STEP = 6, 7, 4, 1e-6
+DOUBLE = np.dtype(np.float64)
+
+
+def make(name, hidden, activation, rows=3):
+    phi = ACTIVATIONS[activation]
+    if name == "backprop-label":
+        method = BackpropLabel(Backend(), PIXELS, CLASSES, hidden, phi, DOUBLE)
+    else:
+        network = Network(Backend(), PIXELS, CLASSES, hidden, phi, 3.0, DOUBLE)
+        method = BackpropPairwise(network, Pairwise(0.5), rows)
+    random = np.random.default_rng(3)
+    method.parameters.initialise(random)
+    batch = method.training_batch(IMAGES)
+    batch.x[...] = random.normal(size=batch.x.shape)
+    true = random.integers(0, CLASSES, IMAGES)
+    batch.take(candidate_labels(true, CLASSES, method.rows, random))
+    return method, batch
+
+
+def loss(method, batch):
+    totals = np.zeros(2)
+    method.forward(batch)
+    method.evaluate(batch, totals)
+    return totals[0] / IMAGES
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("hidden", [(5,), (6, 5), (6, 5, 4)])
+@pytest.mark.parametrize("name", ["backprop-label", "backprop-pairwise"])
+def test_chain_rule_matches_finite_differences(name, hidden, activation):
+    method, batch = make(name, hidden, activation)
+    loss(method, batch)
+    method.parameters.backend.matmuls(method.gradient(batch, range(method.depth)))
+    gradients = {key: g.copy() for key, g in method.parameters.gradients.items()}
+    random = np.random.default_rng(4)
+    for key, weights in method.parameters.weights.items():
+        direction = random.normal(size=weights.shape)
+        weights += STEP * direction
+        ahead = loss(method, batch)
+        weights -= 2 * STEP * direction
+        behind = loss(method, batch)
+        weights += STEP * direction
+        expected = (gradients[key] * direction).sum()
+        assert (ahead - behind) / (2 * STEP) == pytest.approx(expected, rel=1e-6, abs=1e-9), key
+
+
+@pytest.mark.parametrize("name", ["backprop-label", "backprop-pairwise"])
+def test_scores_rank_the_labels_as_the_training_error_does(name):
+    method, batch = make(name, (6, 5), "relu")
+    totals = np.zeros(2)
+    method.forward(batch)
+    method.evaluate(batch, totals)
+    scoring = method.scoring_batch(IMAGES)
+    scoring.x[...] = batch.x
+    method.forward(scoring)
+    scores = method.scores(scoring)
+    assert scores.shape == (1, IMAGES, CLASSES)
+    true, wrong = batch.labels[:, :1], batch.labels[:, 1:]
+    if method.rows == 1:
+        wrong = (true + np.arange(1, CLASSES)) % CLASSES
+    own, others = (np.take_along_axis(scores[0], labels, axis=1) for labels in (true, wrong))
+    assert totals[1] == (others.max(axis=1) >= own[:, 0]).sum()

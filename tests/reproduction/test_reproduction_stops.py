@@ -1,0 +1,248 @@
+"""Runs side by side that are stopped, killed or fail, here and on a real Dask cluster."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, as_completed
+from dataclasses import replace
+
+import psutil  # which Dask stands on
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from ffnp import Config
+from ffnp.errors import InputError, TrainingError
+from ffnp.reproduction import expand, run_tasks, spreading
+from ffnp.reproduction.experiments import PROTOCOLS
+from ffnp.reproduction.running import FOLDERS, finished, run_task
+from ffnp.runs.folder import Run
+
+PYTHON = [sys.executable, "-c", "from ffnp_cli.main import main; main()"]
+OPTIONS = [
+    "--datasets", "mnist", "--methods", "ff-network,others-network", "--limit-train", "400",
+    "--limit-test", "100", "--backend", "numpy", "--hidden", "12,10",
+]  # fmt: skip
+SMALL = Config(
+    limit_train=400, limit_test=100, hidden=(12, 10), backend="numpy", **PROTOCOLS["paper"]
+)
+PATIENCE = 120  # seconds until a process that does not end fails its test
+
+
+def tasks(epochs, seeds=1, rows=("ff-network", "others-network")):
+    return expand("table1", replace(SMALL, epochs=epochs), ["mnist"], rows, seeds)
+
+
+def start(out, *options):
+    """`ffnp reproduce table1` in a session of its own, as from a terminal of its own."""
+    return subprocess.Popen(
+        [*PYTHON, "reproduce", "table1", *OPTIONS, *map(str, options), "--out", str(out)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def stored(out):
+    """The names of runs that have a result."""
+    return {path.stem for path in out.glob("results/*.json")}
+
+
+def wait_for_runs(out, count, *processes):
+    """Until so many unfinished runs have done an epoch, and no process has ended: their names.
+
+    One run may have ended before another one begins.
+    """
+    while True:
+        begun = {path.parent.name for path in out.glob(f"{FOLDERS}/*/metrics.jsonl")}
+        if len(unfinished := begun - stored(out)) >= count:
+            return unfinished
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.02)
+
+
+def wait_until_gone(processes):
+    """Until none of the processes is there, but for those that nobody has buried."""
+    deadline = time.monotonic() + PATIENCE
+    while remaining := [each for each in processes if is_alive(each)]:
+        assert time.monotonic() < deadline, remaining
+        time.sleep(0.02)
+
+
+def is_alive(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def measured(result):
+    return result["test_error"], [record["losses"] for record in result["metrics"]]
+
+
+def complete(out, *options):
+    """The same command again, to its end."""
+    with start(out, *options) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err.decode()
+
+
+def check_results(out, chosen, tmp_path):
+    """They are, to the bit, what one process gives that is left alone."""
+    with threadpool_limits(1):  # as in `start`: BLAS adds up in another order with more threads
+        for task in chosen:
+            alone = run_task(task, tmp_path / "alone")
+            assert measured(finished(out, task)) == measured(alone)
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["ctrl-c", "the command alone"])
+def test_an_interrupt_saves_all_runs_and_starts_no_other(tmp_path, group):
+    out, epochs = tmp_path / "out", 150
+    with start(out, "--jobs", 2, "--seeds", 3, "--epochs", epochs) as process:
+        wait_for_runs(out, 2, process)
+        (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
+        printed, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert printed == b""
+    assert err.decode() == "Error: stopped: the same command goes on from here\n"
+    assert list(out.glob(".stop-*")) == []
+    begun = [path for path in (out / FOLDERS).iterdir() if path.is_dir()]
+    stopped = [folder for folder in begun if folder.name not in stored(out)]
+    assert 1 <= len(stopped) <= 2  # one may have ended by itself
+    assert all((folder / "state.safetensors").exists() for folder in stopped)
+    complete(out, "--seeds", 1, "--epochs", epochs)
+    check_results(out, tasks(epochs), tmp_path)
+
+
+def test_workers_end_with_a_killed_command(tmp_path):
+    out, epochs = tmp_path / "out", 150
+    with start(out, "--jobs", 2, "--seeds", 2, "--epochs", epochs) as process:
+        unfinished = wait_for_runs(out, 2, process)
+        workers = psutil.Process(process.pid).children()
+        process.kill()
+    try:
+        wait_until_gone(workers)
+    finally:
+        for worker in workers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.kill()
+    assert unfinished - stored(out)  # not gone because there was nothing left to do
+    complete(out, "--seeds", 1, "--epochs", epochs)
+    check_results(out, tasks(epochs), tmp_path)
+
+
+def test_a_folder_has_one_writer(tmp_path):
+    (task,) = tasks(1, rows=["ff-network"])
+    folder = tmp_path / FOLDERS / task.name
+    with Run.create([folder], task.config).alone():
+        with pytest.raises(InputError, match="another process trains"):
+            run_task(task, tmp_path)
+    run_task(task, tmp_path)
+
+
+def test_other_runs_go_on_when_one_fails(tmp_path):
+    good, bad = tasks(1, seeds=2, rows=["ff-network"])
+    bad = replace(bad, config=replace(bad.config, data_dir="nowhere", dataset="cifar10"))
+    done, failed = [], []
+    with pytest.raises(TrainingError, match=f"1 of 2 runs failed, first {bad.name}: .*nowhere"):
+        run_tasks(
+            [bad, good], tmp_path, done=done.append, failed=lambda *each: failed.append(each[0])
+        )
+    assert (done, failed) == ([good], [bad])
+
+
+def test_a_finished_table_starts_no_process(tmp_path, monkeypatch):
+    (task,) = tasks(1, rows=["ff-network"])
+    run_task(task, tmp_path)
+    monkeypatch.setattr("ffnp.reproduction.spreading.ProcessPoolExecutor", None)
+    done = []
+    run_tasks([task], tmp_path, done=done.append)
+    assert done == [task]
+
+
+def test_a_result_is_kept_here_though_the_worker_has_a_disk_of_its_own(tmp_path, monkeypatch):
+    @contextlib.contextmanager
+    def elsewhere(jobs):
+        def submit(run, task, out, stop):
+            future = Future()
+            future.set_result(run(task, str(tmp_path / "there"), stop))
+            return future
+
+        yield spreading.Workers(submit, as_completed, MemoryError)
+
+    monkeypatch.setattr(spreading, "_processes", elsewhere)
+    (task,) = tasks(1, rows=["ff-network"])
+    run_tasks([task], tmp_path / "here")
+    found = finished(tmp_path / "here", task)
+    assert found is not None
+    assert found == finished(tmp_path / "there", task)
+
+
+def test_processes_share_the_cores(monkeypatch):
+    """On a machine with one core there is nothing to see."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    with spreading._processes(2) as workers:
+        libraries = workers.submit(threadpool_info).result(PATIENCE)
+    threads = {each["num_threads"] for each in libraries if each["user_api"] == "blas"}
+    assert threads == {1}
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A Dask scheduler on loopback: its address, and what starts another worker of it."""
+    file = tmp_path / "scheduler.json"
+    with contextlib.ExitStack() as stack:
+
+        def process(name, *options):
+            command = [sys.executable, "-m", f"distributed.cli.dask_{name}", "--no-dashboard"]
+            started = stack.enter_context(
+                subprocess.Popen(
+                    [*command, "--host", "127.0.0.1", "--scheduler-file", str(file), *options],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path,
+                    env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+                )
+            )  # fmt: skip
+            stack.callback(started.kill)
+            return started
+
+        scheduler = process("scheduler", "--port", "0")
+        while not file.exists():
+            assert scheduler.poll() is None
+            time.sleep(0.02)
+        options = ["--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path)]
+        yield json.loads(file.read_text())["address"], lambda: process("worker", *options)
+
+
+def test_a_cluster_gives_the_results_of_one_process_though_a_worker_is_killed(cluster, tmp_path):
+    address, add_worker = cluster
+    workers, out, epochs = [add_worker(), add_worker()], tmp_path / "out", 60
+    with start(out, "--scheduler", address, "--seeds", 2, "--epochs", epochs) as process:
+        wait_for_runs(out, 2, process, *workers)
+        workers[0].kill()
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err.decode()
+    check_results(out, tasks(epochs, seeds=2), tmp_path)
+
+
+def test_an_interrupt_stops_the_runs_of_a_cluster(cluster, tmp_path):
+    address, add_worker = cluster
+    worker, out, epochs = add_worker(), tmp_path / "out", 60
+    with start(out, "--scheduler", address, "--seeds", 1, "--epochs", epochs) as process:
+        wait_for_runs(out, 1, process, worker)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert err.decode().endswith("Error: stopped: the same command goes on from here\n")
+    assert len(list(out.glob(f"{FOLDERS}/*/state.safetensors"))) == 1
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
+    with start(tmp_path / "out", "--scheduler", "tcp://nowhere", "--seeds", 1) as process:
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert err.decode().startswith("Error: no Dask scheduler answers at tcp://nowhere")
+    assert err.count(b"\n") == 1

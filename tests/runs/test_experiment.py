@@ -1,0 +1,132 @@
+"""What is recorded of a run, on which rows and when, where it goes on, and what is kept first."""
+
+from dataclasses import replace
+
+import pytest
+from small_training import StopAfter, small_dataset
+
+from ffnp import Config, analyse, evaluate, resume, train
+from ffnp.errors import TrainingError
+from ffnp.runs.folder import Run
+from ffnp.runs.storage import read_tensors
+
+# 3 batches an epoch. The rate is so large that every epoch's errors are others.
+SMALL = Config(hidden=(6, 5), epochs=4, batch_size=20, lr=0.05, backend="numpy")
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return small_dataset()
+
+
+class Clock(StopAfter):
+    """A clock that only batches, evaluations and analyses move; may stop a training."""
+
+    def __init__(self, stop_after=-1):
+        super().__init__(stop_after)
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def batch(self, trainer):
+        self.now += 1
+        return super().batch(trainer)
+
+    def slowed(self, call, seconds):
+        def slow(*arguments, **options):
+            self.now += seconds
+            return call(*arguments, **options)
+
+        return slow
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Make a clock the one of trainings: an evaluation takes 100 seconds, an analysis 1000."""
+
+    def make(stop_after=-1):
+        clock = Clock(stop_after)
+        monkeypatch.setattr("ffnp.runs.experiment.time", clock)
+        monkeypatch.setattr("ffnp.runs.experiment.evaluate", clock.slowed(evaluate, 100))
+        monkeypatch.setattr("ffnp.runs.experiment.analyse", clock.slowed(analyse, 1000))
+        return clock
+
+    return make
+
+
+def epochs(records):
+    return [(record["phase"], record["epoch"]) for record in records]
+
+
+def stop_in_epoch_2(config, folder, dataset):
+    with pytest.raises(TrainingError, match="stopped"):
+        train(config, folder, StopAfter(4), dataset=dataset)
+
+
+def test_every_second_epoch_is_evaluated_and_the_last_as_the_result_is(dataset):
+    found = train(replace(SMALL, evaluate_every=2), dataset=dataset)
+    assert ["test_error" in record for record in found.metrics] == [False, True, False, True]
+    assert found.metrics[-1]["test_error"] == found.test.to_dict()
+    assert found.test.to_dict() == evaluate(found.model, dataset.test).to_dict()
+    assert found.test.all != evaluate(found.model, dataset.train).all
+
+
+def test_every_second_epoch_is_analysed_on_the_test_rows(dataset):
+    found = train(replace(SMALL, analyse_every=2), dataset=dataset)
+    assert ["analysis" in record for record in found.metrics] == [False, True, False, True]
+    assert found.metrics[-1]["analysis"] == analyse(found.model, dataset.test).to_dict()
+
+
+def test_in_a_phase_the_layers_trained_so_far_vote(dataset):
+    config = replace(SMALL, method="ff", schedule="layer", epochs=2, evaluate_every=1)
+    metrics = train(config, dataset=dataset).metrics
+    assert epochs(metrics) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert [len(record["test_error"]["layers"]) for record in metrics] == [1, 1, 2, 2]
+    assert [len(record["losses"]) for record in metrics] == [1, 1, 2, 2]
+
+
+def test_the_clock_stands_still_during_evaluations_and_analyses(dataset, clock):
+    config = replace(SMALL, epochs=2, evaluate_every=1, analyse_every=1)
+    found = train(config, watcher=clock(), dataset=dataset)
+    assert [record["seconds"] for record in found.metrics] == [3, 6]
+    assert found.seconds == 6
+
+
+def test_the_clock_goes_on_where_the_run_was_stopped(dataset, clock, tmp_path):
+    config = replace(SMALL, epochs=3, evaluate_every=1)
+    with pytest.raises(TrainingError, match="stopped"):
+        train(config, tmp_path / "run", clock(stop_after=4), dataset=dataset)
+    found = resume(tmp_path / "run", watcher=clock(), dataset=dataset)
+    assert [record["seconds"] for record in found.metrics] == [3, 6, 9]
+    assert found.seconds == 9
+
+
+def test_an_epoch_that_is_trained_again_is_recorded_once(dataset, tmp_path):
+    folder = tmp_path / "run"
+    stop_in_epoch_2(SMALL, folder, dataset)
+    run = Run(folder)
+    (first,) = run.metrics()
+    run.write_metrics([first, first | {"epoch": 2, "seconds": 99.0}])  # later than the state
+    found = resume(folder, dataset=dataset)
+    assert epochs(found.metrics) == [(1, 1), (1, 2), (1, 3), (1, 4)]
+    assert run.metrics() == found.metrics
+
+
+def test_a_run_goes_on_on_the_backend_that_is_asked_for(dataset, tmp_path):
+    stop_in_epoch_2(SMALL, tmp_path / "run", dataset)
+    found = resume(tmp_path / "run", backend="reference", dataset=dataset)
+    assert found.model.backend.name == found.model.config.backend == "reference"
+
+
+def test_the_last_state_is_stored_before_the_model(dataset, tmp_path, monkeypatch):
+    """A run that has its model but not the last state would be finished and yet not."""
+
+    def fail(run, model):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "write_model", fail)
+    with pytest.raises(KeyboardInterrupt):
+        train(SMALL, tmp_path / "run", dataset=dataset)
+    _, values = read_tensors(tmp_path / "run" / "state.safetensors")
+    assert values["position"] == {"phase": 1, "epoch": 0, "batch": 0}
