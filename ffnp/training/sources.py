@@ -132,10 +132,8 @@ class Frozen:
     def size(method: Method, images: int, start: int) -> int:
         """Bytes that the tables take."""
         network = method.network
-        numbers: int = (
-            network.layers[start - 1].width + 1 + start
-        )  # a row's values, scale, goodness
-        return images * network.classes * numbers * method.parameters.flat.itemsize
+        numbers = network.layers[start - 1].width + 1 + start  # a row's values, scale, goodness
+        return images * network.classes * numbers * int(method.parameters.flat.itemsize)
 
     def advance(self, start: int) -> bool:
         """See `Source.advance`: in place, if the layer to freeze is as wide as the last one was."""
