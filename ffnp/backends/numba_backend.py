@@ -4,6 +4,8 @@ A compiled loop makes one sweep where NumPy makes several. Machine code is cache
 package, or in the user's cache directory where the package cannot be written.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ffnp.backends import numba_kernels as kernels
@@ -95,19 +97,8 @@ class NumbaBackend(NumpyBackend):
             return
         kernels.delta(coefficients, scale, activity.values, activity.delta, out_d_bias)
 
-    def _reduce(
-        self,
-        factor: Array,
-        values: Array,
-        labels: Array,
-        label_scale: float,
-        out_sum: Array,
-        out_d_label_weights: Array,
-        out_d_bias: Array,
-    ) -> None:
-        kernels.reduce_labelled(
-            factor, values, labels, label_scale, out_sum, out_d_label_weights, out_d_bias
-        )
+    def _reduce(self, *arguments: Any) -> None:
+        kernels.reduce_labelled(*arguments)
 
     # --- optimisers -------------------------------------------------------------------------
 

@@ -122,8 +122,7 @@ class Backend:
         z = out.values * scale[:, :, None] + bias  # (N, R, H)
         self._finish(z, activation, out)
 
-    @staticmethod
-    def _finish(z: Array, activation: Activation, out: Activity) -> None:
+    def _finish(self, z: Array, activation: Activation, out: Activity) -> None:
         a = out.values
         a[...] = activation.value(z)  # (N, R, H)
         if out.slope is not None:

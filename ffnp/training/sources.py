@@ -86,8 +86,7 @@ class Shared:
     @staticmethod
     def size(method: Method, images: int) -> int:
         """Bytes that the table takes."""
-        width: int = method.network.layers[0].width
-        return images * width * method.parameters.flat.itemsize
+        return int(images * method.network.layers[0].width * method.parameters.flat.itemsize)
 
     def advance(self, start: int) -> bool:
         """See `Source.advance`: what lies above may be worth keeping too."""
@@ -133,7 +132,7 @@ class Frozen:
         """Bytes that the tables take."""
         network = method.network
         numbers = network.layers[start - 1].width + 1 + start  # a row's values, scale, goodness
-        return images * network.classes * numbers * int(method.parameters.flat.itemsize)
+        return int(images * network.classes * numbers * method.parameters.flat.itemsize)
 
     def advance(self, start: int) -> bool:
         """See `Source.advance`: in place, if the layer to freeze is as wide as the last one was."""
