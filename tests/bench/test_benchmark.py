@@ -32,7 +32,7 @@ from ffnp.objectives.softmax import SoftmaxOverLabels
 
 FLOAT32 = np.dtype(np.float32)
 SMALL = Shapes(pixels=30, batch=10, hidden=(20, 12, 8))
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 class OppositeDelta(Backend):

@@ -21,7 +21,7 @@ from ffnp.objectives.collaboration import GAMMAS, gamma_of_layers
 from ffnp_cli import gradcheck as command
 from ffnp_cli.main import main
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 CASES = {(*name_of(case), case.activation): case for case in cases()}
 SIGMOID = CASES["sigmoid", "others", "tanh"]
 LABEL = CASES["backprop-label", "none", "tanh"]
