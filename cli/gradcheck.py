@@ -10,10 +10,10 @@ import click
 from tqdm import tqdm
 
 from ffnp.backends.selection import make_backend
-from ffnp.config import OWN
+from ffnp.config import OWN, is_reference
 from ffnp.errors import FFNPError
 from ffnp.gradcheck import CHECKS, Result, cases, cases_of, check
-from ffnp.objectives.own import import_objective, is_reference, naming
+from ffnp.runs.own import import_objective, naming
 
 from .options import Objective, backend_option, device_option, json_option
 

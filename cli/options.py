@@ -9,11 +9,10 @@ from typing import Any, get_args
 import click
 from click.core import ParameterSource
 
-from ffnp.config import ALL, Config
+from ffnp.config import ALL, Config, is_reference
 from ffnp.errors import InputError
 from ffnp.files import read_bytes
 from ffnp.objectives import OBJECTIVES
-from ffnp.objectives.own import is_reference
 from ffnp.objectives.registry import LEFT
 
 FILE = f"{__name__}.file"  # of --config, in the context

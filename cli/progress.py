@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ffnp.runs.experiment import Watcher
 from ffnp.training.trainer import Trainer
 
 
@@ -30,7 +31,7 @@ def on_signals(act: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class Bars:
+class Bars(Watcher):
     """Shows epochs and batches on stderr, and stops after the batch at hand when asked to."""
 
     def __init__(self) -> None:

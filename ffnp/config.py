@@ -12,7 +12,6 @@ from ffnp.errors import GoneError, InputError
 from ffnp.objectives import OBJECTIVES
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS
-from ffnp.objectives.own import is_reference
 from ffnp.objectives.registry import LEFT
 from ffnp.scaling import SCALINGS
 
@@ -192,7 +191,7 @@ class Config:
         effect=lambda config: config.schedule == "layer",
         metavar="MB",
     )
-    backend: str = option("auto", "Who computes.", choices=BACKENDS)
+    backend: str = option("auto", "Array backend.", choices=BACKENDS)
     device: int = option(0, "Which GPU.", needs=at_least(0))
     dtype: str = option("float32", "Precision.", choices=("float32", "float64"))
     limit_train: int | None = option(
@@ -294,3 +293,9 @@ def _check_type(name: str, value: Any, expected: Any) -> None:
     if not fits:
         wanted = getattr(expected, "__name__", expected)  # int, or int | None
         raise InputError(f"{name} is {value!r}: that is not of type {wanted}")
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text is FILE.py:NAME."""
+    path, _, name = text.rpartition(":")
+    return path.endswith(".py") and name.isidentifier()

@@ -5,7 +5,7 @@ from data_files import small_arrays
 from ffnp import from_arrays
 from ffnp.backends import Backend
 from ffnp.model import DataDescription, Model
-from ffnp.runs.experiment import Silent
+from ffnp.runs.experiment import Watcher
 from ffnp.training.trainer import Trainer
 
 
@@ -20,7 +20,7 @@ def make_trainer(config, dataset):
     return Trainer(model, dataset.train)
 
 
-class StopAfter(Silent):
+class StopAfter(Watcher):
     """Asks to stop after so many batches."""
 
     def __init__(self, batches):

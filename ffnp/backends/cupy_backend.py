@@ -13,7 +13,7 @@ import numpy as np
 
 from ffnp.backends.activity import Activity, Array, Product
 from ffnp.backends.launching import Kernels
-from ffnp.backends.reference import EPSILON, Backend
+from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, EPSILON, Backend
 from ffnp.errors import InputError
 from ffnp.objectives import entropy, pairwise, sigmoid, softmax
 from ffnp.objectives.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK, Activation
@@ -88,28 +88,27 @@ class CupyBackend(Backend):
     # --- arrays -----------------------------------------------------------------------------
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """See `Backend.empty`; `InputError` if the GPU has no room for it."""
+        """`InputError` if the GPU has no room for it."""
         with _room_for(int(np.prod(shape)) * np.dtype(dtype).itemsize):
             return self._cupy.empty(shape, dtype)
 
     def to_device(self, array: Array) -> Array:
-        """See `Backend.to_device`; `InputError` if the GPU has no room for it."""
+        """`InputError` if the GPU has no room for it."""
         with _room_for(array.nbytes):
             return self._cupy.asarray(np.ascontiguousarray(array))
 
     def to_host(self, array: Array) -> Any:
-        """See `Backend.to_host`: a copy, after all that was launched before."""
+        """A copy, after all that was launched before."""
         return self._cupy.asnumpy(array)
 
     def multiply(self, products: Sequence[Product]) -> None:
-        """See `Backend.multiply`."""
         for a, b, out in products:
             self._cupy.matmul(a, b, out=out)
 
     # --- forward, objective --------------------------------------------------------------------
 
     def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
-        """See `Backend.standardise`; an array of `rows` is int64, on the device, none negative."""
+        """An array of `rows` is int64, on the device, none negative."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
             if len(images) != len(out):
@@ -130,7 +129,6 @@ class CupyBackend(Backend):
         activation: Activation,
         out: Activity,
     ) -> None:
-        """See `Backend.activate_labelled`."""
         self._kernels(out.values.dtype).launch(
             "activate_labelled", (labels.size,), (ROW,),
             shared=shared, label_weights=label_weights, labels=labels, label_scale=label_scale,
@@ -139,7 +137,6 @@ class CupyBackend(Backend):
         )  # fmt: skip
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
-        """See `Backend.activate`."""
         self._kernels(out.values.dtype).launch(
             "activate", (scale.size,), (ROW,),
             scale_before=scale, bias=bias, activation=ACTIVATION_NUMBERS[activation.name],
@@ -153,7 +150,7 @@ class CupyBackend(Backend):
         out_coefficients: Array,
         out_totals: Array,
     ) -> None:
-        """See `Backend.evaluate`; an objective without a kernel is evaluated on the host."""
+        """An objective without a kernel is evaluated on the host."""
         number = OBJECTIVE_NUMBERS.get(type(objective.objective))
         if number is None:
             totals = self.to_host(out_totals)
@@ -175,7 +172,6 @@ class CupyBackend(Backend):
     def delta(
         self, coefficients: Array, scale: Array, activity: Activity, out_d_bias: Array
     ) -> None:
-        """See `Backend.delta`."""
         self._kernels(out_d_bias.dtype).launch(
             "delta", (_tiles(out_d_bias),), (TILE, TILE),
             coefficients=coefficients, scale=scale, values=activity.values, slope=activity.slope,
@@ -192,7 +188,7 @@ class CupyBackend(Backend):
         out_d_label_weights: Array,
         out_d_bias: Array,
     ) -> None:
-        """See `Backend.delta_labelled`; a delta made from coefficients is not stored."""
+        """A delta made from coefficients is not stored."""
         self._kernels(out_d_bias.dtype).launch(
             "delta_labelled",
             (_tiles(out_d_bias), len(out_d_label_weights) + 1), (TILE, TILE),
@@ -203,7 +199,6 @@ class CupyBackend(Backend):
         )  # fmt: skip
 
     def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
-        """See `Backend.backpropagate`."""
         self._kernels(out_d_bias.dtype).launch(
             "backpropagate", (_tiles(out_d_bias),), (TILE, TILE),
             values=activity.values, slope=activity.slope, delta=activity.delta, d_bias=out_d_bias,
@@ -212,7 +207,6 @@ class CupyBackend(Backend):
     def cross_entropy(
         self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
     ) -> None:
-        """See `Backend.cross_entropy`."""
         self._kernels(logits.dtype).launch(
             "cross_entropy", (1,), (BLOCK,),
             logits=logits, bias=bias, labels=labels, totals=out_totals, d_bias=out_d_bias,
@@ -228,16 +222,13 @@ class CupyBackend(Backend):
         variance: Array,
         step: int,
         lr: float,
-        beta1: float,
-        beta2: float,
-        epsilon: float,
     ) -> None:
-        """See `Backend.adam`; the bias corrections are made in float64, on the host."""
+        """The bias corrections are made in float64, on the host."""
         self._kernels(weights.dtype).launch(
             "adam", (-(-weights.size // BLOCK),), (BLOCK,),
             weights=weights, gradient=gradient, mean=mean, variance=variance,
-            rate=lr / (1 - beta1**step), correction=(1 - beta2**step) ** 0.5,
-            beta1=beta1, rest1=1 - beta1, beta2=beta2, rest2=1 - beta2, epsilon=epsilon,
+            rate=lr / (1 - BETA1**step), correction=(1 - BETA2**step) ** 0.5,
+            beta1=BETA1, rest1=1 - BETA1, beta2=BETA2, rest2=1 - BETA2, epsilon=ADAM_EPSILON,
         )  # fmt: skip
 
     def sgd(
@@ -249,7 +240,6 @@ class CupyBackend(Backend):
         lr: float,
         momentum: float,
     ) -> None:
-        """See `Backend.sgd`."""
         self._kernels(weights.dtype).launch(
             "sgd", (-(-weights.size // BLOCK),), (BLOCK,),
             weights=weights, gradient=gradient, velocity=velocity, lr=lr, momentum=momentum,

@@ -4,6 +4,8 @@ A compiled loop makes one sweep where NumPy makes several. Machine code is cache
 package, or in the user's cache directory where the package cannot be written.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ffnp.backends import numba_kernels as kernels
@@ -28,7 +30,7 @@ class NumbaBackend(NumpyBackend):
     # --- forward ----------------------------------------------------------------------------
 
     def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
-        """See `Backend.standardise`; an array of `rows` must hold no negative numbers."""
+        """An array of `rows` must hold no negative numbers."""
         if scaling == UNSCALED:
             super().standardise(images, rows, scaling, out)
             return
@@ -53,7 +55,6 @@ class NumbaBackend(NumpyBackend):
         activation: Activation,
         out: Activity,
     ) -> None:
-        """See `Backend.activate_labelled`."""
         if activation.name != "relu":
             super().activate_labelled(
                 shared, label_weights, labels, label_scale, bias, activation, out
@@ -64,7 +65,6 @@ class NumbaBackend(NumpyBackend):
         )
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
-        """See `Backend.activate`."""
         if activation.name != "relu":
             super().activate(scale, bias, activation, out)
             return
@@ -79,7 +79,6 @@ class NumbaBackend(NumpyBackend):
         out_coefficients: Array,
         out_totals: Array,
     ) -> None:
-        """See `Backend.evaluate`."""
         sigmoid = objective.objective
         if type(sigmoid) is not SigmoidGoodness:
             super().evaluate(objective, goodness, out_coefficients, out_totals)
@@ -93,26 +92,13 @@ class NumbaBackend(NumpyBackend):
     def delta(
         self, coefficients: Array, scale: Array, activity: Activity, out_d_bias: Array
     ) -> None:
-        """See `Backend.delta`."""
         if activity.slope is not None:
             super().delta(coefficients, scale, activity, out_d_bias)
             return
         kernels.delta(coefficients, scale, activity.values, activity.delta, out_d_bias)
 
-    def _reduce(
-        self,
-        factor: Array,
-        values: Array,
-        labels: Array,
-        label_scale: float,
-        out_sum: Array,
-        out_d_label_weights: Array,
-        out_d_bias: Array,
-    ) -> None:
-        """See `NumpyBackend._reduce`."""
-        kernels.reduce_labelled(
-            factor, values, labels, label_scale, out_sum, out_d_label_weights, out_d_bias
-        )
+    def _reduce(self, *arguments: Any) -> None:
+        kernels.reduce_labelled(*arguments)
 
     # --- optimisers -------------------------------------------------------------------------
 

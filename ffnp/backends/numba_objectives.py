@@ -59,7 +59,7 @@ def is_wrong(goodness, n):
 
 @njit(nogil=True, cache=True)
 def sigmoid_of_image(total, theta, images, out):
-    """softplus(-(total[0] - theta)) + mean over r > 0 of softplus(total[r] - theta).
+    """Softplus(-(total[0] - theta)) + mean over r > 0 of softplus(total[r] - theta).
 
     `total` is one image's rows' goodness + gamma; `out` is given their dJ/dg / images.
     """

@@ -19,7 +19,7 @@ from ffnp.backends.activity import Activity, Array, Product, rows_of
 from ffnp.backends.arena import Arena
 from ffnp.backends.dividing import LEAST_SWEEP, blocks, divide, divide_products
 from ffnp.backends.numpy_optimizers import adam_block, flush_block, sgd_block
-from ffnp.backends.reference import EPSILON, Backend
+from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, EPSILON, Backend
 from ffnp.backends.team import Team
 from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import LayerObjective
@@ -46,7 +46,6 @@ class NumpyBackend(Backend):
         return self._team.threads
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """See `Backend.empty`."""
         return self._arena.empty(shape, dtype)
 
     def _scratch(self, use: str, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -60,11 +59,10 @@ class NumpyBackend(Backend):
     # --- side by side -----------------------------------------------------------------------
 
     def run(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """See `Backend.run`."""
         self._team(tasks)
 
     def multiply(self, products: Sequence[Product]) -> None:
-        """See `Backend.multiply`: each thread gets a part of all the results' rows.
+        """Each thread gets a part of all the results' rows.
 
         Within a part of the work, all of them.
         """
@@ -104,7 +102,7 @@ class NumpyBackend(Backend):
     # --- forward ----------------------------------------------------------------------------
 
     def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
-        """See `Backend.standardise`; an array of `rows` must hold no negative numbers."""
+        """An array of `rows` must hold no negative numbers."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
         plain = scaling == UNSCALED and images.dtype == out.dtype and rows is not None
@@ -145,7 +143,6 @@ class NumpyBackend(Backend):
         activation: Activation,
         out: Activity,
     ) -> None:
-        """See `Backend.activate_labelled`."""
         addend = self._scratch("addend", label_weights.shape, label_weights.dtype)
         np.multiply(label_weights, label_scale, out=addend)
         addend += bias
@@ -157,7 +154,6 @@ class NumpyBackend(Backend):
         self._finish_scale(out)
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
-        """See `Backend.activate`."""
         for block in blocks(len(scale), scale.shape[1] * len(bias)):
             z = out.values[block]
             z *= scale[block, :, None]
@@ -191,14 +187,12 @@ class NumpyBackend(Backend):
         out_coefficients: Array,
         out_totals: Array,
     ) -> None:
-        """See `Backend.evaluate`."""
         super().evaluate(objective, goodness, out_coefficients, out_totals)
         self._flush(out_coefficients, NEGLIGIBLE)  # of images far on the right side
 
     def cross_entropy(
         self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
     ) -> None:
-        """See `Backend.cross_entropy`."""
         super().cross_entropy(logits, bias, labels, out_totals, out_d_bias)
         self._flush(logits, NEGLIGIBLE)
 
@@ -207,7 +201,6 @@ class NumpyBackend(Backend):
     def delta(
         self, coefficients: Array, scale: Array, activity: Activity, out_d_bias: Array
     ) -> None:
-        """See `Backend.delta`."""
         twice = self._twice(coefficients)
         factor = self._scratch("factors", scale.shape, scale.dtype)
         np.multiply(twice, scale, out=factor)
@@ -232,7 +225,6 @@ class NumpyBackend(Backend):
         out_d_label_weights: Array,
         out_d_bias: Array,
     ) -> None:
-        """See `Backend.delta_labelled`."""
         if coefficients is None:
             values = activity.delta
             factor = self._scratch("ones", labels.shape, values.dtype)
@@ -285,7 +277,6 @@ class NumpyBackend(Backend):
         out_d_bias[...] = total[classes]
 
     def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
-        """See `Backend.backpropagate`."""
         term = self._scratch("term", out_d_bias.shape, out_d_bias.dtype)
         out_d_bias[...] = 0
         for block in blocks(len(activity.delta), activity.delta[0].size):
@@ -309,17 +300,14 @@ class NumpyBackend(Backend):
         variance: Array,
         step: int,
         lr: float,
-        beta1: float,
-        beta2: float,
-        epsilon: float,
     ) -> None:
         """See `Backend.adam`.
 
         With k = sqrt(1 - beta2^t), lr (m / (1 - beta1^t)) / (sqrt(v) / k + epsilon)
         is (lr k / (1 - beta1^t)) m / (sqrt(v) + k epsilon): the corrections are two numbers.
         """
-        k = (1 - beta2**step) ** 0.5
-        constants = (float(lr) * k / (1 - beta1**step), beta1, beta2, k * epsilon)
+        k = (1 - BETA2**step) ** 0.5
+        constants = (float(lr) * k / (1 - BETA1**step), BETA1, BETA2, k * ADAM_EPSILON)
 
         def work(part: slice) -> None:
             arrays = (weights[part], gradient[part], mean[part], variance[part])

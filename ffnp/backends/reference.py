@@ -24,6 +24,7 @@ from ffnp.objectives.collaboration import LayerObjective
 from ffnp.scaling import Scaling
 
 EPSILON = 1e-8  # of the length normalisation h = a / (|a| + EPSILON)
+BETA1, BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8  # as Kingma and Ba recommend
 
 
 class Backend:
@@ -61,7 +62,7 @@ class Backend:
             task()
 
     def multiply(self, products: Sequence[Product]) -> None:
-        """out = a b for each product (a, b, out); `a` and `b` may be transposed views.
+        """Out = a b for each product (a, b, out); `a` and `b` may be transposed views.
 
         None depends on another's result: they may be made side by side.
         """
@@ -121,8 +122,7 @@ class Backend:
         z = out.values * scale[:, :, None] + bias  # (N, R, H)
         self._finish(z, activation, out)
 
-    @staticmethod
-    def _finish(z: Array, activation: Activation, out: Activity) -> None:
+    def _finish(self, z: Array, activation: Activation, out: Activity) -> None:
         a = out.values
         a[...] = activation.value(z)  # (N, R, H)
         if out.slope is not None:
@@ -275,19 +275,16 @@ class Backend:
         variance: Array,
         step: int,
         lr: float,
-        beta1: float,
-        beta2: float,
-        epsilon: float,
     ) -> None:
         """One step of Adam on flat (P,) arrays, in place (Kingma and Ba, 2015, algorithm 1).
 
         `step` is 1 at the first call: the moments start at 0 and are corrected for that.
         """
-        mean[...] = beta1 * mean + (1 - beta1) * gradient
-        variance[...] = beta2 * variance + (1 - beta2) * gradient * gradient
-        corrected_mean = mean / (1 - beta1**step)
-        corrected_variance = variance / (1 - beta2**step)
-        weights -= lr * corrected_mean / (np.sqrt(corrected_variance) + epsilon)
+        mean[...] = BETA1 * mean + (1 - BETA1) * gradient
+        variance[...] = BETA2 * variance + (1 - BETA2) * gradient * gradient
+        corrected_mean = mean / (1 - BETA1**step)
+        corrected_variance = variance / (1 - BETA2**step)
+        weights -= lr * corrected_mean / (np.sqrt(corrected_variance) + ADAM_EPSILON)
 
     def sgd(
         self,

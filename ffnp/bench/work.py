@@ -94,7 +94,7 @@ class Step:
         labels = candidate_labels(true, shapes.classes, shapes.rows, random)
         images = shapes.images(count)
         self.images, self.order, self.labels = map(backend.to_device, (images, order, labels))
-        self.source = Pixels(self.model, self.images)
+        self.source = Pixels(self.method, self.images, self.model.data.scaling)
         self.batch = self.method.training_batch(shapes.batch)
         self.totals = backend.to_device(np.zeros(self.method.losses + 1))
         self.start = self.done = 0

@@ -70,22 +70,6 @@ class _Clearance(Backend):
     def __init__(self) -> None:
         self.nearest = np.inf
 
-    def activate_labelled(
-        self,
-        shared: Array,
-        label_weights: Array,
-        labels: Array,
-        label_scale: float,
-        bias: Array,
-        activation: Activation,
-        out: Activity,
-    ) -> None:
-        self._note(shared[:, None] + label_scale * label_weights[labels] + bias)
-        super().activate_labelled(shared, label_weights, labels, label_scale, bias, activation, out)
-
-    def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
-        self._note(out.values * scale[:, :, None] + bias)
-        super().activate(scale, bias, activation, out)
-
-    def _note(self, z: Array) -> None:
+    def _finish(self, z: Array, activation: Activation, out: Activity) -> None:
         self.nearest = min(self.nearest, np.abs(z).min())
+        super()._finish(z, activation, out)

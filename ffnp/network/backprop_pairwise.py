@@ -32,7 +32,6 @@ class BackpropPairwise(Method):
         self.backend.evaluate(self._objective, batch.goodness[-1:], batch.coefficients[-1:], totals)
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
-        """See `Method.delta`."""
         self.network.delta(batch, [self.depth - 1])
         self.network.backward(batch)
 

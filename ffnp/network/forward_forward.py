@@ -26,11 +26,9 @@ class ForwardForward(Method):
         self.by_image = objective.by_image
 
     def training_batch(self, images: int) -> Batch:
-        """See `Method.training_batch`."""
         return split(super().training_batch(images), self.backend)
 
     def scoring_batch(self, images: int) -> Batch:
-        """See `Method.scoring_batch`."""
         return split(super().scoring_batch(images), self.backend)
 
     def evaluate(self, batch: Batch, totals: Array) -> None:

@@ -176,7 +176,6 @@ class LabelledDense(Dense):
         )  # fmt: skip
 
     def backward(self, inputs: Joined, out: Activity, gradient: Gradient) -> None:
-        """See `Dense.backward`."""
         super().backward(inputs, out, gradient)
         self.delta(None, inputs, out, gradient)
 

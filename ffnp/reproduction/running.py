@@ -12,7 +12,7 @@ from ffnp.data.verifying import verify
 from ffnp.errors import InputError, TrainingError
 from ffnp.files import GOOD_COPY, write_atomically, writing
 from ffnp.reproduction.experiments import Task
-from ffnp.runs.experiment import Result, Silent, resume, train
+from ffnp.runs.experiment import Result, Watcher, resume, train
 from ffnp.runs.folder import Run
 from ffnp.runs.records import is_epoch, is_errors, is_seconds
 from ffnp.runs.storage import read_json
@@ -21,7 +21,7 @@ from ffnp.training.trainer import Trainer
 RESULTS, FOLDERS = "results", "runs"  # within the output folder
 
 
-class StopFile(Silent):
+class StopFile(Watcher):
     """Stops trainings, with their states saved, once a file exists: in any process that sees it.
 
     Parameters

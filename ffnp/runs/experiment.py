@@ -5,52 +5,36 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from ffnp.scoring.analysis import analyse
 from ffnp.backends.selection import make_backend
-from ffnp.config import OWN, Config
+from ffnp.config import OWN, Config, is_reference
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
 from ffnp.errors import InputError, TrainingError
-from ffnp.scoring.evaluation import Evaluation, evaluate
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
-from ffnp.objectives.own import import_objective, is_reference, naming
 from ffnp.runs.folder import Every, Run
+from ffnp.runs.own import import_objective, naming
+from ffnp.scoring.analysis import analyse
+from ffnp.scoring.evaluation import Evaluation, evaluate
 from ffnp.training.trainer import Trainer
 
 CHECKPOINT_SECONDS = 30.0
 
 
-class Watcher(Protocol):
-    """Is told how a training goes, and may stop it."""
+class Watcher:
+    """Is told how a training goes, and may stop it; this one says nothing."""
 
     def start(self, trainer: Trainer) -> None:
         """Training begins, or goes on, from `trainer.position`."""
-        ...
 
     def batch(self, trainer: Trainer) -> bool:
         """A batch is done; True asks to stop here, with the state saved."""
-        ...
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        """An epoch is done; `record` is its line of metrics."""
-        ...
-
-
-class Silent:
-    """Watches without a word."""
-
-    def start(self, trainer: Trainer) -> None:
-        """Do nothing."""
-
-    def batch(self, trainer: Trainer) -> bool:
-        """Never stop."""
         return False
 
     def epoch(self, record: dict[str, Any]) -> None:
-        """Do nothing."""
+        """An epoch is done; `record` is its line of metrics."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +121,7 @@ def train(
     data, trainer = _prepare(config, objective, dataset)
     names = [Path(folder)] if isinstance(folder, Path | str) else folder
     run = None if names is None else Run.create(names, config)
-    return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
+    return _complete(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
 def resume(
@@ -169,7 +153,7 @@ def resume(
     if backend is not None:
         config = replace(config, backend=backend)
     data, trainer = _prepare(config, objective, dataset)
-    return _complete(data, trainer, run, watcher or Silent(), checkpoint_seconds)
+    return _complete(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
 def load_model(folder: Path | str, backend: str = "auto", device: int = 0) -> Model:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ffnp.backends import Backend
-from ffnp.config import Config
+from ffnp.config import Config, is_reference
 from ffnp.errors import GoneError, InputError, StorageError
 from ffnp.files import (
     GOOD_COPY,
@@ -26,7 +26,7 @@ from ffnp.files import (
     writing,
 )
 from ffnp.model import DataDescription, Model
-from ffnp.objectives.own import checksum, is_reference
+from ffnp.runs.own import checksum
 from ffnp.runs.records import is_epoch
 from ffnp.runs.storage import read_json, read_tensors, write_tensors
 from ffnp.training.trainer import Trainer

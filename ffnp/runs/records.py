@@ -9,7 +9,7 @@ MOST = 1e100  # more is no number that any training gives
 
 
 def is_epoch(record: Any) -> bool:
-    """Whether this is what `ffnp.runs.experiment` records of an epoch: sensible numbers, by name."""
+    """Whether this is what a run records of an epoch: sensible numbers, by name."""
     try:
         counts = [record["phase"], record["epoch"]]
         numbers = [record["seconds"], *record["losses"]]

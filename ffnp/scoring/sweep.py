@@ -6,13 +6,12 @@ import numpy as np
 
 from ffnp.data.dataset import Images
 from ffnp.model import Model
-from ffnp.network import sharing
-from ffnp.network.network import Batch
+from ffnp.network import Batch, Method, sharing
 
 BLOCK = 200  # images scored together: their K label rows fit the cache
 
 
-def blocks(model: Model, images: int) -> Iterator[tuple[slice, Batch]]:
+def blocks(method: Method, images: int) -> Iterator[tuple[slice, Batch]]:
     """So many images in blocks of BLOCK, the last one smaller, each with a scoring batch.
 
     Blocks of one length share the batch.
@@ -21,7 +20,7 @@ def blocks(model: Model, images: int) -> Iterator[tuple[slice, Batch]]:
     for start in range(0, images, BLOCK):
         block = slice(start, min(start + BLOCK, images))
         if batch is None or len(batch.x) != block.stop - start:
-            batch = model.method.scoring_batch(block.stop - start)
+            batch = method.scoring_batch(block.stop - start)
         yield block, batch
 
 
@@ -36,7 +35,7 @@ def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[B
     layers : int, optional
         How many layers (default: all).
     """
-    for block, batch in blocks(model, len(images)):
+    for block, batch in blocks(model.method, len(images)):
         pixels = model.backend.to_device(images[block])
         with np.errstate(over="ignore", invalid="ignore"):  # scores that are not finite are found
             model.backend.standardise(pixels, slice(None), model.data.scaling, out=batch.x)

@@ -1,21 +1,24 @@
 """Training schedules: which layers a batch updates, and in what order."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 
 from ffnp.backends.activity import Array
-from ffnp.network import Method
-from ffnp.network.network import Batch
+from ffnp.network import Batch, Method
 from ffnp.network.sharing import Filled, Source, learn
 from ffnp.training.optimizers import Optimizer
 
 MakeOptimizer = Callable[[slice], Optimizer]  # over a span of the flat parameters
 
 
-class Schedule(Protocol):
+class Schedule:
     """How a batch updates the layers.
+
+    Parameters
+    ----------
+    method : Method
+    make_optimizer : callable
 
     Attributes
     ----------
@@ -25,49 +28,39 @@ class Schedule(Protocol):
         All of them, in a fixed order; their state is saved with a run.
     """
 
-    phases: int
-    optimizers: Sequence[Optimizer]
+    phases = 1
+
+    def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
+        self._method = method
+        layers = range(1, method.depth + 1)
+        self.optimizers = [make_optimizer(method.parameters.span(f"layer{i}.")) for i in layers]
 
     def losses(self, phase: int) -> int:
         """How many loss values a phase reports."""
-        ...
+        return self._method.losses
 
     def active(self, phase: int) -> Sequence[Optimizer]:
         """The optimisers that step in a phase."""
-        ...
+        return self.optimizers
 
     def frozen(self, phase: int) -> int:
         """How many layers, from the first, no longer change in a phase."""
-        ...
+        return 0
 
     def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Update the layers from the images that a batch has taken, filled by a source.
 
         For `totals` see `Backend.evaluate`.
         """
-        ...
+        raise NotImplementedError
 
 
-class Simultaneous:
+class Simultaneous(Schedule):
     """One forward pass, then every layer from what it held (the paper's algorithm 2)."""
-
-    phases = 1
 
     def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
         self._method = method
-        self.optimizers: Sequence[Optimizer] = [make_optimizer(slice(None))]
-
-    def losses(self, phase: int) -> int:
-        """One for each of the method's objectives."""
-        return self._method.losses
-
-    def active(self, phase: int) -> Sequence[Optimizer]:
-        """The one optimiser of all parameters."""
-        return self.optimizers
-
-    def frozen(self, phase: int) -> int:
-        """None: every batch trains every layer."""
-        return 0
+        self.optimizers = [make_optimizer(slice(None))]
 
     def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Forward, all gradients, one update of all parameters."""
@@ -75,44 +68,26 @@ class Simultaneous:
         self.optimizers[0].step(lr, products)
 
 
-class Sequential:
+class Sequential(Schedule):
     """Update a layer, recompute, then the next: the literal loop of the paper's algorithm 2."""
 
-    phases = 1
-
     def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
-        self._method = method
-        self.optimizers: Sequence[Optimizer] = _one_each(method, make_optimizer)
-        self._ignored = method.parameters.backend.to_device(np.zeros(method.losses + 1))
-
-    def losses(self, phase: int) -> int:
-        """One for each of the method's objectives."""
-        return self._method.losses
-
-    def active(self, phase: int) -> Sequence[Optimizer]:
-        """All the layers' optimisers."""
-        return self.optimizers
-
-    def frozen(self, phase: int) -> int:
-        """None: every batch trains every layer."""
-        return 0
+        super().__init__(method, make_optimizer)
+        self._ignored = method.backend.to_device(np.zeros(method.losses + 1))
 
     def step(self, batch: Batch, source: Source, totals: Array, phase: int, lr: float) -> None:
         """Forward, then layer by layer: gradient, update, forward from there."""
-        method = self._method
-        self.optimizers[0].step(lr, learn(method, batch, source, totals, [0]))
-        for layer in range(1, method.depth):  # the batch is counted once
-            products = learn(method, batch, Filled(layer - 1), self._ignored, [layer])
-            self.optimizers[layer].step(lr, products)
+        for layer, optimizer in enumerate(self.optimizers):
+            optimizer.step(lr, learn(self._method, batch, source, totals, [layer]))
+            source, totals = Filled(layer), self._ignored  # the batch is counted once
 
 
-class LayerByLayer:
+class LayerByLayer(Schedule):
     """Train layer 1, freeze it, train layer 2 on what it gives, and so on: a phase a layer."""
 
     def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
-        self._method = method
+        super().__init__(method, make_optimizer)
         self.phases = method.depth
-        self.optimizers: Sequence[Optimizer] = _one_each(method, make_optimizer)
 
     def losses(self, phase: int) -> int:
         """The layers up to the one in training."""
@@ -130,8 +105,3 @@ class LayerByLayer:
         """Forward up to the layer in training, and update that one."""
         products = learn(self._method, batch, source, totals, [phase], stop=phase + 1)
         self.optimizers[phase].step(lr, products)
-
-
-def _one_each(method: Method, make_optimizer: MakeOptimizer) -> list[Optimizer]:
-    layers = range(1, method.depth + 1)
-    return [make_optimizer(method.parameters.span(f"layer{i}.")) for i in layers]

@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.backends.activity import Array
-from ffnp.model import Model
-from ffnp.network import sharing
+from ffnp.network import Batch, Method, sharing
 from ffnp.network.labels import Labels, every_label
 from ffnp.network.layers import LabelledDense
-from ffnp.network.network import Batch
-from ffnp.scaling import UNSCALED
+from ffnp.scaling import UNSCALED, Scaling
 from ffnp.scoring.sweep import BLOCK, blocks
 
 Index = NDArray[np.int64]
@@ -34,15 +32,16 @@ class Pixels:
 
     Parameters
     ----------
-    model : Model
+    method : Method
     images : (M, D) array
         On the device.
+    scaling : Scaling
     """
 
     start = 0
 
-    def __init__(self, model: Model, images: Array) -> None:
-        self._model, self._images = model, images
+    def __init__(self, method: Method, images: Array, scaling: Scaling) -> None:
+        self._backend, self._images, self._scaling = method.backend, images, scaling
 
     def advance(self, start: int) -> bool:
         """See `Source.advance`."""
@@ -54,9 +53,7 @@ class Pixels:
 
     def fill(self, batch: Batch) -> None:
         """Scaled pixels into `batch.x`."""
-        self._model.backend.standardise(
-            self._images, batch.index, self._model.data.scaling, out=batch.x
-        )
+        self._backend.standardise(self._images, batch.index, self._scaling, out=batch.x)
 
 
 class Shared:
@@ -64,32 +61,32 @@ class Shared:
 
     Parameters
     ----------
-    model : Model
-        With a Forward-Forward network.
+    method : Method
+        Forward-Forward.
     images : (M, D) array
         On the device.
+    scaling : Scaling
     """
 
     start = 1
 
-    def __init__(self, model: Model, images: Array) -> None:
-        first = model.method.network.layers[0]
+    def __init__(self, method: Method, images: Array, scaling: Scaling) -> None:
+        first = method.network.layers[0]
         assert isinstance(first, LabelledDense)
-        self._backend, self._first = model.backend, first
-        dtype = np.dtype(model.config.dtype)
-        self._table = model.backend.empty((len(images), first.width), dtype)
-        x = model.backend.empty((BLOCK, model.data.pixels), dtype)
+        self._backend, self._first = method.backend, first
+        dtype = method.parameters.flat.dtype
+        self._table = self._backend.empty((len(images), first.width), dtype)
+        x = self._backend.empty((BLOCK, images.shape[1]), dtype)
         for start in range(0, len(images), BLOCK):
             out = self._table[start : start + BLOCK]
-            scaled = x[: len(out)]
             block = slice(start, start + len(out))
-            self._backend.standardise(images, block, model.data.scaling, out=scaled)
-            self._backend.multiply([(scaled, first.pixel_weights, out)])
+            self._backend.standardise(images, block, scaling, out=x[: len(out)])
+            self._backend.multiply([(x[: len(out)], first.pixel_weights, out)])
 
     @staticmethod
-    def size(model: Model, images: int) -> int:
+    def size(method: Method, images: int) -> int:
         """Bytes that the table takes."""
-        return images * model.config.hidden[0] * np.dtype(model.config.dtype).itemsize
+        return int(images * method.network.layers[0].width * method.parameters.flat.itemsize)
 
     def advance(self, start: int) -> bool:
         """See `Source.advance`: what lies above may be worth keeping too."""
@@ -113,101 +110,106 @@ class Frozen:
 
     Parameters
     ----------
-    model : Model
-        With a Forward-Forward network.
+    method : Method
+        Forward-Forward.
     images : (M, D) array
         On the device.
+    scaling : Scaling
     start : int
         How many layers are frozen, at least 1.
     """
 
-    def __init__(self, model: Model, images: Array, start: int) -> None:
-        self._model, self._images = model, len(images)
-        self._values = self._empty(model.config.hidden[start - 1])
+    def __init__(self, method: Method, images: Array, scaling: Scaling, start: int) -> None:
+        self._method, self._images = method, len(images)
+        self._classes = method.network.classes
+        self._values = self._empty(method.network.layers[start - 1].width)
         self._scale = self._empty(1)
         self._goodness: list[Array] = []
-        self._compute(Pixels(model, images), start)
+        self._compute(Pixels(method, images, scaling), start)
 
     @staticmethod
-    def size(model: Model, images: int, start: int) -> int:
+    def size(method: Method, images: int, start: int) -> int:
         """Bytes that the tables take."""
-        numbers = model.config.hidden[start - 1] + 1 + start  # a row's values, scale, goodness
-        return images * model.data.classes * numbers * np.dtype(model.config.dtype).itemsize
+        network = method.network
+        numbers = network.layers[start - 1].width + 1 + start  # a row's values, scale, goodness
+        return int(images * network.classes * numbers * method.parameters.flat.itemsize)
 
     def advance(self, start: int) -> bool:
         """See `Source.advance`: in place, if the layer to freeze is as wide as the last one was."""
-        if self._model.config.hidden[start - 1] != self._values.shape[1]:
+        if self._method.network.layers[start - 1].width != self._values.shape[1]:
             return False
         self._compute(self, start)
         return True
 
     def _empty(self, width: int) -> Array:
-        rows = self._images * self._model.data.classes
-        return self._model.backend.empty((rows, width), np.dtype(self._model.config.dtype))
+        shape = (self._images * self._classes, width)
+        return self._method.backend.empty(shape, self._method.parameters.flat.dtype)
 
     def _compute(self, below: Source, start: int) -> None:
         """Fill the tables with what layers `below.start`..`start` - 1 make of another source."""
-        model, classes = self._model, self._model.data.classes
+        method, classes = self._method, self._classes
         self._goodness += [self._empty(1) for _ in range(below.start, start)]
 
-        for block, batch in blocks(model, self._images):
+        for block, batch in blocks(method, self._images):
             first = block.start
 
             def keep(part: Batch, first: int = first) -> None:
                 below.fill(part)
-                model.method.forward(part, below.start, start)
+                method.forward(part, below.start, start)
                 images = slice(first + part.images.start, first + part.images.stop)
                 for table, values in self._tables(part, start):
                     table[images.start * classes : images.stop * classes] = values
 
             order = np.arange(block.start, block.stop)
             index = below.index(order, every_label(len(order), classes))
-            batch.take(batch.labels, model.backend.to_device(index))
-            sharing.each(model.backend, batch, keep)
+            batch.take(batch.labels, method.backend.to_device(index))
+            sharing.each(method.backend, batch, keep)
         self.start = start
 
     def _tables(self, batch: Batch, start: int) -> list[tuple[Array, Array]]:
         """Each table with its part of a batch, as (rows, numbers of a row)."""
-        last = batch.activities[start - 1]
+        activities = batch.activities[:start]
+        goodness = [activity.goodness.reshape(-1, 1) for activity in activities]
         return [
-            (self._values, last.rows),
-            (self._scale, last.scale.reshape(-1, 1)),
-            *zip(
-                self._goodness[:start],
-                (a.goodness.reshape(-1, 1) for a in batch.activities[:start]),
-                strict=True,
-            ),
+            (self._values, activities[-1].rows),
+            (self._scale, activities[-1].scale.reshape(-1, 1)),
+            *zip(self._goodness[:start], goodness, strict=True),
         ]
 
     def index(self, order: Index, labels: Labels) -> Index:
         """The rows of the tables."""
-        rows: Index = order[:, None] * self._model.data.classes + labels
+        rows: Index = order[:, None] * self._classes + labels
         return rows
 
     def fill(self, batch: Batch) -> None:
         """The last frozen layer's activity, and the goodness of all."""
         rows = batch.index.reshape(-1)
-        for table, part in self._tables(batch, self.start):
-            self._model.backend.standardise(table, rows, UNSCALED, out=part)
+        for table, values in self._tables(batch, self.start):
+            self._method.backend.standardise(table, rows, UNSCALED, out=values)
 
 
-def make_source(model: Model, images: Array, frozen: int) -> Source:
+def make_source(
+    method: Method, images: Array, scaling: Scaling, frozen: int, epochs: int, room: float
+) -> Source:
     """Where a phase of the training takes its batches from.
 
     Parameters
     ----------
-    model : Model
+    method : Method
     images : (M, D) array
         On the device.
+    scaling : Scaling
     frozen : int
-        Layers that the phase does not train. What they give is kept if that takes no more than
-        the configuration's `cache_mb`: all their activities, if that is less work than the
-        phase's epochs and more than a row addition; else x W_x of the first layer.
+        Layers that the phase does not train.
+    epochs : int
+        Of the phase.
+    room : float
+        Bytes that may be taken to keep what the frozen layers give: all their activities, if that
+        is less work than the phase's epochs and more than a row addition; else x W_x of the first.
     """
-    config, room = model.config, 1e6 * model.config.cache_mb
-    saves = frozen > 1 and model.data.classes < config.epochs * model.method.rows
-    if saves and Frozen.size(model, len(images), frozen) <= room:
-        return Frozen(model, images, frozen)
-    if frozen > 0 and Shared.size(model, len(images)) <= room:
-        return Shared(model, images)
-    return Pixels(model, images)
+    saves = frozen > 1 and method.network.classes < epochs * method.rows
+    if saves and Frozen.size(method, len(images), frozen) <= room:
+        return Frozen(method, images, scaling, frozen)
+    if frozen > 0 and Shared.size(method, len(images)) <= room:
+        return Shared(method, images, scaling)
+    return Pixels(method, images, scaling)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy as np
 from ffnp.backends.activity import Array
 from ffnp.config import Config
 from ffnp.data.dataset import Split
-from ffnp.errors import InputError, TrainingError
+from ffnp.errors import InputError
 from ffnp.model import Model
 from ffnp.network import Method
 from ffnp.network.labels import candidate_labels
 from ffnp.network.network import Batch
 from ffnp.randomness import NEGATIVES, SHUFFLE, stream
+from ffnp.training import guards
 from ffnp.training.optimizers import SGD, Adam, Optimizer
 from ffnp.training.schedules import LayerByLayer, Schedule, Sequential, Simultaneous
 from ffnp.training.sources import Pixels, Source, make_source
@@ -58,9 +60,11 @@ class Trainer:
         self.phases, self.epochs = self.schedule.phases, config.epochs
         self.batches = -(-len(split) // config.batch_size)
         self.position = Position()
+        self._size, self._seed, self._room = config.batch_size, config.seed, 1e6 * config.cache_mb
+        self._lr = partial(learning_rate, config.lr_schedule, config.lr)
         self._totals = self._zeros()
         self._images = model.backend.to_device(split.images)
-        self._source: Source = Pixels(model, self._images)
+        self._source: Source = Pixels(model.method, self._images, model.data.scaling)
         self._buffers: dict[int, Batch] = {}  # by size: the last of an epoch may be smaller
 
     @property
@@ -94,7 +98,10 @@ class Trainer:
                 frozen = self.schedule.frozen(phase)
                 if not self._source.advance(frozen):
                     del self._source  # before the next one takes its memory
-                    self._source = make_source(self.model, self._images, frozen)
+                    self._source = make_source(
+                        self.model.method, self._images, self.model.data.scaling,
+                        frozen, self.epochs, self._room,
+                    )  # fmt: skip
             index, labels = self._draw()
             while position.batch < self.batches:
                 self._step(index, labels)
@@ -118,46 +125,19 @@ class Trainer:
 
     def losses(self) -> tuple[list[float], float]:
         """Mean loss of each objective, and training error in %, of this epoch's batches so far."""
-        seen = min(self.position.batch * self.model.config.batch_size, len(self.split))
+        seen = min(self.position.batch * self._size, len(self.split))
         totals = self.model.backend.to_host(self._totals) / max(seen, 1)
         return totals[:-1].tolist(), 100 * float(totals[-1])
 
     def check(self) -> None:
         """Raise `TrainingError` if loss or weights are not finite, or the network has died."""
-        losses, error = self.losses()
-        where = self.where
-        for i, loss in enumerate(losses, start=1):
-            if not np.isfinite(loss):
-                raise TrainingError(
-                    f"the loss of layer {i} is {loss} in {where}: train anew with a "
-                    "lower learning rate, or look for NaN among the images"
-                )
-        for name, tensor in self.model.weights().items():
-            if not np.isfinite(tensor).all():
-                raise TrainingError(
-                    f"{name} holds NaN or infinite values in {where}: "
-                    "train anew with a lower learning rate"
-                )
-        reason = self._dead(error)
-        if reason:
-            raise TrainingError(
-                f"the network has died in {where}: {reason}, and {error:.1f}% of the training "
-                "images are wrong: train anew with another theta, input scaling or learning rate"
-            )
-
-    def _dead(self, error: float) -> str | None:
-        phase, rows = self.position.phase, self.model.method.rows
-        batch = self._buffers[self._rows_done()]
-        goodness = batch.goodness[: phase + 1] if self.phases > 1 else batch.goodness
-        total = goodness.sum(axis=0)  # (N, R)
-        if not total.any():
-            return "every goodness is 0"
-        if rows > 1 and (total == total[:, :1]).all():
-            return "no goodness depends on the label"
-        gone = not any(optimizer.gradient.any() for optimizer in self.schedule.active(phase))
-        if gone and error >= 100 * (1 - 1 / max(rows, 2)):  # no better than chance
-            return "no gradient is left"
-        return None
+        phase, (losses, error) = self.position.phase, self.losses()
+        guards.check_finite(losses, self.model.weights(), self.where)
+        goodness = self._buffers[self._rows_done()].goodness
+        if self.phases > 1:  # layers above are yet to be trained
+            goodness = goodness[: phase + 1]
+        gradients = [optimizer.gradient for optimizer in self.schedule.active(phase)]
+        guards.check_alive(goodness, gradients, error, self.where)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Host arrays of their own, by name, and plain values: `load_state` continues from them."""
@@ -196,26 +176,23 @@ class Trainer:
 
     def _rows_done(self) -> int:
         """Images of the batch last done."""
-        size = self.model.config.batch_size
-        return min(size, len(self.split) - (self.position.batch - 1) * size)
+        return min(self._size, len(self.split) - (self.position.batch - 1) * self._size)
 
     def _step(self, index: Array, labels: Array) -> None:
         model, position = self.model, self.position
-        start = position.batch * model.config.batch_size
-        rows = index[start : start + model.config.batch_size]
+        start = position.batch * self._size
+        rows = index[start : start + self._size]
         if len(rows) not in self._buffers:
             self._buffers[len(rows)] = model.method.training_batch(len(rows))
         batch = self._buffers[len(rows)]
         batch.take(labels[start : start + len(rows)], rows)
-        lr = learning_rate(
-            model.config, (position.epoch + position.batch / self.batches) / self.epochs
-        )
+        lr = self._lr((position.epoch + position.batch / self.batches) / self.epochs)
         with np.errstate(over="ignore", invalid="ignore"):  # `check` reports what comes of it
             self.schedule.step(batch, self._source, self._totals, position.phase, lr)
 
     def _draw(self) -> tuple[Array, Array]:
-        """The epoch's images, as an index of the source, and label rows, alike on all backends."""
-        model, seed = self.model, self.model.config.seed
+        """The epoch's shuffled source indices and label rows, alike on all backends."""
+        model, seed = self.model, self._seed
         number = self.position.phase * self.epochs + self.position.epoch
         order = stream(seed, SHUFFLE, number).permutation(len(self.split))
         labels = candidate_labels(
@@ -241,11 +218,9 @@ class Trainer:
         return self.model.backend.to_device(np.zeros(self.schedule.losses(phase) + 1))
 
 
-def learning_rate(config: Config, fraction: float) -> float:
+def learning_rate(schedule: str, lr: float, fraction: float) -> float:
     """The learning rate when `fraction` (0..1) of the phase's batches are done."""
-    if config.lr_schedule == "constant":
-        return config.lr
-    return config.lr * min(1.0, 2 * (1 - fraction))
+    return lr if schedule == "constant" else lr * min(1.0, 2 * (1 - fraction))
 
 
 def make_schedule(config: Config, method: Method) -> Schedule:

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ffnp import Config, load, train
-from ffnp.runs import folder as runs
 from ffnp.backends import Backend
 from ffnp.errors import InputError, StorageError, TrainingError
-from ffnp.runs.experiment import resume
 from ffnp.files import partial, write_atomically
+from ffnp.runs import folder as runs
+from ffnp.runs.experiment import resume
 from ffnp.runs.folder import Run, default_folders
 from ffnp.runs.storage import read_tensors, write_tensors
 

@@ -14,12 +14,6 @@ from ffnp.files import read_bytes
 from ffnp.objectives.base import Objective
 
 
-def is_reference(text: str) -> bool:
-    """Whether a text is FILE.py:NAME."""
-    path, _, name = text.rpartition(":")
-    return path.endswith(".py") and name.isidentifier()
-
-
 def checksum(reference: str) -> str:
     """SHA-256 of the file; `InputError` if there is none."""
     return sha256(read_bytes(Path(reference.rpartition(":")[0]))).hexdigest()
