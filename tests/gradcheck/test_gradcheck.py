@@ -147,7 +147,10 @@ class RoundedAdd(Backend):
     def multiply(self, products):
         half = {np.dtype(np.float32): np.float16}
         super().multiply(
-            [(a.astype(half.get(a.dtype, a.dtype)).astype(a.dtype), b, out) for a, b, out in products]
+            [
+                (a.astype(half.get(a.dtype, a.dtype)).astype(a.dtype), b, out)
+                for a, b, out in products
+            ]
         )
 
 

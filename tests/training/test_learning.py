@@ -84,7 +84,7 @@ def test_by_image_means_a_mean_over_images(name, goodness, first):
     n = len(goodness)
     assume(first < n)
     value, coefficient = objective.objective(goodness, 0.0)
-    parts = [objective.objective(goodness[rows], 0.0) for rows in (slice(0, first), slice(first, n))]
+    parts = [objective.objective(part, 0.0) for part in (goodness[:first], goodness[first:])]
     mean = (first * parts[0][0] + (n - first) * parts[1][0]) / n
     joined = np.concatenate([first / n * parts[0][1], (n - first) / n * parts[1][1]])
     np.testing.assert_allclose(mean, value, rtol=1e-9, atol=1e-12)
