@@ -9,7 +9,8 @@ from hypothesis import settings
 from small_run import SMALL
 from threadpoolctl import ThreadpoolController
 
-from ffnp.backends import parts
+from ffnp.backends import dividing, numpy_backend
+from ffnp.network import sharing
 from ffnp_cli.main import main
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
@@ -18,11 +19,12 @@ settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cut_small_batches_too():
-    """The tests' batches and products are small; let them be cut as large ones are."""
+def divide_small_batches_too():
+    """The tests' batches and products are small; let them be divided as large ones are."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SHARE", "SWEEP", "PRODUCT"):
-            patch.setattr(parts, name, 1)
+        patch.setattr(sharing, "LEAST", 1)
+        patch.setattr(numpy_backend, "LEAST_SWEEP", 1)
+        patch.setattr(dividing, "LEAST_PRODUCT", 1)
         yield
 
 

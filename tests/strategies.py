@@ -10,7 +10,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.network import ForwardForward
 from ffnp.network.labels import candidate_labels
-from ffnp.network.network import Network
+from ffnp.network.network import labelled_network
 from ffnp.objectives import OBJECTIVES, make_objective
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective
@@ -52,8 +52,9 @@ class Subject:
 
     def gradients(self):
         """Gradients from the batch's coefficients, copied, by name."""
-        products = self.method.gradient(self.batch, range(self.method.depth))
-        self.method.network.backend.matmuls(products)
+        layers = range(self.method.depth)
+        self.method.delta(self.batch, layers)
+        self.method.backend.multiply(self.method.products(self.batch, layers))
         return {name: g.copy() for name, g in self.method.parameters.gradients.items()}
 
 
@@ -61,7 +62,7 @@ class Subject:
 def subjects(draw, gammas=GAMMAS, activations=tuple(ACTIVATIONS), dtypes=("float32", "float64")):
     """Networks of 2 or 3 layers, any objective, with 1 to 6 images and any number of labels."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    network = Network(
+    network = labelled_network(
         make_backend(draw(st.sampled_from(["numpy", "reference"]))),
         draw(st.integers(1, 6)),
         CLASSES,

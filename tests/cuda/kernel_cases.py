@@ -238,7 +238,7 @@ def adam(random, dtype) -> Iterator[Case]:
         weights, gradient, mean, variance = random.normal(size=(4, length)).astype(dtype)
         arguments = {
             "weights": weights, "gradient": gradient, "mean": mean, "variance": variance**2,
-            "step": 3, "lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
+            "step": 3, "lr": 1e-2,
         }  # fmt: skip
         yield Case(arguments, ("weights", "mean", "variance"))
 

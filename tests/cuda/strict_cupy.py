@@ -108,18 +108,10 @@ def index(key):
 
 
 def reduction(name):
-    def method(self, axis=None, keepdims=False):
-        return made(name, np.asarray(getattr(self._array, name)(axis=axis, keepdims=keepdims)))
+    def method(self, axis=None):
+        return made(name, np.asarray(getattr(self._array, name)(axis=axis)))
 
     return method
-
-
-def scalar(kind):
-    def convert(self):
-        refuse_if_steady(f"{kind.__name__}(array), which waits for the device,")
-        return kind(self._array)
-
-    return convert
 
 
 class ndarray:
@@ -139,6 +131,7 @@ class ndarray:
     strides = property(lambda self: self._array.strides)
     ndim = property(lambda self: self._array.ndim)
     size = property(lambda self: self._array.size)
+    itemsize = property(lambda self: self._array.itemsize)
     flags = property(lambda self: SimpleNamespace(c_contiguous=self._array.flags.c_contiguous))
     T = property(lambda self: ndarray(self._array.T))
 
@@ -165,7 +158,9 @@ class ndarray:
 
     sum, any, all = map(reduction, ("sum", "any", "all"))
 
-    __bool__, __float__ = map(scalar, (bool, float))
+    def __bool__(self):
+        refuse_if_steady("bool(array), which waits for the device,")
+        return bool(self._array)
 
 
 def made(name, array):
@@ -175,7 +170,7 @@ def made(name, array):
     return result
 
 
-def empty(shape, dtype=float):
+def empty(shape, dtype):
     """As `cupy.empty`: filled with what spoils every result."""
     refuse_if_steady("an allocation")
     array = np.empty(shape, dtype)
@@ -183,12 +178,12 @@ def empty(shape, dtype=float):
     return ndarray(array)
 
 
-def asarray(a, dtype=None):
+def asarray(a):
     """As `cupy.asarray` of a NumPy array."""
     if type(a) is not np.ndarray:
         raise TypeError(f"asarray of {type(a)}")
     refuse_if_steady("an upload")
-    copy = np.array(a, dtype, order="C")
+    copy = np.array(a, order="C")
     DEVICE.uploads.append((copy.dtype, copy.nbytes))
     return ndarray(copy)
 
@@ -201,12 +196,9 @@ def asnumpy(a):
     return a._array.copy()
 
 
-def matmul(x1, x2, /, out=None):
+def matmul(x1, x2, /, out):
     """As `cupy.matmul` of matrices of one dtype."""
-    a, b = host(x1), host(x2)
-    if out is None:
-        out = empty((len(a), b.shape[1]), a.dtype)
-    c = out._array
+    a, b, c = host(x1), host(x2), host(out)
     assert a.ndim == b.ndim == c.ndim == 2 and a.dtype == b.dtype == c.dtype
     assert c.flags.c_contiguous and not (np.shares_memory(a, c) or np.shares_memory(b, c))
     np.matmul(a, b, out=c)

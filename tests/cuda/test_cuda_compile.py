@@ -12,20 +12,19 @@ from ffnp.backends.launching import declarations
 
 pytestmark = pytest.mark.cuda_check
 ARCHITECTURES = (70, 75, 80, 86, 89, 90)
+OPTIONS = {dtype: compiler_options(np.dtype(dtype)) for dtype in ("float32", "float64")}
 
 
-@pytest.fixture(params=["float32", "float64"])
-def options(request):
-    return compiler_options(np.dtype(request.param))
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_nvrtc_compiles_every_kernel(nvrtc, options, architecture):
-    cubin = nvrtc(kernels_source(), (*options, "-ftz=true", f"-arch=sm_{architecture}"))
+@pytest.mark.parametrize(
+    ("dtype", "architecture"), list(zip(3 * list(OPTIONS), ARCHITECTURES, strict=True))
+)
+def test_nvrtc_compiles_every_kernel(nvrtc, dtype, architecture):
+    cubin = nvrtc(kernels_source(), (*OPTIONS[dtype], "-ftz=true", f"-arch=sm_{architecture}"))
     for name in declarations(kernels_source()):
         assert f".text.{name}\0".encode() in cubin
 
 
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_nvcc_spills_no_registers(options, tmp_path):
     if shutil.which("nvcc") is None or shutil.which("g++") is None:
         pytest.skip("nvcc or its g++ is not installed")

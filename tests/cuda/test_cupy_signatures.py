@@ -24,6 +24,9 @@ def test_the_stand_in_takes_a_part_of_the_parameters(name):
 
 
 @pytest.mark.cuda_check
-@pytest.mark.parametrize("name", ["dtype", "shape", "strides", "ndim", "size", "flags", "T"])
-def test_attributes_of_arrays_exist(real_cupy, name):
-    assert hasattr(real_cupy.ndarray, name)
+def test_attributes_of_arrays_exist(real_cupy):
+    attributes = [
+        name for name, kind in vars(strict_cupy.ndarray).items() if type(kind) is property
+    ]
+    assert "T" in attributes
+    assert [name for name in attributes if not hasattr(real_cupy.ndarray, name)] == []

@@ -14,7 +14,7 @@ from ffnp.scaling import Scaling
 from ffnp.training.sources import Pixels
 from ffnp.training.trainer import make_schedule
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parents[1] / "golden"
 GOLDEN = dict(np.load(FOLDER / "golden.npz"))
 STEPS, IMAGES, PIXELS = GOLDEN["x"].shape
 CLASSES = GOLDEN["labels"].shape[2]

@@ -8,6 +8,7 @@ from small_training import make_trainer, watch_steps
 
 from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Split
+from ffnp.errors import InputError
 from ffnp.network.labels import candidate_labels
 
 IMAGES, CLASSES, EPOCHS = 50, 4, 3
@@ -77,3 +78,19 @@ def test_every_pair_of_wrong_labels_is_drawn_as_often_as_any_other(rows):
     ]
     of_an_image = (rows - 1) * (rows - 2) / 2
     np.testing.assert_allclose(np.sum(pairs, axis=1), 9000 * of_an_image / 36, rtol=0.2)
+
+
+@pytest.mark.parametrize("rows, draws", [(1, False), (2, True), (3, True), (CLASSES, False)])
+def test_labels_are_drawn_only_where_there_is_a_choice(rows, draws):
+    random = np.random.default_rng(2)
+    before = random.bit_generator.state
+    labels = candidate_labels(np.arange(40) % CLASSES, CLASSES, rows, random)
+    assert labels.shape == (40, rows)
+    assert labels.dtype == np.int32
+    assert (random.bit_generator.state != before) == draws
+
+
+@pytest.mark.parametrize("rows", [0, CLASSES + 1])
+def test_label_rows_that_there_are_not_are_refused(rows):
+    with pytest.raises(InputError, match=f"choose 1..{CLASSES}"):
+        candidate_labels(np.zeros(3, int), CLASSES, rows, np.random.default_rng(2))

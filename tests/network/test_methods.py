@@ -1,4 +1,4 @@
-"""Gradients of every method against finite differences, the losses' layers frozen or not."""
+"""The baselines of any depth: gradients against finite differences, and what they predict."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from ffnp.backends import Backend
 from ffnp.network import BackpropLabel, BackpropPairwise
 from ffnp.network.labels import candidate_labels
-from ffnp.network.network import Network
+from ffnp.network.network import labelled_network, perceptron
 from ffnp.objectives import Pairwise
 from ffnp.objectives.activations import ACTIVATIONS
 
@@ -17,9 +17,11 @@ DOUBLE = np.dtype(np.float64)
 def make(name, hidden, activation, rows=3):
     phi = ACTIVATIONS[activation]
     if name == "backprop-label":
-        method = BackpropLabel(Backend(), PIXELS, CLASSES, hidden, phi, DOUBLE)
+        method = BackpropLabel(perceptron(Backend(), PIXELS, CLASSES, hidden, phi, DOUBLE))
     else:
-        network = Network(Backend(), PIXELS, CLASSES, hidden, phi, 3.0, DOUBLE)
+        network = labelled_network(
+            Backend(), PIXELS, CLASSES, hidden, phi, 3.0, DOUBLE, normalised=False
+        )
         method = BackpropPairwise(network, Pairwise(0.5), rows)
     random = np.random.default_rng(3)
     method.parameters.initialise(random)
@@ -37,13 +39,14 @@ def loss(method, batch):
     return totals[0] / IMAGES
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("hidden", [(5,), (6, 5), (6, 5, 4)])
+@pytest.mark.parametrize(("hidden", "activation"), [((5,), "relu"), ((6, 5), "gelu")])
 @pytest.mark.parametrize("name", ["backprop-label", "backprop-pairwise"])
 def test_chain_rule_matches_finite_differences(name, hidden, activation):
     method, batch = make(name, hidden, activation)
     loss(method, batch)
-    method.parameters.backend.matmuls(method.gradient(batch, range(method.depth)))
+    layers = range(method.depth)
+    method.delta(batch, layers)
+    method.backend.multiply(method.products(batch, layers))
     gradients = {key: g.copy() for key, g in method.parameters.gradients.items()}
     random = np.random.default_rng(4)
     for key, weights in method.parameters.weights.items():

@@ -114,7 +114,8 @@ def test_only_what_is_documented_is_written(subject):
     given["coefficients"] = batch.coefficients.copy()
     given |= {f"a{i}": activity.values.copy() for i, activity in enumerate(batch.activities)}
     for layer in range(method.depth):
-        method.parameters.backend.matmuls(method.gradient(batch, [layer]))
+        method.delta(batch, [layer])
+        method.backend.multiply(method.products(batch, [layer]))
         values = {f"a{i}": activity.values for i, activity in enumerate(batch.activities)}
         check(goodness=batch.goodness, coefficients=batch.coefficients, **values)
 
@@ -131,7 +132,7 @@ def test_shared_first_layer_is_the_joined_input(subject):
     x = np.broadcast_to(batch.x[:, None], (*batch.labels.shape, batch.x.shape[1]))
     joined = np.concatenate([x, onehot], axis=2)  # (N, R, D + K), float64
     z = joined @ subject.weights["layer1.weights"] + subject.weights["layer1.bias"]
-    activation = method.network.activation
+    activation = method.network.layers[0].activation
     a, slope = activation.value(z), activation.slope(z)
     close(batch.goodness[0], (a * a).sum(axis=2))
     delta = 2 * batch.coefficients[0][:, :, None] * a * slope

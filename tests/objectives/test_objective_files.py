@@ -10,8 +10,8 @@ from small_training import StopAfter
 import ffnp as library
 from ffnp.errors import InputError, TrainingError
 from ffnp.objectives import SigmoidGoodness
-from ffnp.objectives.own import import_objective
 from ffnp.runs.folder import Run
+from ffnp.runs.own import import_objective
 from ffnp.runs.storage import read_tensors, write_tensors
 
 FILE = """

@@ -15,7 +15,7 @@ from ffnp.config import Config
 from ffnp.objectives import OBJECTIVES, Pairwise, make_objective
 from ffnp.objectives.entropy import FLOOR, POWER
 
-DOCS = Path(__file__).parents[1] / "docs" / "objectives"
+DOCS = Path(__file__).parents[2] / "docs" / "objectives"
 THETA, ALPHA = 3.0, 0.7
 IMAGES = 4
 

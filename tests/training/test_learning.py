@@ -1,4 +1,4 @@
-"""`Method.learn` on a batch that is cut among threads, against the reference's whole batch."""
+"""`learn` on a batch that is split among threads, against the reference's whole batch."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.model import DataDescription, Model
 from ffnp.network.labels import candidate_labels
+from ffnp.network.sharing import learn
 from ffnp.objectives import OBJECTIVES, make_objective
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective
 from ffnp.scaling import Scaling
@@ -31,21 +32,21 @@ def learned(backend, **options):
     labels = candidate_labels(random.integers(0, CLASSES, IMAGES), CLASSES, ROWS, random)
     batch.take(labels, random.permutation(40)[:IMAGES])
     totals = np.ones(model.method.depth + 1)  # what was there is added to
-    products = model.method.learn(batch, images, totals, range(model.method.depth))
+    products = learn(model.method, batch, images, totals, range(model.method.depth))
     return model.method, batch, totals, products
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
-def test_cut_or_whole_the_gradient_is_the_same(backend, objective, gamma):
+def test_split_or_whole_the_gradient_is_the_same(backend, objective, gamma):
     method = {"method": "ff"} if gamma == "none" else {"gamma": gamma}
     results = []
     for name in ("reference", backend):
         method_, batch, totals, products = learned(name, objective=objective, **method)
-        method_.parameters.backend.matmuls(products)
+        method_.backend.multiply(products)
         results.append((method_.parameters.flat_gradient, totals, batch.goodness))
-    assert len(batch.cuts) > 1  # else nothing is compared
+    assert len(batch.parts) > 1  # else nothing is compared
     for have, want in zip(results[1], results[0], strict=True):
         np.testing.assert_allclose(have, want, rtol=1e-11, atol=1e-14)
 
@@ -75,16 +76,16 @@ def test_the_optimiser_of_a_layer_leaves_the_others_alone():
     assert not changed.any()
 
 
-@given(goodness=goodness(rows=3), cut=st.integers(1, 3))
+@given(goodness=goodness(rows=3), first=st.integers(1, 3))
 @pytest.mark.parametrize("name", BY_IMAGE)
-def test_by_image_means_a_mean_over_images(name, goodness, cut):
+def test_by_image_means_a_mean_over_images(name, goodness, first):
     """An objective that says so gives the same coefficients in parts."""
     objective = LayerObjective(make_objective(name, Config(theta=3.0, alpha=0.7)), "none")
     n = len(goodness)
-    assume(cut < n)
+    assume(first < n)
     value, coefficient = objective.objective(goodness, 0.0)
-    parts = [objective.objective(goodness[rows], 0.0) for rows in (slice(0, cut), slice(cut, n))]
-    mean = (cut * parts[0][0] + (n - cut) * parts[1][0]) / n
-    joined = np.concatenate([cut / n * parts[0][1], (n - cut) / n * parts[1][1]])
+    parts = [objective.objective(part, 0.0) for part in (goodness[:first], goodness[first:])]
+    mean = (first * parts[0][0] + (n - first) * parts[1][0]) / n
+    joined = np.concatenate([first / n * parts[0][1], (n - first) / n * parts[1][1]])
     np.testing.assert_allclose(mean, value, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(joined, coefficient, rtol=1e-9, atol=1e-12)

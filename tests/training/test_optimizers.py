@@ -26,14 +26,14 @@ def subnormal(array):
 
 
 @pytest.mark.parametrize("optimizer", [Adam, SGD])
-@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+@pytest.mark.parametrize("name", ["numpy", "numba"])
 def test_moments_of_silent_weights_end_at_zero_and_no_weight_changes_by_it(
     monkeypatch, name, optimizer
 ):
     weights, moments = train(optimizer, make_backend(name))
     assert not any(map(subnormal, moments.values()))
     never = make_backend(name)
-    monkeypatch.setattr(never, "flush", lambda *_: None)
+    monkeypatch.setattr(never, "_flush", lambda *_: None)
     same, decayed = train(optimizer, never)
     assert any(map(subnormal, decayed.values())), "nothing there to flush"
     np.testing.assert_array_equal(weights, same)
@@ -50,7 +50,7 @@ def after_two_flushes(name, optimizer, gradient):
     return optimizer.state
 
 
-@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+@pytest.mark.parametrize("name", ["numpy", "numba"])
 def test_every_moment_is_flushed_and_none_before_its_time(name):
     """A variance is a square: it is subnormal where its mean is far from that."""
     moments = after_two_flushes(name, Adam, 1e-18)

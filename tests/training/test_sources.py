@@ -10,8 +10,9 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data import load
 from ffnp.model import DataDescription, Model
+from ffnp.scoring import sweep
 from ffnp.training import sources
-from ffnp.training.sources import Frozen, Pixels, Products, make_source
+from ffnp.training.sources import Frozen, Pixels, Shared, make_source
 from ffnp.training.trainer import Trainer
 
 CONFIG = Config(
@@ -23,6 +24,7 @@ CONFIG = Config(
 @pytest.fixture(autouse=True)
 def keep_few_images_block_by_block_too(monkeypatch):
     monkeypatch.setattr(sources, "BLOCK", 50)
+    monkeypatch.setattr(sweep, "BLOCK", 50)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def trained(config, rows, backend, watch=lambda trainer: None):
         {"objective": "softmax"},
         {"activation": "gelu"},
         {"hidden": (12, 12, 12, 10)},
-        {"epochs": 5, "labels": 2},  # only the first layer's products are kept
+        {"epochs": 5, "labels": 2},  # only x W_x is kept
     ],
 )
 def test_weights_are_those_of_computing_again(rows, backend, options):
@@ -83,29 +85,28 @@ def test_losses_hear_of_the_frozen_layers(rows):
 )
 def test_frozen_layers_are_computed_once(rows, monkeypatch, hidden, again):
     products = []
-    taken = Backend.matmul
+    taken = Backend.multiply
 
-    def matmul(self, a, b, out):
-        products.append((len(out), b.shape))
-        taken(self, a, b, out)
+    def multiply(self, made):
+        products.extend(b.shape for _, b, _ in made)
+        taken(self, made)
 
-    monkeypatch.setattr(Backend, "matmul", matmul)
+    monkeypatch.setattr(Backend, "multiply", multiply)
     trained(replace(CONFIG, hidden=hidden), rows, "reference")
     batches = CONFIG.epochs * 3
     blocks = 3  # of 120 images
     for shape, times in zip([(784, 12), hidden[:2], hidden[1:3]], again, strict=True):
-        made = [p for p in products if p[1] == shape]
-        assert len(made) == batches + times * blocks
+        assert products.count(shape) == batches + times * blocks
 
 
 @pytest.mark.parametrize(
     ("options", "kinds"),  # with 0 to 2 frozen layers
     [
-        ({}, (Pixels, Products, Frozen)),
+        ({}, (Pixels, Shared, Frozen)),
         ({"cache_mb": 0}, (Pixels, Pixels, Pixels)),
-        ({"cache_mb": 1, "hidden": (1000, 1000, 10)}, (Pixels, Products, Products)),
-        ({"epochs": 5}, (Pixels, Products, Products)),  # 5 epochs of 2 rows, or 10 labels once
-        ({"epochs": 5, "labels": 3}, (Pixels, Products, Frozen)),
+        ({"cache_mb": 1, "hidden": (1000, 1000, 10)}, (Pixels, Shared, Shared)),
+        ({"epochs": 5}, (Pixels, Shared, Shared)),  # 5 epochs of 2 rows, or 10 labels once
+        ({"epochs": 5, "labels": 3}, (Pixels, Shared, Frozen)),
     ],
 )
 def test_kept_where_it_fits_and_saves_work(rows, options, kinds):
@@ -123,7 +124,7 @@ def test_size_is_that_of_the_tables(rows, advanced):
     assert not advanced or source.advance(3)
     tables = [source._values, source._scale, *source._goodness]
     assert Frozen.size(model, 120, 3) == sum(table.nbytes for table in tables)
-    assert Products.size(model, 120) == Products(model, rows.train.images)._table.nbytes
+    assert Shared.size(model, 120) == Shared(model, rows.train.images)._table.nbytes
 
 
 @pytest.mark.parametrize("hidden", [(12, 11, 11, 10), (12, 11, 9, 10)])
