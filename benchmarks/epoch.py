@@ -4,13 +4,11 @@
     python benchmarks/epoch.py --run mnist --run mnist-layer --epochs 10
     python benchmarks/epoch.py --run cifar10 --data-dir DATA --epochs 2
 
-Each run is `ffnp train` in a process of its own, with its progress bar and a run's folder. *Bare
+Each run is one training in a process of its own, stored in a run's folder. *Bare
 steps* are those of `ffnp bench`, measured before and after; *overhead* is what of the training's
-time lies outside its steps: shuffling, wrong labels, metrics, checkpoints, the bar.
+time lies outside its steps: shuffling, wrong labels, metrics, checkpoints.
 """
 
-import contextlib
-import io
 import json
 import multiprocessing
 import resource
@@ -23,24 +21,23 @@ from typing import Any
 import click
 import numpy as np
 
+import ffnp
 from ffnp.backends.selection import make_backend
 from ffnp.bench import CASES, Step, interleaved, machine
 from ffnp.training.trainer import Trainer
 
 RUNS = {  # a case of the bare step, the training's options, batches of an epoch
-    "mnist": ("mnist", (), 300),
-    "mnist-all-labels": ("mnist-all-labels", ("--objective", "softmax"), 300),
-    "mnist-layer": ("mnist", ("--schedule", "layer", "--gamma", "previous"), 300),
-    "cifar10": ("cifar10", ("--dataset", "cifar10"), 250),
+    "mnist": ("mnist", {}, 300),
+    "mnist-all-labels": ("mnist-all-labels", {"objective": "softmax"}, 300),
+    "mnist-layer": ("mnist", {"schedule": "layer", "gamma": "previous"}, 300),
+    "cifar10": ("cifar10", {"dataset": "cifar10"}, 250),
 }
 PHASES = 3  # of the schedule "layer", with three layers
 ROUNDS = 100
 
 
-def train(arguments: list[str], connection: Any) -> None:
-    """`ffnp train`; sends its result, seconds of the steps alone, and megabytes at most."""
-    from ffnp_cli.commands import cli
-
+def train(options: dict[str, Any], folder: str, connection: Any) -> None:
+    """Train and store a run; sends its result, seconds of the steps alone, and megabytes at most."""
     in_steps, step = 0.0, Trainer._step
 
     def timed(*anything: Any) -> None:
@@ -50,11 +47,9 @@ def train(arguments: list[str], connection: Any) -> None:
         in_steps += time.perf_counter() - start
 
     Trainer._step = timed  # type: ignore[method-assign]
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        cli(["train", "--json", *arguments], standalone_mode=False)
+    result = ffnp.train(ffnp.Config(**options), folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    connection.send((json.loads(out.getvalue()), in_steps, peak))
+    connection.send((result.to_dict(), in_steps, peak))
 
 
 def in_a_process(function: Callable[..., None], *arguments: Any) -> Any:
@@ -77,11 +72,10 @@ def measure(name: str, backend: str, epochs: int, data_dir: str | None) -> dict[
     case, options, batches = RUNS[name]
     step = Step(make_backend(backend), CASES[case], np.dtype(np.float32))
     before = interleaved({"step": step}, ROUNDS)["step"]
-    where = ["--data-dir", data_dir] if data_dir else []
+    options = {"backend": backend, "epochs": epochs, "data_dir": data_dir, **options}
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        arguments = ["--backend", backend, "--epochs", str(epochs), "--out", f"{folder}/run"]
-        result, in_steps, peak = in_a_process(train, [*arguments, *options, *where])
+        result, in_steps, peak = in_a_process(train, options, f"{folder}/run")
         wall = time.perf_counter() - start
     bare = (before + interleaved({"step": step}, ROUNDS)["step"]) / 2
     seconds = result["train_seconds"]

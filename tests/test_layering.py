@@ -1,98 +1,105 @@
-"""Imports go one way: from a module only to those before it."""
+"""Imports go one way, from a room only to those below it, and the house stays small.
+
+A room is a folder of ffnp, a module at its root, cli or benchmarks. It stands one floor above the
+highest room that it imports; an arrow is a pair of rooms of which one imports the other.
+
+    python tests/test_layering.py
+
+prints the floors, and the numbers of rooms, floors and arrows.
+"""
 
 import ast
 from pathlib import Path
 
-import pytest
-
-import ffnp
-import ffnp_cli
-
-# A module may import from the lines above its own; within a package, modules may not form a cycle.
-ORDER = [
-    ["ffnp._version", "ffnp.errors", "ffnp.randomness", "ffnp.objectives.activations"],
-    ["ffnp.files"],
-    ["ffnp.data"],
-    ["ffnp.network.labels"],
-    ["ffnp.objectives"],
-    ["ffnp.objectives.collaboration"],
-    ["ffnp.backends"],
-    ["ffnp.network.parameters"],
-    ["ffnp.network.layers"],
-    ["ffnp.network.network"],
-    ["ffnp.network"],
-    ["ffnp.training.optimizers"],
-    ["ffnp.config"],
-    ["ffnp.model"],
-    ["ffnp.gradcheck"],
-    ["ffnp.training.sources"],
-    ["ffnp.training.schedules"],
-    ["ffnp.training.trainer"],
-    ["ffnp.scoring.evaluation"],
-    ["ffnp.scoring.analysis"],
-    ["ffnp.runs.storage"],
-    ["ffnp.runs.records"],
-    ["ffnp.runs.folder"],
-    ["ffnp.runs.experiment"],
-    ["ffnp.plotting"],
-    ["ffnp.reproduction"],
-    ["ffnp.bench"],
-    ["ffnp"],
-    ["ffnp_cli"],
-]
-RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+ROOT = Path(__file__).parents[1]
+FOLDERS = {"ffnp": ROOT / "ffnp", "ffnp_cli": ROOT / "cli", "benchmarks": ROOT / "benchmarks"}
+MOST_ROOMS, MOST_FLOORS, MOST_ARROWS = 22, 10, 100
 
 
 def module_files():
-    for package in (ffnp, ffnp_cli):
-        root = Path(package.__file__).parent
+    """Modules by name, with their files."""
+    found = {}
+    for package, root in FOLDERS.items():
         for path in sorted(root.rglob("*.py")):
             parts = path.relative_to(root).with_suffix("").parts
-            name = ".".join([package.__name__, *(p for p in parts if p != "__init__")])
-            yield name, path
+            found[".".join([package, *(part for part in parts if part != "__init__")])] = path
+    return found
 
 
-def imported(name, path):
-    """Modules of ours that a file imports, wherever it does."""
-    for node in ast.walk(ast.parse(path.read_text())):
+MODULES = module_files()
+
+
+def imported(name):
+    """Modules of ours that a module imports, wherever it does."""
+    path, found = MODULES[name], set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 parent = name if path.name == "__init__.py" else name.rpartition(".")[0]
                 base = f"{parent}.{base}".rstrip(".")
-            for alias in node.names:
-                inner = f"{base}.{alias.name}"
-                yield inner if inner in MODULES else base
+            inner = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {each if each in MODULES else base for each in inner}
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
+    return (found & set(MODULES)) - {name}
 
 
-MODULES = dict(module_files())
+def room(module):
+    """The room of a module; None of `ffnp` itself, which only hands names on."""
+    package, *rest = module.split(".")
+    if package != "ffnp":
+        return package
+    return rest[0] if rest else None
 
 
-def group(module):
-    """The entry of ORDER that a module belongs to."""
-    while module not in RANK:
-        module = module.rpartition(".")[0]
-    return module
+def arrows():
+    """Pairs of rooms of which the first imports the second."""
+    pairs = {(room(name), room(other)) for name in MODULES for other in imported(name)}
+    return {(above, below) for above, below in pairs if above and below and above != below}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_only_what_comes_before(module):
-    for other in imported(module, MODULES[module]):
-        if other.split(".")[0] not in ("ffnp", "ffnp_cli") or group(other) == group(module):
-            continue
-        assert RANK[group(other)] < RANK[group(module)], f"{module} imports {other}"
+def floors():
+    """The rooms of each floor, from the ground up; what stands in a circle is on none."""
+    left, found = {room(name) for name in MODULES} - {None}, []
+    pairs = arrows()
+    while ready := {each for each in left if not any(a == each and b in left for a, b in pairs)}:
+        found.append(sorted(ready))
+        left -= ready
+    return found
 
 
-def test_every_module_has_a_place():
-    assert {group(module) for module in MODULES} == set(RANK)
-    assert [m for m in MODULES if group(m) == "ffnp" and m != "ffnp"] == []
+def test_no_circle_between_modules():
+    left = {name: imported(name) for name in MODULES}
+    while ready := {name for name, others in left.items() if not others & set(left)}:
+        for name in ready:
+            del left[name]
+    assert left == {}
 
 
-def test_no_cycle_between_modules():
-    edges = {m: {o for o in imported(m, p) if o in MODULES and o != m} for m, p in MODULES.items()}
-    done = set()
-    while ready := {m for m in edges if m not in done and edges[m] <= done}:
-        done |= ready
-    assert set(edges) - done == set()
+def test_every_room_stands_on_a_floor():
+    standing = {each for floor in floors() for each in floor}
+    assert standing == {room(name) for name in MODULES} - {None}
+
+
+def test_the_house_is_small():
+    assert len({room(name) for name in MODULES} - {None}) <= MOST_ROOMS
+    assert len(floors()) <= MOST_FLOORS
+    assert len(arrows()) <= MOST_ARROWS
+
+
+def test_data_know_nothing_of_the_engine():
+    engine = {"objectives", "backends", "network", "model", "scoring", "training", "runs"}
+    assert {below for above, below in arrows() if above == "data"} & engine == set()
+
+
+def test_rooms_do_not_import_the_whole():
+    assert [
+        name for name in MODULES if room(name) and name[:5] == "ffnp." and "ffnp" in imported(name)
+    ] == []
+
+
+if __name__ == "__main__":
+    for number, rooms in enumerate(floors(), start=1):
+        print(f"floor {number:2}  {', '.join(rooms)}")
+    print(f"{sum(map(len, floors()))} rooms, {len(floors())} floors, {len(arrows())} arrows")
