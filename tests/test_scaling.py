@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from data_files import small_arrays
 
-from ffnp import Config, from_arrays
+from ffnp import Config, from_arrays, scaling
 from ffnp.backends import Backend
-from ffnp.data import scaling
 from ffnp.errors import InputError
 from ffnp.model import DataDescription, Model
 from ffnp.scaling import fit_scaling
-from ffnp.training.sources import sweep
+from ffnp.scoring.sweep import sweep
 
 
 @pytest.fixture

@@ -360,7 +360,7 @@ def test_adam_follows_the_textbook_for_several_steps(backend, random, dtype, siz
     for step in range(1, 6):
         gradient = random.normal(size=size).astype(dtype)
         given = gradient.copy()
-        backend.adam(got[0], gradient, got[1], got[2], step, 1e-2, 0.9, 0.999, 1e-8)
+        backend.adam(got[0], gradient, got[1], got[2], step, 1e-2)
         np.testing.assert_array_equal(gradient, given)
         mean = 0.9 * mean + 0.1 * gradient.astype(np.float64)
         variance = 0.999 * variance + 0.001 * gradient.astype(np.float64) ** 2
@@ -373,7 +373,7 @@ def test_adam_follows_the_textbook_for_several_steps(backend, random, dtype, siz
 
 def test_adam_leaves_padding_at_zero(backend, dtype):
     weights, gradient, mean, variance = (np.zeros(16, dtype) for _ in range(4))
-    backend.adam(weights, gradient, mean, variance, 1, 1e-3, 0.9, 0.999, 1e-8)
+    backend.adam(weights, gradient, mean, variance, 1, 1e-3)
     assert not weights.any()
 
 
@@ -418,7 +418,7 @@ def stepper(backend, rows):
     model = Model.create(Config(hidden=(500, 500), labels=rows), data, backend)
     method = model.method
     optimizer = Adam(method.parameters, slice(None))
-    images = Pixels(model, random.integers(0, 256, (300, 784), dtype=np.uint8))
+    images = Pixels(method, random.integers(0, 256, (300, 784), dtype=np.uint8), data.scaling)
     batch, totals = method.training_batch(200), np.zeros(3)
     labels = candidate_labels(random.integers(0, 10, 200), 10, rows, random)
     batch.take(labels, random.permutation(300)[:200])

@@ -79,7 +79,7 @@ def train(name, backend):
     for phase in range(schedule.phases):
         totals = np.zeros(schedule.losses(phase) + 1)
         for step in range(STEPS):
-            images = Pixels(model, GOLDEN["x"][step])
+            images = Pixels(method, GOLDEN["x"][step], data.scaling)
             schedule.step(taken(batch, method, step), images, totals, phase, lr=0.01)
     return model.weights(), method, batch
 

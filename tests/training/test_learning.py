@@ -27,7 +27,7 @@ def learned(backend, **options):
     options = {"hidden": (19, 17), "labels": ROWS, "theta": 1.0, "dtype": "float64"} | options
     model = Model.create(Config(**options), DATA, make_backend(backend))
     random = np.random.default_rng(5)
-    images = Pixels(model, random.normal(size=(40, 13)))
+    images = Pixels(model.method, random.normal(size=(40, 13)), DATA.scaling)
     batch = model.method.training_batch(IMAGES)
     labels = candidate_labels(random.integers(0, CLASSES, IMAGES), CLASSES, ROWS, random)
     batch.take(labels, random.permutation(40)[:IMAGES])

@@ -10,6 +10,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.data import load
 from ffnp.model import DataDescription, Model
+from ffnp.scaling import Scaling
 from ffnp.scoring import sweep
 from ffnp.training import sources
 from ffnp.training.sources import Frozen, Pixels, Shared, make_source
@@ -19,6 +20,7 @@ CONFIG = Config(
     hidden=(12, 11, 10), schedule="layer", gamma="previous", epochs=6, batch_size=50,
     limit_train=120, dtype="float64",
 )  # fmt: skip
+SCALING = Scaling(33.3, 78.6, 10.0)
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +34,12 @@ def rows():
     return load("mnist").limited(120, 10)
 
 
+def model_of(config, rows, backend="reference"):
+    return Model.create(config, DataDescription.of(rows, config), make_backend(backend))
+
+
 def trained(config, rows, backend, watch=lambda trainer: None):
-    model = Model.create(config, DataDescription.of(rows, config), make_backend(backend))
+    model = model_of(config, rows, backend)
     trainer = Trainer(model, rows.train)
     for _ in trainer.run():
         watch(trainer)
@@ -111,20 +117,21 @@ def test_frozen_layers_are_computed_once(rows, monkeypatch, hidden, again):
 )
 def test_kept_where_it_fits_and_saves_work(rows, options, kinds):
     config = replace(CONFIG, **options)
-    model = Model.create(config, DataDescription.of(rows, config), Backend())
+    method, images = model_of(config, rows).method, rows.train.images
     for frozen, kind in enumerate(kinds):
-        assert type(make_source(model, rows.train.images, frozen)) is kind
+        source = make_source(method, images, SCALING, frozen, config.epochs, 1e6 * config.cache_mb)
+        assert type(source) is kind
 
 
 @pytest.mark.parametrize("advanced", [False, True])
 def test_size_is_that_of_the_tables(rows, advanced):
     config = replace(CONFIG, hidden=(12, 11, 11, 10))
-    model = Model.create(config, DataDescription.of(rows, config), Backend())
-    source = Frozen(model, rows.train.images, 2 if advanced else 3)
+    method, images = model_of(config, rows).method, rows.train.images
+    source = Frozen(method, images, SCALING, 2 if advanced else 3)
     assert not advanced or source.advance(3)
     tables = [source._values, source._scale, *source._goodness]
-    assert Frozen.size(model, 120, 3) == sum(table.nbytes for table in tables)
-    assert Shared.size(model, 120) == Shared(model, rows.train.images)._table.nbytes
+    assert Frozen.size(method, 120, 3) == sum(table.nbytes for table in tables)
+    assert Shared.size(method, 120) == Shared(method, images, SCALING)._table.nbytes
 
 
 @pytest.mark.parametrize("hidden", [(12, 11, 11, 10), (12, 11, 9, 10)])
@@ -137,7 +144,7 @@ def test_resumed_in_a_later_phase_to_the_same_bits(rows, batches, hidden):
         lambda trainer: states.append([{k: v.copy() for k, v in trainer.state()[0].items()},
                                        trainer.state()[1]]),
     )  # fmt: skip
-    model = Model.create(config, DataDescription.of(rows, config), make_backend("numpy"))
+    model = model_of(config, rows, "numpy")
     trainer = Trainer(model, rows.train)
     trainer.load_state(*states[batches - 1])
     for _ in trainer.run():

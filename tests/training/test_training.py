@@ -120,10 +120,9 @@ def test_sequential_update_is_the_plain_loop(mnist):
 
 
 def test_linear_schedule_falls_to_zero_over_the_second_half():
-    config = replace(SMALL, lr_schedule="linear", lr=0.5)
-    rates = [learning_rate(config, t) for t in (0, 0.25, 0.5, 0.75, 1)]
+    rates = [learning_rate("linear", 0.5, t) for t in (0, 0.25, 0.5, 0.75, 1)]
     assert rates == [0.5, 0.5, 0.5, 0.25, 0]
-    assert learning_rate(replace(config, lr_schedule="constant"), 0.9) == 0.5
+    assert learning_rate("constant", 0.5, 0.9) == 0.5
 
 
 def test_validation_rows_come_from_the_training_set():
