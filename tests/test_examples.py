@@ -21,7 +21,7 @@ def test_step_by_hand_is_the_librarys(capsys):
 
 
 def test_cooperation_prints_every_layer_and_the_vote(capsys):
-    errors = example("cooperation")["main"](images=400, epochs=1)
+    errors = example("cooperation")["main"](images=200, epochs=1)
     assert len(errors) == 3
     assert all(len(row) == 4 for row in errors.values())
     lines = capsys.readouterr().out.splitlines()

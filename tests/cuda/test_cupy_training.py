@@ -211,7 +211,7 @@ def ffnp(cupy, monkeypatch, capsys):
 
 
 def test_commands(ffnp, tmp_path):
-    small = "--limit-train 400 --limit-test 60 --hidden 60,40 --epochs 4 --batch-size 20".split()
+    small = "--limit-train 400 --limit-test 60 --hidden 50,30 --epochs 4 --batch-size 20".split()
     small += ["--lr", 0.003]
     runs = {name: tmp_path / name for name in ("cupy", "reference")}
     printed = {

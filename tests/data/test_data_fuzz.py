@@ -202,7 +202,7 @@ by_name = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.n
 @by_name
 def test_truncated_in_the_header_and_at_the_end(reader: Reader, tmp_path: Path) -> None:
     whole = len(reader.content)
-    for length in [*range(min(whole, 200)), *range(max(whole - 20, 0), whole)]:
+    for length in [*range(0, min(whole, 200), 3), *range(max(whole - 20, 0), whole)]:
         path = tmp_path / f"short.{reader.name}"
         path.write_bytes(reader.content[:length])
         with pytest.raises(InputError, match="short"):

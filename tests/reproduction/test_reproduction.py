@@ -139,7 +139,7 @@ def test_a_task_gives_what_train_gives_and_is_not_repeated(tmp_path):
 
 
 def test_a_run_that_recorded_every_epoch_serves_the_table_too(tmp_path):
-    (recorded,) = expand("figure4", SMALL, rows=["ff-network"], seeds=1)
+    (recorded,) = expand("figure4", SMALL, ["mnist"], ["ff-network"], seeds=1)
     (plain,) = tasks("ff-network")
     found = run_task(recorded, tmp_path)
     assert run_task(plain, tmp_path) == found
@@ -220,7 +220,7 @@ def test_two_processes_give_the_results_of_one(tmp_path):
 def test_a_terminated_reproduction_goes_on_to_the_same_table(tmp_path):
     arguments = [
         *COMMAND, "table1", "--datasets", "mnist", "--methods", "ff-network,backprop-label",
-        "--seeds", "1", "--epochs", "12", *OPTIONS,
+        "--seeds", "1", "--epochs", "12", "--hidden", "12,10", *OPTIONS,
     ]  # fmt: skip
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     out = tmp_path / "stopped"
@@ -270,7 +270,7 @@ def test_table_shows_mean_deviation_and_difference_from_the_paper():
 
 
 def test_figures_show_what_was_measured(tmp_path):
-    chosen = expand("figure4", SMALL, rows=["ff-network", "backprop-label"], seeds=1)
+    chosen = expand("figure4", SMALL, ["mnist"], ["ff-network", "backprop-label"], seeds=1)
     results = [(task, run_task(task, tmp_path)) for task in chosen]
     drawn = figure4(results, {"mnist": "MNIST"})
     entropy, curves = drawn.axes[0], drawn.axes[-1]
