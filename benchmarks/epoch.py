@@ -37,7 +37,7 @@ ROUNDS = 100
 
 
 def train(options: dict[str, Any], folder: str, connection: Any) -> None:
-    """Train and store a run; sends its result, seconds of the steps alone, and megabytes at most."""
+    """Train and store a run; sends its result, the steps' seconds, and megabytes at most."""
     in_steps, step = 0.0, Trainer._step
 
     def timed(*anything: Any) -> None:
