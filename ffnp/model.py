@@ -91,7 +91,7 @@ class DataDescription:
 
 
 def _kind(images: NDArray[Any]) -> str:
-    """FLOATS or UINT8, or the type that is neither."""
+    """FLOATS, UINT8, or the name of another type."""
     if images.dtype == np.uint8:
         return UINT8
     return FLOATS if images.dtype.kind == "f" else str(images.dtype)
@@ -145,7 +145,7 @@ class Model:
 
 
 class NotGiven:
-    """Stands for an objective of the user's own where a model is read again."""
+    """In place of an objective of the user's own, in a model that only predicts."""
 
     def __call__(self, goodness: Any, gamma: Any) -> Any:
         raise InputError(NOT_GIVEN)

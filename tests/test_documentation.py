@@ -1,10 +1,15 @@
 """The code in the documentation runs as it stands, and gives what it says."""
 
+import inspect
 import pkgutil
 import re
+import textwrap
 from pathlib import Path
 
-import pytest
+import numpy as np
+
+from ffnp.objectives.collaboration import LayerObjective, gamma_of_layers
+from ffnp.objectives.sigmoid import SigmoidGoodness
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,50 +39,66 @@ def test_readme_runs(capsys):
 
 
 def quoted(page):
-    """The blocks of a page that follow "`FILE`, `NAME`:", with their files."""
+    """The blocks of a page that follow "`FILE`, `NAME`:", with their files and names."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    return re.findall(r"^`([\w/]+\.py)`, `[\w.]+`:\n\n```python\n(.*?)^```$", text, re.S | re.M)
-
-
-def without_indent(text):
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return re.findall(r"^`([\w/]+\.py)`, `([\w.]+)`:\n\n```python\n(.*?)^```$", text, re.S | re.M)
 
 
 def test_one_step_quotes_the_source():
-    blocks = quoted("docs/one-step.md")
-    assert len(blocks) == (ROOT / "docs/one-step.md").read_text(encoding="utf-8").count("```python")
-    for path, block in blocks:
-        source = "\n".join(without_indent((ROOT / path).read_text(encoding="utf-8")))
-        assert "\n".join(without_indent(block)) in source, f"{path}:\n{block}"
-    assert sum(block.count("\n") for _, block in blocks) < 300
+    page = "docs/one-step.md"
+    blocks = quoted(page)
+    assert len(blocks) == (ROOT / page).read_text(encoding="utf-8").count("```python")
+    for path, name, block in blocks:
+        function = pkgutil.resolve_name(f"{path.removesuffix('.py').replace('/', '.')}:{name}")
+        source = inspect.getsource(function)
+        assert source in (ROOT / path).read_text(encoding="utf-8")
+        indented = [textwrap.indent(block, " " * depth) for depth in (4, 8, 12)]
+        assert any(f"\n{each}" in source for each in indented), f"{path}, {name}:\n{block}"
+    assert sum(block.count("\n") for *_, block in blocks) < 300
 
 
-ROOMS = "ffnp|cli|tests|benchmarks|examples|docs"
-PAGES = sorted(
-    str(page.relative_to(ROOT))
-    for pattern in ("*.md", "docs/**/*.md", "examples/*.md")
-    for page in ROOT.glob(pattern)
-)
+def test_one_step_calculates():
+    """The small example: one image, its true label and a wrong one, three layers, theta 7."""
+    goodness = np.array([[[4.0, 3.0]], [[2.0, 1.0]], [[3.0, 1.0]]])
+    gamma = gamma_of_layers("others", goodness)
+    coefficients = LayerObjective(SigmoidGoodness(7.0), "others").of_layers(goodness)[1]
+    text = (ROOT / "docs/one-step.md").read_text(encoding="utf-8")
+    for i in range(3):
+        (g, wrong_g), (other, wrong_other) = goodness[i, 0], gamma[i, 0]
+        logits = f"{g + other - 7:g}, {wrong_g + wrong_other - 7:g}"
+        c = ", ".join(f"{each:.2f}" for each in coefficients[i, 0])
+        row = f"| {i + 1} | {g:g}, {wrong_g:g} | {other:g}, {wrong_other:g} | {logits} | {c} |"
+        assert row in text
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_file_that_a_page_names_is_there(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    named = set(
-        re.findall(
-            r"\b((?:ffnp|cli|tests|benchmarks|examples|docs)/[\w./-]+\.(?:py|md|cu|svg))", text
-        )
-    )
-    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+PLACES = ("ffnp", "cli", "tests", "benchmarks", "examples", "docs")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
+SOURCES = sorted(path for place in PLACES for path in (ROOT / place).rglob("*.py"))
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_module_that_a_page_names_is_there(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
+def names(pattern, paths):
+    """What a pattern finds in files, each with the file."""
+    for path in paths:
+        for name in sorted(set(re.findall(pattern, path.read_text(encoding="utf-8")))):
+            yield path, name
+
+
+def test_every_path_that_is_named_is_there():
+    path = rf"(?<![\w/.-])((?:{'|'.join(PLACES)})/[\w./-]*\w)"
+    missing = [pair for pair in names(path, PAGES + SOURCES) if not (ROOT / pair[1]).exists()]
+    assert missing == []
+
+
+def test_every_page_that_is_linked_is_there():
+    links = names(r"\]\((?!https?:|#)([^)#\s]+)", PAGES)
+    assert [(page, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_module_that_is_named_is_there():
     missing = []
-    for name in sorted(set(re.findall(r"\bffnp(?:\.\w+)+", text))):
+    for page, name in names(r"(?<![\w.])ffnp(?:\.[a-zA-Z]\w*)+", PAGES):
         try:
             pkgutil.resolve_name(name)
         except (ImportError, AttributeError):
-            missing.append(name)
+            missing.append((page, name))
     assert missing == []

@@ -1,7 +1,8 @@
-"""Imports go one way, from a room only to those below it, and the house stays small.
+"""Imports go one way, from a room only to rooms below it, and the house stays small.
 
 A room is a folder of ffnp, a module at its root, cli or benchmarks. It stands one floor above the
-highest room that it imports; an arrow is a pair of rooms of which one imports the other.
+highest room that it imports; an arrow is a pair of rooms of which one imports the other. The
+picture in docs/architecture.md gives every room its floor.
 
     python tests/test_layering.py
 
@@ -9,6 +10,7 @@ prints the floors, and the numbers of rooms, floors and arrows.
 """
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +28,16 @@ def module_files():
     return found
 
 
+def order():
+    """The rooms of each floor, from the ground up, as the picture has them."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    found = re.findall(r"^ +(\d+) +\|(.+)\|$", page, re.MULTILINE)
+    assert [int(number) for number, _ in found] == list(range(len(found), 0, -1))
+    return [sorted(each.strip() for each in rooms.split("|")) for _, rooms in reversed(found)]
+
+
 MODULES = module_files()
+ORDER = order()
 
 
 def imported(name):
@@ -49,7 +60,7 @@ def room(module):
     """The room of a module; None of `ffnp` itself, which only hands names on."""
     package, *rest = module.split(".")
     if package != "ffnp":
-        return package
+        return package.removeprefix("ffnp_")
     return rest[0] if rest else None
 
 
@@ -77,9 +88,13 @@ def test_no_circle_between_modules():
     assert left == {}
 
 
-def test_every_room_stands_on_a_floor():
-    standing = {each for floor in floors() for each in floor}
-    assert standing == {room(name) for name in MODULES} - {None}
+def test_a_room_imports_only_rooms_below():
+    number = {each: i for i, rooms in enumerate(ORDER) for each in rooms}
+    assert [(a, b) for a, b in sorted(arrows()) if number[a] <= number[b]] == []
+
+
+def test_the_picture_has_every_room_on_its_floor():
+    assert floors() == ORDER
 
 
 def test_the_house_is_small():

@@ -1,7 +1,7 @@
 """Dense layers: forward passes and local gradients, on buffers that the caller owns.
 
-Every layer has the same four operations; the first one reads images joined with labels
-(`Joined`), the others what the layer below left (`Activity`).
+Every layer has the same four operations: forward, delta, backward, product. The first layer reads
+images joined with labels (`Joined`), the others the activity of the layer below (`Activity`).
 """
 
 from collections.abc import Callable
@@ -24,10 +24,10 @@ class Joined:
     labels : (N, R) int32 array
         The true label in column 0 when training.
     shared : (N, H_1) array
-        x W_x, which the R rows of an image share; on the way back, the first layer's delta summed
-        over them, for x W_x is not needed any more.
+        x W_x, which the R rows of an image share; the gradient overwrites it with the first layer's
+        delta, summed over these rows.
     scale : (N, R) array
-        Of ones: images are not normalised again.
+        All ones: images are not normalised again.
     """
 
     x: Array
@@ -47,14 +47,14 @@ class Joined:
 
 @dataclass(frozen=True)
 class Gradient:
-    """What a batch adds up to: dJ/db (H,), and the first layer's dJ/dW_y (K, H)."""
+    """Gradients that are sums over a batch: dJ/db (H,), and the first layer's dJ/dW_y (K, H)."""
 
     bias: Array
     label_weights: Array = None
 
     @property
     def arrays(self) -> list[Array]:
-        """Those that are there."""
+        """The arrays that are not None."""
         return [array for array in (self.bias, self.label_weights) if array is not None]
 
     def like(self, empty: Callable[..., Array]) -> "Gradient":
@@ -88,7 +88,7 @@ class Dense:
         self.width = len(self.bias)
 
     def activity(self, goodness: Array, training: bool) -> Activity:
-        """Buffers for what the layer computes, around a given (N, R) goodness."""
+        """Buffers for what the layer computes; its goodness goes into the given (N, R) array."""
 
         def empty(*shape: int) -> Array:
             return self.backend.empty(shape, goodness.dtype)
@@ -108,11 +108,11 @@ class Dense:
         self.backend.activate(inputs.scale, self.bias, self.activation, out)
 
     def delta(self, coefficients: Array, inputs: Any, out: Activity, gradient: Gradient) -> None:
-        """Delta of `out`, and what it sums to, from the coefficients dJ/dg (N, R)."""
+        """The delta, into `out`, and `gradient`, from the coefficients dJ/dg (N, R)."""
         self.backend.delta(coefficients, inputs.scale, out, gradient.bias)
 
     def backward(self, inputs: Any, out: Activity, gradient: Gradient) -> None:
-        """By the chain rule: as `delta`, from dJ/da in the delta of `out`, of inputs of scale 1."""
+        """As `delta`, by the chain rule from dJ/da in `out.delta`; inputs are not normalised."""
         self.backend.backpropagate(out, gradient.bias)
 
     def product(self, inputs: Any, out: Activity) -> Product:
@@ -169,7 +169,7 @@ class LabelledDense(Dense):
     def delta(
         self, coefficients: Array | None, inputs: Joined, out: Activity, gradient: Gradient
     ) -> None:
-        """See `Dense.delta`; without coefficients, of a delta that is there already."""
+        """See `Dense.delta`; without coefficients `out.delta` holds dJ/dz already."""
         self.backend.delta_labelled(
             coefficients, out, inputs.labels, self.label_scale,
             inputs.shared, gradient.label_weights, gradient.bias,
@@ -180,7 +180,7 @@ class LabelledDense(Dense):
         self.delta(None, inputs, out, gradient)
 
     def product(self, inputs: Joined, out: Activity) -> Product:
-        """See `Dense.product`: of the pixel weights."""
+        """See `Dense.product`: for the pixel weights."""
         # In the forward pass this was z = x W_x + ... for all rows of an image.
         return inputs.x.T, inputs.shared, self.d_pixel_weights
 
@@ -189,7 +189,7 @@ class Output(Dense):
     """The output layer of a perceptron: z = h W; the loss adds the bias."""
 
     def activity(self, goodness: Array, training: bool) -> Activity:
-        """See `Dense.activity`: the logits, which become their own gradient."""
+        """See `Dense.activity`: the logits, which their gradient overwrites."""
         shape = (*goodness.shape, self.width)
         logits = self.backend.empty(shape, goodness.dtype)
         return Activity(logits, None, logits, goodness, None)

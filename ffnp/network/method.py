@@ -16,7 +16,7 @@ class Method:
     rows : int
         R, label rows an image in training.
     losses : int
-        Objectives, each with a value to report and a vote for a label: one a layer, or one for all.
+        How many objectives, each with a loss to report and a vote: one a layer, or one in all.
 
     Attributes
     ----------
@@ -47,18 +47,18 @@ class Method:
         self.network.forward(batch, start, stop)
 
     def evaluate(self, batch: Batch, totals: Array) -> None:
-        """Objective of the first `len(totals) - 1` values; see `Backend.evaluate`."""
+        """Losses and coefficients of `len(totals) - 1` objectives; see `Backend.evaluate`."""
         raise NotImplementedError
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
-        """Deltas of some layers (from 0), after `evaluate`, and what they sum to.
+        """Deltas and `batch.gradients` of some layers (from 0), after `evaluate`.
 
-        A baseline makes those of all layers, whichever are asked for: they come down from the last.
+        A baseline computes those of all layers: the chain rule starts at the last.
         """
         raise NotImplementedError
 
     def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
-        """The products, yet to be made, that give the weights' gradients, after `delta`."""
+        """The products, not computed yet, that give the weights' gradients, after `delta`."""
         return self.network.products(batch, layers)
 
     def scores(self, batch: Batch) -> Array:

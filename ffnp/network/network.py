@@ -27,13 +27,13 @@ class Batch:
     coefficients : (L, N, R) array
         dJ/dg; empty but in training.
     gradients : list of Gradient, one a layer
-        What these images add up to.
+        Sums over these images.
     images : slice
         Which of the whole batch's images these are.
     index : array or None
-        Where a source finds the images: its first axis is theirs. See `take`.
+        Where a source finds the images, which are its first axis. See `take`.
     parts : list of Batch
-        The same buffers in parts, by images (`sharing.split`); the batch itself, if there is one.
+        Views of these buffers, some images each (`sharing.split`), or the batch alone.
     """
 
     inputs: list[Any]
@@ -58,7 +58,7 @@ class Batch:
         return self.inputs[0].labels
 
     def take(self, labels: Array, index: Array = None) -> None:
-        """Turn to other images: their labels, and where a source finds them."""
+        """Hold other images from now on: their labels, and where a source finds them."""
         for part in self.parts:
             part.inputs[0].labels = labels[part.images]
             part.index = None if index is None else index[part.images]
@@ -78,7 +78,7 @@ class Batch:
 
 
 class Network:
-    """Fully connected layers, each over what the one below gives.
+    """Fully connected layers, each reading the activity of the one below.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class Network:
             self.layers[i].forward(batch.inputs[i], batch.activities[i])
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
-        """Deltas of some layers (from 0), from `batch.coefficients`, and what they sum to."""
+        """Deltas and `batch.gradients` of some layers (from 0), from `batch.coefficients`."""
         for i in layers:
             self.layers[i].delta(
                 batch.coefficients[i], batch.inputs[i], batch.activities[i], batch.gradients[i]
@@ -151,7 +151,7 @@ class Network:
             self.layers[i].backward(batch.inputs[i], batch.activities[i], batch.gradients[i])
 
     def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
-        """The products, yet to be made, that give the weights' gradients of some layers."""
+        """The products, not computed yet, that give the weights' gradients of some layers."""
         return [self.layers[i].product(batch.inputs[i], batch.activities[i]) for i in layers]
 
 

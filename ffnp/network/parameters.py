@@ -46,7 +46,7 @@ class Parameters:
         }
 
     def span(self, prefix: str) -> slice:
-        """The span of the flat arrays that holds the tensors whose names start so."""
+        """The span of the flat arrays with the tensors whose names start with `prefix`."""
         names = [name for name in self.shapes if name.startswith(prefix)]
         return slice(self._starts[names[0]], self._starts[names[-1]] + self._sizes[names[-1]])
 

@@ -1,7 +1,7 @@
 """A batch among threads: it is split here, its parts are worked on side by side, and summed.
 
-Nothing above this module knows of threads. A part goes from pixels to its deltas in one piece,
-for threads that meet after every operation wait for each other more than they work.
+Nothing above this module knows of threads. A part goes from pixels to deltas without a stop:
+threads that meet after every operation wait more than they work.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from ffnp.network.network import Batch
 
 
 class Source(Protocol):
-    """Fills batches with the first numbers of the images that they are to `take`."""
+    """Fills batches with the images that they took (`Batch.take`)."""
 
     @property
     def start(self) -> int:
@@ -33,16 +33,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Filled:
-    """A source of batches that hold all below layer `start` already."""
+    """A source for batches in which all layers below `start` are computed already."""
 
     start: int
 
     def fill(self, batch: Batch) -> None:
-        """Nothing."""
+        """Nothing is left to fill."""
 
 
 def split(batch: Batch, backend: Backend) -> Batch:
-    """The batch, in as many parts as there is work for threads."""
+    """The batch, split into a part for each thread, or fewer if there is little work."""
     images = len(batch.x)
     most = max(activity.values.size for activity in batch.activities)  # numbers of a layer
     count = min(backend.threads, images, most // LEAST)
@@ -71,7 +71,7 @@ def learn(
     layers: Sequence[int],
     stop: int | None = None,
 ) -> list[Product]:
-    """All of it for a batch that has taken its images: fill, forward, objective, gradients.
+    """Fill a batch with the images that it took; forward pass, objective and gradients.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def learn(
     Returns
     -------
     list of Product
-        Those that give the weights' gradients, left for `descend` to make; all other gradients
-        are in place.
+        They give the weights' gradients, and `descend` computes them; all other gradients are
+        computed.
     """
 
     def fill_and_forward(part: Batch) -> None:
@@ -120,7 +120,7 @@ def learn(
 
 
 def _add_up(batch: Batch, layers: Sequence[int]) -> None:
-    """Gradients of the whole batch, but for those that are products."""
+    """Sum the parts' gradients into the whole batch's."""
     if len(batch.parts) == 1:
         return
     for i in layers:
@@ -137,9 +137,9 @@ def descend(
     gradient: Array,
     update: Callable[[slice], None],
 ) -> None:
-    """Make the last products of a gradient, and update the weights by it.
+    """Compute the products that a gradient still lacks, and update the weights by it.
 
-    A thread updates the weights whose gradients it has made, while they are in its cache.
+    A thread updates the weights whose gradients it has computed, while they are in its cache.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def descend(
     products : sequence of Product
         They write into spans of `gradient`.
     gradient : (P,) array
-        Flat; all else in it is there already.
+        Flat; all else in it is computed already.
     update : callable
         Updates the weights from a slice of the gradient.
     """

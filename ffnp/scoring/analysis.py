@@ -1,4 +1,4 @@
-"""What goodness does: its functional entropy, how it is told apart, and units that never speak."""
+"""Goodness analysed: functional entropy, means for true and wrong labels, dead units."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -117,7 +117,7 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     rows : int
         How many images.
     layers : int, optional
-        The first so many layers: those trained so far (default: all).
+        How many layers, from the first: those trained so far (default: all).
 
     Returns
     -------

@@ -12,10 +12,7 @@ BLOCK = 200  # images scored together: their K label rows fit the cache
 
 
 def blocks(method: Method, images: int) -> Iterator[tuple[slice, Batch]]:
-    """So many images in blocks of BLOCK, the last one smaller, each with a scoring batch.
-
-    Blocks of one length share the batch.
-    """
+    """Slices of BLOCK images (the last may be shorter), each with a batch; equal ones reuse it."""
     batch = None
     for start in range(0, images, BLOCK):
         block = slice(start, min(start + BLOCK, images))
@@ -37,7 +34,7 @@ def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[B
     """
     for block, batch in blocks(model.method, len(images)):
         pixels = model.backend.to_device(images[block])
-        with np.errstate(over="ignore", invalid="ignore"):  # scores that are not finite are found
+        with np.errstate(over="ignore", invalid="ignore"):  # `scores_of` reports them
             model.backend.standardise(pixels, slice(None), model.data.scaling, out=batch.x)
             sharing.forward(model.method, batch, stop=layers)
         yield batch

@@ -1,4 +1,4 @@
-"""Guards of a training: it ends with a reason, rather than go on with what cannot learn."""
+"""Checks that end a training, with the reason, when it can no longer learn."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from ffnp.errors import TrainingError
 
 
 def check_finite(losses: Sequence[float], weights: Mapping[str, Any], where: str) -> None:
-    """Raise `TrainingError` if a loss or weight is not finite; `where` the training stands."""
+    """Raise `TrainingError` if a loss or weight is not finite; `where` says how far training is."""
     for i, loss in enumerate(losses, start=1):
         if not np.isfinite(loss):
             raise TrainingError(

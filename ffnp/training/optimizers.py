@@ -39,7 +39,7 @@ class Optimizer:
     def step(self, lr: float, products: Sequence[Product]) -> None:
         """Update the weights in place with learning rate `lr`.
 
-        `products` are those that the gradient still lacks; see `ffnp.network.sharing.descend`.
+        `products` are what the gradient still lacks; see `ffnp.network.sharing.descend`.
         """
         self.steps += 1
         arrays = (self._weights, self.gradient, *self.state.values())
@@ -50,7 +50,7 @@ class Optimizer:
         descend(self._backend, products, self.gradient, update)
 
     def update(self, arrays: Sequence[Array], lr: float) -> None:
-        """One update of a span: of its weights, by its gradient and moments."""
+        """Update weights, given first, by their gradient and moments, in place."""
         raise NotImplementedError
 
 

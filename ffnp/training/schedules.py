@@ -23,7 +23,7 @@ class Schedule:
     Attributes
     ----------
     phases : int
-        Training repeats its epochs so many times.
+        How many times training goes through all its epochs.
     optimizers : sequence of Optimizer
         All of them, in a fixed order; their state is saved with a run.
     """
@@ -56,7 +56,7 @@ class Schedule:
 
 
 class Simultaneous(Schedule):
-    """One forward pass, then every layer from what it held (the paper's algorithm 2)."""
+    """One forward pass, and all layers are updated from it (the paper's algorithm 2)."""
 
     def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
         self._method = method
@@ -79,11 +79,11 @@ class Sequential(Schedule):
         """Forward, then layer by layer: gradient, update, forward from there."""
         for layer, optimizer in enumerate(self.optimizers):
             optimizer.step(lr, learn(self._method, batch, source, totals, [layer]))
-            source, totals = Filled(layer), self._ignored  # the batch is counted once
+            source, totals = Filled(layer), self._ignored  # totals count the batch once
 
 
 class LayerByLayer(Schedule):
-    """Train layer 1, freeze it, train layer 2 on what it gives, and so on: a phase a layer."""
+    """Train layer 1, freeze it, train layer 2 on its output, and so on: a phase a layer."""
 
     def __init__(self, method: Method, make_optimizer: MakeOptimizer) -> None:
         super().__init__(method, make_optimizer)

@@ -1,4 +1,4 @@
-"""Where a batch's first numbers come from: the images, or what frozen layers made of them."""
+"""What a batch is filled with: scaled images, or what frozen layers computed from them."""
 
 from typing import Protocol
 
@@ -16,19 +16,19 @@ Index = NDArray[np.int64]
 
 
 class Source(sharing.Source, Protocol):
-    """A source of a training: it moves on as layers freeze, and looks up images."""
+    """A source that follows a training: layers freeze, and images are shuffled."""
 
     def advance(self, start: int) -> bool:
         """Leave out layers 1..`start`, which are frozen now; False if another source is needed."""
         ...
 
     def index(self, order: Index, labels: Labels) -> Index:
-        """What to look up for images (M,) with labels (M, R): the first axis is the images'."""
+        """`Batch.index` for images `order` (M,) with labels (M, R)."""
         ...
 
 
 class Pixels:
-    """The images, scaled: nothing is computed yet.
+    """The images, scaled: all layers are yet to be computed.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Pixels:
 
 
 class Shared:
-    """x W_x of every image with the frozen first layer: its output is a row addition away.
+    """x W_x of every image, computed once: the frozen first layer adds label and bias.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class Shared:
         return int(images * method.network.layers[0].width * method.parameters.flat.itemsize)
 
     def advance(self, start: int) -> bool:
-        """See `Source.advance`: what lies above may be worth keeping too."""
+        """See `Source.advance`: with more layers frozen, `Frozen` may save more."""
         return False
 
     def index(self, order: Index, labels: Labels) -> Index:
@@ -146,7 +146,7 @@ class Frozen:
         return self._method.backend.empty(shape, self._method.parameters.flat.dtype)
 
     def _compute(self, below: Source, start: int) -> None:
-        """Fill the tables with what layers `below.start`..`start` - 1 make of another source."""
+        """Fill the tables with layers `below.start`..`start` - 1, computed from another source."""
         method, classes = self._method, self._classes
         self._goodness += [self._empty(1) for _ in range(below.start, start)]
 
@@ -167,7 +167,7 @@ class Frozen:
         self.start = start
 
     def _tables(self, batch: Batch, start: int) -> list[tuple[Array, Array]]:
-        """Each table with its part of a batch, as (rows, numbers of a row)."""
+        """Each table with the array of a batch that it fills, as (rows, numbers of a row)."""
         activities = batch.activities[:start]
         goodness = [activity.goodness.reshape(-1, 1) for activity in activities]
         return [
@@ -204,8 +204,8 @@ def make_source(
     epochs : int
         Of the phase.
     room : float
-        Bytes that may be taken to keep what the frozen layers give: all their activities, if that
-        is less work than the phase's epochs and more than a row addition; else x W_x of the first.
+        Bytes that tables may take: `Frozen`, if two layers or more are frozen and computing them
+        for every label is less work than in the phase's epochs; else `Shared`; else none.
     """
     saves = frozen > 1 and method.network.classes < epochs * method.rows
     if saves and Frozen.size(method, len(images), frozen) <= room:

@@ -21,7 +21,7 @@ from ffnp.training.optimizers import SGD, Adam, Optimizer
 from ffnp.training.schedules import LayerByLayer, Schedule, Sequential, Simultaneous
 from ffnp.training.sources import Pixels, Source, make_source
 
-GUARD_EVERY = 100  # batches between two looks at the totals for NaN
+GUARD_EVERY = 100  # batches between two checks
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Trainer:
         guards.check_alive(goodness, gradients, error, self.where)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Host arrays of their own, by name, and plain values: `load_state` continues from them."""
+        """Copies of all arrays, by name, and plain values: `load_state` continues from them."""
 
         def to_host(array: Array) -> Any:
             return np.array(self.model.backend.to_host(array))  # on the CPU it would go on changing
@@ -154,7 +154,7 @@ class Trainer:
         return tensors, {"position": asdict(self.position), "steps": steps}
 
     def load_state(self, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Stand where `state` was taken; `InputError` if it is another model's."""
+        """Go back to where `state` was taken; `InputError` if it is another model's."""
         backend = self.model.backend
         self.model.method.parameters.load(tensors)
         self.position = Position(**values["position"])
@@ -175,7 +175,7 @@ class Trainer:
                 array[...] = backend.to_device(saved)
 
     def _rows_done(self) -> int:
-        """Images of the batch last done."""
+        """How many images the last batch had."""
         return min(self._size, len(self.split) - (self.position.batch - 1) * self._size)
 
     def _step(self, index: Array, labels: Array) -> None:
@@ -191,7 +191,7 @@ class Trainer:
             self.schedule.step(batch, self._source, self._totals, position.phase, lr)
 
     def _draw(self) -> tuple[Array, Array]:
-        """The epoch's shuffled source indices and label rows, alike on all backends."""
+        """This epoch's shuffled source indices and label rows, the same on all backends."""
         model, seed = self.model, self._seed
         number = self.position.phase * self.epochs + self.position.epoch
         order = stream(seed, SHUFFLE, number).permutation(len(self.split))

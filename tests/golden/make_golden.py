@@ -5,7 +5,7 @@ label each, in the order (image, label), and nothing is shared, fused or in plac
 
     python tests/golden/make_golden.py
 
-to write golden.npz beside it; tests/test_golden.py reproduces every tensor with the engine.
+to write golden.npz beside it; tests/network/test_golden.py reproduces every tensor with the engine.
 """
 
 from pathlib import Path
