@@ -199,8 +199,8 @@ def test_commands(cupy, ffnp, tmp_path):
         assert status == 0, err
         return out
 
-    small = "--limit-train 400 --limit-test 60 --hidden 50,30 --epochs 4 --batch-size 20".split()
-    small += ["--lr", 0.003]
+    small = "--limit-train 200 --limit-test 60 --hidden 60,40 --epochs 4 --batch-size 10".split()
+    small += ["--lr", 0.002, "--theta", 5]
     runs = {name: tmp_path / name for name in ("cupy", "reference")}
     printed = {
         name: json.loads(printed_by("train", *small, "--backend", name, "--out", run, "--json"))
@@ -213,13 +213,10 @@ def test_commands(cupy, ffnp, tmp_path):
         other = {"cupy": "reference", "reference": "cupy"}[name]
         found = json.loads(printed_by("evaluate", runs[name], "--backend", other, "--json"))
         assert found["test_error"] == printed[name]["test_error"]
-    np.save(tmp_path / "images.npy", load("mnist").test.images[:5])
+    images = tmp_path / "images.npy"
+    np.save(images, load("mnist").test.images[:5])
     predicted = {
-        name: json.loads(
-            printed_by(
-                "predict", runs["cupy"], tmp_path / "images.npy", "--backend", name, "--json"
-            )
-        )
+        name: json.loads(printed_by("predict", runs["cupy"], images, "--backend", name, "--json"))
         for name in runs
     }
     for have, want in zip(*(found["predictions"] for found in predicted.values()), strict=True):

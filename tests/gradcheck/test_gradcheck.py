@@ -60,6 +60,11 @@ def test_every_layer_is_checked_in_every_way(case, depth):
     assert places == [(layer, name) for layer in range(1, depth + 1) for name in CHECKS]
 
 
+@pytest.mark.parametrize("case", [SIGMOID, LABEL, PAIRWISE], ids=lambda case: name_of(case)[0])
+def test_gradients_of_one_hidden_layer_are_right(case):
+    assert failures(replace(case, hidden=(5,)), Backend()) == set()
+
+
 ONE_EACH = [CASES[name, "previous", "gelu"] for name in OBJECTIVES] + [LABEL, PAIRWISE]
 
 
