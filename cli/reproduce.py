@@ -63,7 +63,8 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 @click.option("--seeds", type=click.IntRange(1, 1000), default=5, show_default=True)
 @click.option(
     "--protocol", type=click.Choice(list(PROTOCOLS)), default="paper", show_default=True,
-    help="paper: 150 epochs at a constant rate. fast: 40, linear. Both: images of length 3.",
+    help="paper: 150 epochs at a constant rate. literal: with the negative step as its text has it. "
+    "fast: 40, linear. All: images of length 3.",
 )  # fmt: skip
 @click.option("--epochs", type=int, help="Instead of the protocol's.")
 @click.option("--input-length", type=float, help="Instead of the protocol's.")
