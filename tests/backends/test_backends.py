@@ -1,18 +1,15 @@
 """Every backend against the readable reference: values, dtypes, what is written, allocation."""
 
-import copy
-import inspect
 import subprocess
 import sys
 import tracemalloc
-from dataclasses import fields
 
 import numpy as np
 import pytest
+from backend_cases import CASES, CLASSES, activity, check, some_labels
 
 import ffnp.backends
-from ffnp.backends import Backend, dividing
-from ffnp.backends.activity import Activity
+from ffnp.backends import dividing
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.errors import InputError
@@ -21,34 +18,14 @@ from ffnp.network.labels import candidate_labels
 from ffnp.network.sharing import learn
 from ffnp.objectives import Pairwise, SigmoidGoodness, SoftmaxOverLabels
 from ffnp.objectives.activations import ACTIVATIONS
-from ffnp.objectives.collaboration import GAMMAS, LayerObjective
-from ffnp.scaling import UNSCALED, Scaling
+from ffnp.objectives.collaboration import LayerObjective
+from ffnp.scaling import Scaling
 from ffnp.training.optimizers import Adam
 from ffnp.training.sources import Pixels
 
-CLASSES, WIDTH = 11, 37
-SIZES = [(1, 1), (31, 2), (33, 3), (129, 10), (200, 2), (200, 10)]  # (N, R); blocks and ragged ends
-SINGLE, DOUBLE = DTYPES = np.dtype(np.float32), np.dtype(np.float64)
 BLOCK = 500  # numbers: a real block holds all of these small batches
-TOLERANCE = {"float32": 1e-5, "float64": 1e-13}  # of an array's largest number
-OTHERS = [name for name in ACTIVATIONS if name != "relu"]
-# relu at every size, for it has loops of its own; the others, which share one, at two each.
-each_activation = pytest.mark.parametrize(
-    ("name", "n", "r", "dtype", "training"),
-    [("relu", *size, DTYPES[i % 2], True) for i, size in enumerate(SIZES)]
-    + [(name, *size, SINGLE, True) for name, size in zip(OTHERS, SIZES, strict=False)]
-    + [(name, *size, DOUBLE, False) for name, size in zip(OTHERS, SIZES[::-1], strict=False)],
-)
-
-
-def at_every_size(name, kinds):
-    """Parametrise: every kind at every size, with one dtype or the other."""
-    cases = [
-        (*size, kind, DTYPES[(i + j) % 2])
-        for i, size in enumerate(SIZES)
-        for j, kind in enumerate(kinds)
-    ]
-    return pytest.mark.parametrize(("n", "r", name, "dtype"), cases)
+WIDTH = 37
+TOLERANCES = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-13}  # of an array's largest
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +38,7 @@ def backend(request):
     return make_backend(request.param)
 
 
-@pytest.fixture(params=DTYPES, ids=str)
+@pytest.fixture(params=TOLERANCES, ids=str)
 def dtype(request):
     return request.param
 
@@ -71,134 +48,23 @@ def random():
     return np.random.default_rng(0)
 
 
-def arrays(argument):
-    """The arrays of an argument: itself, or those of an Activity, by name."""
-    if isinstance(argument, Activity):
-        named = {field.name: getattr(argument, field.name) for field in fields(argument)}
-    else:
-        named = {"": argument}
-    return {name: array for name, array in named.items() if isinstance(array, np.ndarray)}
+def close(have, want):
+    atol = TOLERANCES[have.dtype] * np.abs(want).max()
+    np.testing.assert_allclose(have, want, rtol=0, atol=atol)
 
 
-def compare(backend, method, arguments, written, undefined=()):
-    """Run a method of the backend and of the reference on copies, and compare all arguments.
-
-    Arguments named in `written` (or of an Activity one array, as in `activity.delta`) must agree,
-    those in `undefined` may hold anything, and all others must be as they were.
-    """
-    given, expected, got = (copy.deepcopy(arguments) for _ in range(3))
-    assert list(inspect.signature(getattr(Backend, method)).parameters)[1:] == list(arguments)
-    getattr(Backend(), method)(**expected)
-    getattr(backend, method)(**got)
-    computed = [
-        a.dtype.name for name in written for a in arrays(given[name.partition(".")[0]]).values()
-    ]
-    tolerance = max(TOLERANCE[name] for name in computed)  # float64 totals of float32 values
-    for name in arguments:
-        for part, want in arrays(expected[name]).items():
-            have = arrays(got[name])[part]
-            assert (have.dtype, have.shape) == (want.dtype, want.shape)
-            both = {name, f"{name}.{part}"}
-            if both & set(written):
-                close(have, want, tolerance, f"{name}.{part}")
-            elif not both & set(undefined):
-                np.testing.assert_array_equal(have, arrays(given[name])[part], err_msg=name)
-
-
-def close(have, want, tolerance, message=""):
-    atol = tolerance * np.abs(want).max()
-    np.testing.assert_allclose(have, want, rtol=0, atol=atol, err_msg=message)
-
-
-def activity(random, n, r, dtype, slope, delta=False):
-    a = np.maximum(random.normal(size=(n, r, WIDTH)), 0).astype(dtype)
-    kept, d = (
-        random.normal(size=a.shape).astype(dtype) if wanted else None for wanted in (slope, delta)
-    )
-    return Activity(a, kept, d, *(random.random((n, r)).astype(dtype) for _ in range(2)))
-
-
-def some_labels(random, n, r):
-    return candidate_labels(random.integers(0, CLASSES, n), CLASSES, r, random)
+@pytest.mark.parametrize("method", CASES)
+def test_agrees_with_the_reference(backend, random, dtype, method):
+    for case in CASES[method](random, dtype):
+        check(backend, method, case, TOLERANCES)
 
 
 # --- forward --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("images", "kind", "length", "dtype"),
-    [
-        (np.uint8, "slice", None, SINGLE),
-        (np.uint8, "slice", 10.0, DOUBLE),
-        (np.uint8, "index", None, DOUBLE),
-        (np.uint8, "index", 10.0, SINGLE),
-        (np.float32, "slice", None, DOUBLE),
-        (np.float32, "index", 10.0, SINGLE),
-        (np.float64, "slice", 10.0, DOUBLE),
-        (np.float64, "index", None, SINGLE),
-    ],
-)
-def test_standardise(backend, random, images, kind, length, dtype):
-    pixels = random.integers(0, 256, (300, 784)).astype(images)
-    rows = slice(40, 240) if kind == "slice" else random.permutation(300)[:200]
-    arguments = {
-        "images": pixels,
-        "rows": rows,
-        "scaling": Scaling(33.3, 78.6, length),
-        "out": np.empty((200, 784), dtype),
-    }
-    compare(backend, "standardise", arguments, {"out"})
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (400, 1), (400, 500)])
-def test_rows_are_gathered_as_they_are(backend, random, dtype, shape):
-    arguments = {
-        "images": random.normal(size=(1000, shape[1])).astype(dtype),
-        "rows": random.integers(0, 1000, shape[0]),
-        "scaling": UNSCALED,
-        "out": np.empty(shape, dtype),
-    }
-    compare(backend, "standardise", arguments, {"out"})
-    np.testing.assert_array_equal(gathered(backend, arguments), gathered(Backend(), arguments))
-
-
-def gathered(backend, arguments):
-    backend.standardise(**arguments)
-    return arguments["out"].copy()
-
-
-@each_activation
-def test_activate_labelled(backend, random, name, n, r, dtype, training):
-    activation = ACTIVATIONS[name]
-    arguments = {
-        "shared": random.normal(size=(n, WIDTH)).astype(dtype),
-        "label_weights": random.normal(size=(CLASSES, WIDTH)).astype(dtype),
-        "labels": some_labels(random, n, r),
-        "label_scale": 3.0,
-        "bias": random.normal(size=WIDTH).astype(dtype),
-        "activation": activation,
-        "out": activity(random, n, r, dtype, training and activation.keeps_slope),
-    }
-    compare(backend, "activate_labelled", arguments, {"out"})
-
-
-@each_activation
-def test_activate(backend, random, name, n, r, dtype, training):
-    activation = ACTIVATIONS[name]
-    out = activity(random, n, r, dtype, training and activation.keeps_slope)
-    out.values[...] = random.normal(size=out.values.shape)
-    arguments = {
-        "scale": random.random((n, r)).astype(dtype),
-        "bias": random.normal(size=WIDTH).astype(dtype),
-        "activation": activation,
-        "out": out,
-    }
-    compare(backend, "activate", arguments, {"out"})
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_activate_passes_on_what_is_not_finite(backend, random, value):
-    out = activity(random, 33, 2, np.dtype(np.float32), slope=False)
+    out = activity(random, 33, 2, WIDTH, np.dtype(np.float32), slope=False)
     out.values[20, 1, 7] = value
     ones = np.ones((33, 2), np.float32)
     backend.activate(ones, np.zeros(WIDTH, np.float32), ACTIVATIONS["relu"], out)
@@ -209,7 +75,7 @@ def test_activate_passes_on_what_is_not_finite(backend, random, value):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
 def test_activate_labelled_passes_on_what_is_not_finite(random, name, value):
-    out = activity(random, 33, 2, np.dtype(np.float32), slope=False)
+    out = activity(random, 33, 2, WIDTH, np.dtype(np.float32), slope=False)
     shared = np.ones((33, WIDTH), np.float32)
     shared[20, 7] = value  # of both rows of the image
     weights, bias = np.zeros((CLASSES, WIDTH), np.float32), np.zeros(WIDTH, np.float32)
@@ -220,28 +86,7 @@ def test_activate_labelled_passes_on_what_is_not_finite(random, name, value):
     assert np.isfinite(out.goodness).sum() == 64
 
 
-def test_multiply(backend, random, dtype):
-    a, b = (random.normal(size=shape).astype(dtype) for shape in [(33, 20), (33, 11)])
-    outs = [np.empty((20, 11), dtype), np.empty((33, 33), dtype)]
-    backend.multiply([(a.T, b, outs[0]), (b, b.T, outs[1])])
-    for out, want in zip(outs, (a.T @ b, b @ b.T), strict=True):
-        close(out, want, TOLERANCE[dtype.name])
-
-
 # --- objective ------------------------------------------------------------------------------
-
-
-@at_every_size("gamma", GAMMAS)
-def test_evaluate(backend, random, n, r, gamma, dtype):
-    r = max(r, 2)  # a true and a wrong one
-    goodness = (20 * random.random((3, n, r))).astype(dtype)
-    arguments = {
-        "objective": LayerObjective(SigmoidGoodness(20.0), gamma),
-        "goodness": goodness,
-        "out_coefficients": np.empty_like(goodness),
-        "out_totals": np.arange(1.0, 5.0),  # of batches before
-    }
-    compare(backend, "evaluate", arguments, {"out_coefficients", "out_totals"})
 
 
 @pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
@@ -251,57 +96,6 @@ def test_a_wrong_label_as_good_as_the_true_one_is_an_error(name, dtype):
     objective = LayerObjective(SigmoidGoodness(20.0), "none")
     make_backend(name).evaluate(objective, goodness, coefficients, totals)
     assert totals[-1] == 1
-
-
-# --- gradients ------------------------------------------------------------------------------
-
-
-@at_every_size("slope", [False, True])
-def test_delta(backend, random, n, r, slope, dtype):
-    arguments = {
-        "coefficients": random.normal(size=(n, r)).astype(dtype),
-        "scale": random.random((n, r)).astype(dtype),
-        "activity": activity(random, n, r, dtype, slope, delta=True),
-        "out_d_bias": np.empty(WIDTH, dtype),
-    }
-    compare(backend, "delta", arguments, {"activity.delta", "out_d_bias"})
-
-
-@at_every_size("kind", ["no slope", "slope", "made before"])
-def test_delta_labelled(backend, random, n, r, kind, dtype):
-    made = kind == "made before"
-    arguments = {
-        "coefficients": None if made else random.normal(size=(n, r)).astype(dtype),
-        "activity": activity(random, n, r, dtype, slope=kind == "slope", delta=True),
-        "labels": some_labels(random, n, r),
-        "label_scale": 3.0,
-        "out_sum": np.empty((n, WIDTH), dtype),
-        "out_d_label_weights": np.empty((CLASSES, WIDTH), dtype),
-        "out_d_bias": np.empty(WIDTH, dtype),
-    }
-    written = {"out_sum", "out_d_label_weights", "out_d_bias"}
-    compare(backend, "delta_labelled", arguments, written, undefined={"activity.delta"})
-
-
-@at_every_size("slope", [False, True])
-def test_backpropagate(backend, random, n, r, slope, dtype):
-    arguments = {
-        "activity": activity(random, n, r, dtype, slope, delta=True),
-        "out_d_bias": np.empty(WIDTH, dtype),
-    }
-    compare(backend, "backpropagate", arguments, {"activity.delta", "out_d_bias"})
-
-
-@pytest.mark.parametrize("n", [1, 31, 200])
-def test_cross_entropy(backend, random, dtype, n):
-    arguments = {
-        "logits": random.normal(size=(n, CLASSES)).astype(dtype),
-        "bias": random.normal(size=CLASSES).astype(dtype),
-        "labels": random.integers(0, CLASSES, n).astype(np.int32),
-        "out_totals": np.arange(1.0, 3.0),
-        "out_d_bias": np.empty(CLASSES, dtype),
-    }
-    compare(backend, "cross_entropy", arguments, {"logits", "out_totals", "out_d_bias"})
 
 
 @pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
@@ -368,7 +162,7 @@ def test_adam_follows_the_textbook_for_several_steps(backend, random, dtype, siz
         weights -= 1e-2 * first / (np.sqrt(second) + 1e-8)
     for have, want in zip(got, (weights, mean, variance), strict=True):
         assert have.dtype == dtype
-        close(have, want, TOLERANCE[dtype.name])
+        close(have, want)
 
 
 def test_adam_leaves_padding_at_zero(backend, dtype):
@@ -388,7 +182,7 @@ def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size
         weights -= 1e-2 * velocity
     for have, want in zip(got, (weights, velocity), strict=True):
         assert have.dtype == dtype
-        close(have, want, TOLERANCE[dtype.name])
+        close(have, want)
 
 
 @pytest.mark.parametrize("margin", [1.0, 1e4])

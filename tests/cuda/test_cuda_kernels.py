@@ -9,7 +9,7 @@ from pathlib import Path
 import gpu_shim
 import numpy as np
 import pytest
-from kernel_cases import CASES, activity, arrays, check, mapped
+from backend_cases import CASES, activity, arrays, check, mapped
 
 from ffnp.backends import Backend
 from ffnp.backends.cupy_backend import OBJECTIVE_NUMBERS, kernels_source
@@ -69,7 +69,8 @@ def test_no_access_outside_an_array():
         pytest.skip("g++ has no AddressSanitizer")
     folder = Path(__file__).parent
     code = "from test_cuda_kernels import check_dozens; check_dozens()"
-    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]  # with this ffnp
+    others = filter(None, [os.environ.get("PYTHONPATH")])  # with this ffnp
+    paths = [str(folder), str(folder.parent), *others]
     environment = {
         "LD_PRELOAD": library,
         "ASAN_OPTIONS": "detect_leaks=0",

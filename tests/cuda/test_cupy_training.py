@@ -1,7 +1,6 @@
 """The whole path on the stand-in: real MNIST rows trained, evaluated, stopped and resumed."""
 
 import json
-import sys
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -23,7 +22,6 @@ from ffnp.runs.folder import Run
 from ffnp.scoring.analysis import analyse
 from ffnp.scoring.evaluation import scores
 from ffnp.training.trainer import Trainer
-from ffnp_cli.main import main
 
 SMALL = Config(
     limit_train=110, limit_test=60, hidden=(32, 24, 16), epochs=2, batch_size=40, lr=0.003,
@@ -195,27 +193,17 @@ def test_images_that_do_not_fit_the_gpu_are_refused_in_one_line(backend, cupy, m
 # --- the commands, and runs that change their backend ----------------------------------------
 
 
-@pytest.fixture
-def ffnp(cupy, monkeypatch, capsys):
-    """Run a command in this process: its exit status and stdout."""
+def test_commands(cupy, ffnp, tmp_path):
+    def printed_by(*arguments):
+        status, out, err = ffnp(*arguments)
+        assert status == 0, err
+        return out
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ffnp", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        assert stopped.value.code == 0, captured.err
-        return captured.out
-
-    return run
-
-
-def test_commands(ffnp, tmp_path):
-    small = "--limit-train 400 --limit-test 60 --hidden 50,30 --epochs 4 --batch-size 20".split()
-    small += ["--lr", 0.003]
+    small = "--limit-train 200 --limit-test 60 --hidden 60,40 --epochs 4 --batch-size 10".split()
+    small += ["--lr", 0.002, "--theta", 5]
     runs = {name: tmp_path / name for name in ("cupy", "reference")}
     printed = {
-        name: json.loads(ffnp("train", *small, "--backend", name, "--out", run, "--json"))
+        name: json.loads(printed_by("train", *small, "--backend", name, "--out", run, "--json"))
         for name, run in runs.items()
     }
     assert printed["cupy"]["backend"] == "cupy"
@@ -223,19 +211,18 @@ def test_commands(ffnp, tmp_path):
     assert printed["cupy"]["test_error"]["all"] < 50
     for name in runs:  # each run evaluated and used by the other backend
         other = {"cupy": "reference", "reference": "cupy"}[name]
-        found = json.loads(ffnp("evaluate", runs[name], "--backend", other, "--json"))
+        found = json.loads(printed_by("evaluate", runs[name], "--backend", other, "--json"))
         assert found["test_error"] == printed[name]["test_error"]
-    np.save(tmp_path / "images.npy", load("mnist").test.images[:5])
+    images = tmp_path / "images.npy"
+    np.save(images, load("mnist").test.images[:5])
     predicted = {
-        name: json.loads(
-            ffnp("predict", runs["cupy"], tmp_path / "images.npy", "--backend", name, "--json")
-        )
+        name: json.loads(printed_by("predict", runs["cupy"], images, "--backend", name, "--json"))
         for name in runs
     }
     for have, want in zip(*(found["predictions"] for found in predicted.values()), strict=True):
         assert have["label"] == want["label"]
         np.testing.assert_allclose(have["goodness"], want["goodness"], rtol=1e-3, atol=1e-3)
-    assert "cupy: available" in ffnp("info")
+    assert "cupy: available" in printed_by("info")
 
 
 @pytest.mark.parametrize(("first", "second"), [("cupy", "reference"), ("reference", "cupy")])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kernel_cases import CASES, check
+from backend_cases import CASES, check
 from test_cupy_training import SMALL, VARIANTS, trained, trained_alike
 
 from ffnp import load

@@ -9,22 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
+from strategies import ALPHA, THETA
+from strategies import goodness as goodness_of
 
 from ffnp.config import Config
 from ffnp.objectives import OBJECTIVES, Pairwise, make_objective
 from ffnp.objectives.entropy import FLOOR, POWER
 
 DOCS = Path(__file__).parents[2] / "docs" / "objectives"
-THETA, ALPHA = 3.0, 0.7
-IMAGES = 4
-
-
-def goodness_arrays(rows=None):
-    """(N, R) goodness, positive and far enough from 0 for finite differences."""
-    value = st.floats(0.05, 8.0)
-    count = st.integers(2, 5) if rows is None else st.just(rows)
-    return count.flatmap(lambda r: arrays(np.float64, (IMAGES, r), elements=value))
 
 
 def make(name):
@@ -32,7 +24,7 @@ def make(name):
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-@given(goodness=goodness_arrays(), gamma=st.floats(0, 4), seed=st.integers(0, 99))
+@given(goodness=goodness_of(), gamma=st.floats(0, 4), seed=st.integers(0, 99))
 def test_coefficient_is_the_derivative_of_the_value(name, goodness, gamma, seed):
     objective = make(name)
     gammas = np.full_like(goodness, gamma)
@@ -45,7 +37,7 @@ def test_coefficient_is_the_derivative_of_the_value(name, goodness, gamma, seed)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-@given(goodness=goodness_arrays(), gamma=st.floats(0, 4))
+@given(goodness=goodness_of(), gamma=st.floats(0, 4))
 def test_goodness_and_gamma_enter_as_their_sum_and_stay_unchanged(name, goodness, gamma):
     gammas = np.full_like(goodness, gamma)
     before = goodness.copy()
@@ -91,13 +83,13 @@ def naive(name, g):
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-@given(goodness=goodness_arrays())
+@given(goodness=goodness_of())
 def test_value_is_the_formula(name, goodness):
     value, _ = make(name)(goodness, 0.0)
     assert value == pytest.approx(naive(name, goodness), rel=1e-6, abs=1e-7)
 
 
-@given(goodness=goodness_arrays(rows=2))
+@given(goodness=goodness_of(rows=2))
 def test_sigmoid_exchanges_positive_and_negative(goodness):
     """Reflected about theta, the negative is pushed down as the positive is pushed up."""
     _, coefficient = make("sigmoid")(goodness, 0.0)
@@ -106,7 +98,7 @@ def test_sigmoid_exchanges_positive_and_negative(goodness):
 
 
 @pytest.mark.parametrize("name", ["pairwise", "softmax"])
-@given(goodness=goodness_arrays(), shift=st.floats(-5, 5))
+@given(goodness=goodness_of(), shift=st.floats(-5, 5))
 def test_only_differences_within_an_image_count(name, goodness, shift):
     value, coefficient = make(name)(goodness, 0.0)
     moved, same = make(name)(goodness + shift, 0.0)
@@ -115,14 +107,14 @@ def test_only_differences_within_an_image_count(name, goodness, shift):
     np.testing.assert_allclose(coefficient.sum(axis=1), 0, atol=1e-15)
 
 
-@given(goodness=goodness_arrays(), scale=st.floats(1, 10))
+@given(goodness=goodness_of(), scale=st.floats(1, 10))
 def test_scale_is_rewarded_by_no_more_than_the_floor_hides(goodness, scale):
     value, _ = make("entropy")(goodness, 0.0)
     hidden = POWER * FLOOR / goodness.min()
     assert make("entropy")(scale * goodness, 0.0)[0] == pytest.approx(value, abs=hidden)
 
 
-@given(goodness=goodness_arrays(rows=2))
+@given(goodness=goodness_of(rows=2))
 def test_pairs_make_pairwise_softmax_and_two_label_softmax_the_same(goodness):
     """With one wrong label softplus(-(h+ - h-)) is the cross-entropy of two logits."""
     value, coefficient = Pairwise(1.0)(goodness, 0.0)

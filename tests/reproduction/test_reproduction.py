@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import fields, replace
+from functools import partial
 
 import pytest
 from threadpoolctl import threadpool_limits
@@ -284,17 +285,8 @@ def test_figures_show_what_was_measured(tmp_path):
 
 
 @pytest.fixture
-def reproduce(monkeypatch, capsys):
-    from ffnp_cli.main import main
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ffnp", "reproduce", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return stopped.value.code, printed.out, printed.err
-
-    return run
+def reproduce(ffnp):
+    return partial(ffnp, "reproduce")
 
 
 def contents(folder):

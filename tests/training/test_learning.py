@@ -2,24 +2,20 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from strategies import goodness
 
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.model import DataDescription, Model
 from ffnp.network.labels import candidate_labels
 from ffnp.network.sharing import learn
-from ffnp.objectives import OBJECTIVES, make_objective
-from ffnp.objectives.collaboration import GAMMAS, LayerObjective
+from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.collaboration import GAMMAS
 from ffnp.scaling import Scaling
 from ffnp.training.optimizers import SGD, Adam
 from ffnp.training.sources import Pixels
 
 IMAGES, CLASSES, ROWS = 21, 5, 3
 DATA = DataDescription((13,), CLASSES, False, Scaling(0.2, 0.5, 2.0))
-BY_IMAGE = [name for name, kind in OBJECTIVES.items() if kind.by_image]
 
 
 def learned(backend, **options):
@@ -74,18 +70,3 @@ def test_the_optimiser_of_a_layer_leaves_the_others_alone():
     assert changed[span].any()
     changed[span] = False
     assert not changed.any()
-
-
-@given(goodness=goodness(rows=3), first=st.integers(1, 3))
-@pytest.mark.parametrize("name", BY_IMAGE)
-def test_by_image_means_a_mean_over_images(name, goodness, first):
-    """An objective that says so gives the same coefficients in parts."""
-    objective = LayerObjective(make_objective(name, Config(theta=3.0, alpha=0.7)), "none")
-    n = len(goodness)
-    assume(first < n)
-    value, coefficient = objective.objective(goodness, 0.0)
-    parts = [objective.objective(part, 0.0) for part in (goodness[:first], goodness[first:])]
-    mean = (first * parts[0][0] + (n - first) * parts[1][0]) / n
-    joined = np.concatenate([first / n * parts[0][1], (n - first) / n * parts[1][1]])
-    np.testing.assert_allclose(mean, value, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(joined, coefficient, rtol=1e-9, atol=1e-12)

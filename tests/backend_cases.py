@@ -13,7 +13,7 @@ from ffnp.objectives import Pairwise, RelativeEntropy, SigmoidGoodness, SoftmaxO
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective
 from ffnp.objectives.sigmoid import LiteralSigmoidGoodness
-from ffnp.scaling import Scaling
+from ffnp.scaling import UNSCALED, Scaling
 
 CLASSES = 11
 SIZES = [(1, 1, 1), (31, 1, 31), (16, 2, 32), (33, 3, 33), (7, 10, 127), (2, 2, 129)]  # (N, R, H)
@@ -47,7 +47,10 @@ def check(backend, method, case, tolerances):
     """Compare one call with the reference in float64: what is `written`; the rest is untouched."""
     expected = {name: mapped(doubled, argument) for name, argument in case.arguments.items()}
     getattr(Backend(), method)(**expected)
-    got = {name: mapped(backend.to_device, argument) for name, argument in case.arguments.items()}
+    got = {
+        name: mapped(lambda array: backend.to_device(array.copy()), argument)
+        for name, argument in case.arguments.items()
+    }
     getattr(backend, method)(**got)
     dtypes = {a.dtype for name in case.written for a in arrays(case.arguments[name]).values()}
     tolerance = max(tolerances[dtype] for dtype in dtypes)
@@ -128,6 +131,10 @@ def standardise(random, dtype) -> Iterator[Case]:
             "out": blank(7, pixels, dtype=dtype),
         }
         yield Case(arguments, ("out",))
+    for numbers in (1, 129):  # rows of a table, as they are
+        table, rows = random.normal(size=(40, numbers)).astype(dtype), random.permutation(40)[:31]
+        arguments = {"images": table, "rows": rows, "scaling": UNSCALED}
+        yield Case(arguments | {"out": blank(31, numbers, dtype=dtype)}, ("out",))
 
 
 def multiply(random, dtype) -> Iterator[Case]:
@@ -154,7 +161,7 @@ def activate_labelled(random, dtype) -> Iterator[Case]:
 
 def activate(random, dtype) -> Iterator[Case]:
     for (n, r, h), name, kept in product(SIZES, ACTIVATIONS, [True, False]):
-        out = blank_activity(n, r, h, dtype, kept)
+        out = blank_activity(n, r, h, dtype, kept and ACTIVATIONS[name].keeps_slope)
         out.values[...] = random.normal(size=out.values.shape)
         arguments = {
             "scale": random.random((n, r)).astype(dtype),
