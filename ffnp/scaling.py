@@ -15,19 +15,11 @@ BLOCK = 4096  # images a block of the statistics: bounded memory for sets on dis
 
 @dataclass(frozen=True)
 class Scaling:
-    """x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
+    """x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1)."""
 
-    Attributes
-    ----------
-    mean, deviation : float
-        Of all pixels of the training set together.
-    length : float or None
-        The length of every scaled image; None: images keep theirs.
-    """
-
-    mean: float
+    mean: float  # of all pixels of the training set together, as the deviation
     deviation: float
-    length: float | None
+    length: float | None  # of every scaled image; None: images keep theirs
 
 
 UNSCALED = Scaling(0.0, 1.0, None)
@@ -43,6 +35,7 @@ def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") 
         `raw`: uint8 pixels divided by 255, floats as they are, no scaling to a length.
     images : (N, D) uint8 or float array
     length : float
+        Of every scaled image.
     name : str
         The data set's, for messages.
 
@@ -62,7 +55,7 @@ def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") 
         squares += float(np.vdot(block, block))
     mean = total / images.size
     deviation = float(np.sqrt(max(squares / images.size - mean * mean, 0.0)))
-    where = f"{name}: the training set has" if name else "the training set has"
+    where = (f"{name}: " if name else "") + "the training set has"
     if not np.isfinite(deviation):
         raise InputError(f"{where} NaN or infinite pixels: clean them first")
     if deviation == 0:

@@ -24,7 +24,7 @@ LARGEST = 1 << 28  # bytes of a file; a mirror that sends more is not what it sh
 
 
 def fetch(known: Known, folder: Path | None = None) -> Path:
-    """Download what is missing or damaged of a data set.
+    """Download what is missing or damaged of a data set; gives back the folder of its files.
 
     Parameters
     ----------
@@ -34,16 +34,10 @@ def fetch(known: Known, folder: Path | None = None) -> Path:
     folder : Path, optional
         Where to keep the files; the user's cache by default.
 
-    Returns
-    -------
-    Path
-        The folder that holds the files.
-
     Raises
     ------
     StorageError
-        No mirror has a file with the right content, or it cannot be written; the message gives
-        the reason of each mirror.
+        No mirror has a file with the right content, or it cannot be written.
     """
     folder = known.cache if folder is None else folder
     for layout in known.layouts:
@@ -53,15 +47,15 @@ def fetch(known: Known, folder: Path | None = None) -> Path:
     if known.archive is not None:
         packed = folder / known.archive.name
         _retrieve(known, known.archive.name, packed, known.archive.sha256)
-        _unpack(known.archive, packed, folder)
+        _unpack(known.archive, packed)
     else:
         for name, sha256 in known.sha256.items():
             _retrieve(known, name + ".gz", folder / name, sha256)
     return folder
 
 
-def _unpack(archive: Archive, packed: Path, folder: Path) -> None:
-    target = folder / archive.layout.folder
+def _unpack(archive: Archive, packed: Path) -> None:
+    target = packed.parent / archive.layout.folder
     with writing(target):
         target.mkdir(exist_ok=True)
     remove_partial(target)  # of an unpacking that was killed
@@ -82,7 +76,10 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
         return
     partial = path.parent / "partial"  # what a killed download leaves there goes with the next one
     failures: dict[str, str] = {}
-    for url in ATTEMPTS * _urls(known, remote):
+    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
+    bases = (f"{mirror}/{known.name}", mirror) if mirror else known.mirrors
+    for base in ATTEMPTS * bases:
+        url = f"{base}/{remote}"
         with writing(path):
             partial.mkdir(parents=True, exist_ok=True)
         try:
@@ -107,12 +104,6 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
     )
 
 
-def _urls(known: Known, remote: str) -> list[str]:
-    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
-    bases = (f"{mirror}/{known.name}", mirror) if mirror else known.mirrors
-    return [f"{base}/{remote}" for base in bases]
-
-
 def _reason(error: OSError) -> str:
     if not hasattr(error, "response"):
         return error.strerror or str(error)
@@ -131,8 +122,8 @@ def _download(url: str, output: str, _pooch: Any) -> None:
             with open(url, "rb") as source:
                 shutil.copyfileobj(source, sink, CHUNK)
             return
-        name = url.rpartition("/")[2]
         # pooch replaces the total, but asks for the bar's truth before, which needs one
+        name = url.rpartition("/")[2]
         with tqdm(desc=name, total=1, unit="B", unit_scale=True, disable=None) as bar:
             http = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
             http(url, sink, None)

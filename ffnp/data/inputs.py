@@ -35,25 +35,20 @@ def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
         float32, or Pillow is not installed.
     """
     suffix = path.suffix.lower()
-    if suffix == ".npy":
-        return _flatten(path, map_npy(path), shape)
-    if suffix == ".npz":
-        return _flatten(path, read_array(path, "x_test"), shape)
-    return _picture(path, shape)
-
-
-def _flatten(path: Path, images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    if suffix not in (".npy", ".npz"):
+        return _picture(path, shape)
+    images = map_npy(path) if suffix == ".npy" else read_array(path, "x_test")
     pixels = int(np.prod(shape))
     if images.size == 0:
         raise InputError(f"{path} holds no image: its shape is {images.shape}")
-    one = images.shape in (shape, (pixels,))
-    many = images.shape[1:] in (shape, (pixels,))
-    if not one and not many:
+    if not {images.shape, images.shape[1:]} & {shape, (pixels,)}:  # neither one nor many
         wanted = "x".join(map(str, shape))
         raise InputError(f"{path} has shape {images.shape}: the model takes images of {wanted}")
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise InputError(f"{path} has values of type {images.dtype}: save them as uint8 or float")
     if images.dtype != np.uint8:
+        if images.dtype.kind != "f":
+            raise InputError(
+                f"{path} has values of type {images.dtype}: save them as uint8 or float"
+            )
         with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
             images = images.astype(np.float32, copy=False)
         if not max(-images.min(), images.max()) <= LARGEST:  # NaN passes through both
@@ -92,6 +87,6 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
             if picture.mode[0] in "IF":  # the conversion would cut off all above 255
                 raise InputError(f"{path} has pixels of over 8 bits: save it with 8 bits each")
             pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
-    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0) if channels == 3 else pixels).reshape(
-        1, -1
-    )
+    if channels == 3:
+        pixels = np.moveaxis(pixels, -1, 0)
+    return np.ascontiguousarray(pixels).reshape(1, -1)

@@ -69,20 +69,7 @@ class BatchUnpickler(pickle.Unpickler):
 
 
 def read_batch(data: bytes, path: Readable) -> tuple[tuple[int, ...], bytes, list[int]]:
-    """Shape and bytes of the images, and the labels, of one pickled batch.
-
-    Parameters
-    ----------
-    data : bytes
-        The file's content.
-    path : Path or Traversable
-        Named in messages.
-
-    Raises
-    ------
-    InputError
-        The content is no pickle, names anything but an array, or is not a batch.
-    """
+    """Shape and bytes of the images, and the labels, of one pickled batch; else `InputError`."""
     try:
         _check_size(data)
         batch = BatchUnpickler(io.BytesIO(data), encoding="latin1").load()
