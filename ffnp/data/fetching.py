@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-from ffnp.data.known import Archive, Copy, Known
+from ffnp.data.known import Archive, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 from ffnp.files import CHUNK, reading, remove_partial, write_atomically, writing
@@ -40,9 +40,8 @@ def fetch(known: Known, folder: Path | None = None) -> Path:
         No mirror has a file with the right content, or it cannot be written.
     """
     folder = known.cache if folder is None else folder
-    for layout in known.layouts:
-        paths = layout.find(folder)
-        if paths and not any(check.problem for check in verify(Copy(known, folder, layout, paths))):
+    for copy in known.copies_in(folder):
+        if not any(check.problem for check in verify(copy)):
             return folder
     if known.archive is not None:
         packed = folder / known.archive.name

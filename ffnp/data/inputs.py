@@ -14,7 +14,7 @@ from ffnp.files import reading
 
 
 def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The images of a file, flat.
+    """The images of a file, flat: (N, D), uint8, or float32 from an array of floats.
 
     Parameters
     ----------
@@ -23,16 +23,11 @@ def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     shape : tuple of int
         Of one image: (height, width), (1 or 3, height, width), or anything for arrays.
 
-    Returns
-    -------
-    (N, D) array
-        uint8, or float32 from an array of floats.
-
     Raises
     ------
     InputError
-        The file is missing, damaged or of another shape, holds NaN or what is infinite in
-        float32, or Pillow is not installed.
+        The file is missing, damaged or of another shape, has pixels that are no numbers or too
+        large, or Pillow is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".npz"):

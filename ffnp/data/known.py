@@ -55,10 +55,14 @@ class Known:
         if self.package is not None:
             places.append(files(self.package) / self.name)
         for place in places:
-            for layout in self.layouts:
-                paths = layout.find(place)
-                if paths is not None:
-                    yield Copy(self, place, layout, paths)
+            yield from self.copies_in(place)
+
+    def copies_in(self, place: Readable) -> Iterator["Copy"]:
+        """The copies in a folder, one a layout, each of them perhaps not whole."""
+        for layout in self.layouts:
+            paths = layout.find(place)
+            if paths is not None:
+                yield Copy(self, place, layout, paths)
 
     def best(self, data_dir: Path | None) -> "Copy":
         """The preferred copy; `InputError` if there is none, or it lacks a file."""

@@ -10,30 +10,31 @@ from ffnp.files import CHUNK, Readable, inflated
 
 @dataclass(frozen=True)
 class Check:
-    """One file of a copy, its SHA-256 of what is inside, uncompressed."""
+    """One file of a copy, with the SHA-256 of its content, uncompressed."""
 
-    path: Readable
-    expected: str  # the published one
-    found: str  # empty if it cannot be read
+    file: str
+    sha256: str  # empty if it cannot be read
+    published_sha256: str
     problem: str  # empty if nothing is wrong
 
 
 def verify(copy: Copy) -> list[Check]:
     """Compare each file of a copy with the published one."""
-    return [
-        _check(path, copy.known.sha256[name])
-        for name, path in zip(copy.layout.files, copy.paths, strict=True)
-    ]
+    checks = []
+    for name, path in zip(copy.layout.files, copy.paths, strict=True):
+        published = copy.known.sha256[name]
+        try:
+            found = _sha256_of(path)
+            problem = "" if found == published else "its content is not the published one"
+        except FFNPError as error:
+            found, problem = "", str(error)
+        checks.append(Check(str(path), found, published, problem))
+    return checks
 
 
-def _check(path: Readable, expected: str) -> Check:
+def _sha256_of(path: Readable) -> str:
     digest = sha256()
-    try:
-        with inflated(path) as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-    except FFNPError as error:
-        return Check(path, expected, "", str(error))
-    found = digest.hexdigest()
-    problem = "" if found == expected else "its content is not the published one"
-    return Check(path, expected, found, problem)
+    with inflated(path) as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
