@@ -1,6 +1,7 @@
 """`ffnp data`: which data sets are known, where they are, and whether they are intact."""
 
 from dataclasses import asdict
+from itertools import chain
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import click
 
 from ffnp.data.catalogue import CATALOGUE, lookup
 from ffnp.data.fetching import MIRROR_VARIABLE, fetch
-from ffnp.data.known import Copy
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 
@@ -47,7 +47,7 @@ def list_command(data_dir: Path | None, json: bool) -> None:
             "licence": known.licence,
             "homepage": known.homepage,
             "location": None if copy is None else str(copy.place),
-            "sha256": known.sha256,
+            "sha256": dict(known.sha256),
         }
         entries.append(entry)
     if json:
@@ -99,11 +99,18 @@ def verify_command(name: str | None, data_dir: Path | None, json: bool) -> None:
       ffnp data verify cifar10 --data-dir ~/data
     """
     chosen = list(CATALOGUE.values()) if name is None else [lookup(name)]
-    reports = [_report(copy) for known in chosen for copy in known.copies(data_dir)]
+    reports: list[dict[str, Any]] = []
+    wrong, mends = [], []
+    for copy in chain.from_iterable(known.copies(data_dir) for known in chosen):
+        checks = [asdict(check) for check in verify(copy)]
+        published = not any(check["problem"] for check in checks)
+        found = {"name": copy.known.name, "location": str(copy.place)}
+        reports.append(found | {"published": published, "files": checks})
+        if not published:
+            wrong.append(f"{copy.known.name} in {copy.place}")
+            mends.append(copy.known.fetched(data_dir))
     if name is not None and not reports:
         raise chosen[0].not_here()
-    wrong = [report for report in reports if not report["published"]]
-    mend = dict.fromkeys(lookup(report["name"]).fetched(data_dir) for report in wrong)
     if json:
         click.echo(dumps({"published": not wrong, "copies": reports}))
     else:
@@ -113,15 +120,5 @@ def verify_command(name: str | None, data_dir: Path | None, json: bool) -> None:
             for file in report["files"]:
                 click.echo(f"  {file['problem'] or 'ok'}: {file['file']}")
     if wrong:
-        places = ", ".join(f"{report['name']} in {report['location']}" for report in wrong)
-        raise StorageError(f"not the published files: {places}: {'; '.join(mend)}")
-
-
-def _report(copy: Copy) -> dict[str, Any]:
-    checks = verify(copy)
-    return {
-        "name": copy.known.name,
-        "location": str(copy.place),
-        "published": not any(check.problem for check in checks),
-        "files": [asdict(check) for check in checks],
-    }
+        places, mend = ", ".join(wrong), "; ".join(dict.fromkeys(mends))
+        raise StorageError(f"not the published files: {places}: {mend}")

@@ -21,20 +21,9 @@ PARTIAL = ".partial"  # ends the name of what is not yet whole
 def reading(path: Readable, *malformed: type[Exception], mend: str = GOOD_COPY) -> Iterator[None]:
     """Turn what goes wrong while `path` is read into one clear error.
 
-    Parameters
-    ----------
-    path : Path or Traversable
-    *malformed : exception classes
-        What the format's reader raises on bad content, besides what gzip raises.
-    mend : str
-        Ends the message when the content is bad.
-
-    Raises
-    ------
-    InputError
-        The file is missing or a folder, or its content is malformed.
-    StorageError
-        The system cannot read it.
+    `InputError` if the file is missing, a folder or malformed: if gzip raises something, or the
+    format's reader one of `malformed`; `mend` then ends the message. `StorageError` if the system
+    cannot read it.
     """
     try:
         yield

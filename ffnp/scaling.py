@@ -28,6 +28,8 @@ UNSCALED = Scaling(0.0, 1.0, None)
 def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") -> Scaling:
     """The scaling of a training set.
 
+    `InputError` if `kind` is unknown, or pixels are not finite, all alike, too large or too small.
+
     Parameters
     ----------
     kind : {"standard", "raw"}
@@ -38,11 +40,6 @@ def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") 
         Of every scaled image.
     name : str
         The data set's, for messages.
-
-    Raises
-    ------
-    InputError
-        If `kind` is unknown, or pixels are NaN, infinite, all alike, or too large or small.
     """
     if kind == "raw":
         return Scaling(0.0, 255.0 if images.dtype == np.uint8 else 1.0, None)

@@ -4,6 +4,7 @@ Images are 3072 bytes: 1024 red, 1024 green, 1024 blue, row by row.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,8 @@ PIXELS = 3072
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (N, 3072), labels (N,)
 
 
-def read_binary(paths: Sequence[Readable]) -> Arrays:
-    """Training batches and, last, the test batch: records of one label and 3072 pixels."""
-    return _gather(_binary, paths)
-
-
-def read_python(paths: Sequence[Readable]) -> Arrays:
-    """Training batches and, last, the test batch: pickled dictionaries, read without executing."""
-    return _gather(_python, paths)
-
-
 def _binary(path: Readable) -> Batch:
+    """Records of one label and 3072 pixels."""
     data = read_bytes(path)
     if not data or len(data) % (1 + PIXELS):
         raise InputError(
@@ -43,6 +35,7 @@ def _binary(path: Readable) -> Batch:
 
 
 def _python(path: Readable) -> Batch:
+    """A pickled dictionary, read without executing."""
     shape, pixels, labels = read_batch(read_bytes(path), path)
     if shape != (len(labels), PIXELS) or len(pixels) != len(labels) * PIXELS:
         raise InputError(f"{path} has images that are not (N, {PIXELS}) for its N labels")
@@ -50,6 +43,7 @@ def _python(path: Readable) -> Batch:
 
 
 def _gather(read: Callable[[Readable], Batch], paths: Sequence[Readable]) -> Arrays:
+    """Training batches and, last, the test batch."""
     arrays: list[NDArray[np.uint8]] = []
     for split in (paths[:-1], paths[-1:]):
         images, labels = bytearray(), bytearray()  # they grow, so only one batch is held twice
@@ -60,3 +54,7 @@ def _gather(read: Callable[[Readable], Batch], paths: Sequence[Readable]) -> Arr
         arrays.append(np.frombuffer(images, np.uint8).reshape(-1, *SHAPE))
         arrays.append(np.frombuffer(labels, np.uint8))
     return Arrays(*arrays)
+
+
+read_binary = partial(_gather, _binary)
+read_python = partial(_gather, _python)

@@ -26,6 +26,8 @@ LARGEST = 1 << 28  # bytes of a file; a mirror that sends more is not what it sh
 def fetch(known: Known, folder: Path | None = None) -> Path:
     """Download what is missing or damaged of a data set; gives back the folder of its files.
 
+    `StorageError` if no mirror has a file with the right content, or it cannot be written.
+
     Parameters
     ----------
     known : Known
@@ -33,11 +35,6 @@ def fetch(known: Known, folder: Path | None = None) -> Path:
         mirrors: files are looked for there in the data set's own folder, then in itself.
     folder : Path, optional
         Where to keep the files; the user's cache by default.
-
-    Raises
-    ------
-    StorageError
-        No mirror has a file with the right content, or it cannot be written.
     """
     folder = known.cache if folder is None else folder
     for copy in known.copies_in(folder):

@@ -16,18 +16,15 @@ from ffnp.files import reading
 def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
     """The images of a file, flat: (N, D), uint8, or float32 from an array of floats.
 
+    `InputError` if they are damaged or of another shape, hold NaN or what is too large, or need
+    Pillow and it is not installed.
+
     Parameters
     ----------
     path : Path
         A `.npy` array, a `.npz` archive of one array (or with `x_test`), or a picture.
     shape : tuple of int
         Of one image: (height, width), (1 or 3, height, width), or anything for arrays.
-
-    Raises
-    ------
-    InputError
-        The file is missing, damaged or of another shape, has pixels that are no numbers or too
-        large, or Pillow is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".npz"):
@@ -58,11 +55,14 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
         raise InputError(
             f"{path}: pictures need Pillow: pip install 'ffnp[image]', or give a .npy file"
         ) from error
-    channels, *size = shape if len(shape) == 3 else (1, *shape)
-    if len(size) != 2 or channels not in (1, 3):
-        wanted = "x".join(map(str, shape))
-        raise InputError(f"{path}: the model takes arrays of {wanted} values: give a .npy file")
-    height, width = size
+    match shape:
+        case (height, width):
+            mode = "L"
+        case (1 | 3 as channels, height, width):
+            mode = "L" if channels == 1 else "RGB"
+        case _:
+            wanted = "x".join(map(str, shape))
+            raise InputError(f"{path}: the model takes arrays of {wanted} values: give a .npy file")
     malformed = (SyntaxError, ValueError, Image.DecompressionBombError)
     # Pillow warns of damage before it refuses a file, or reads it all the same.
     with warnings.catch_warnings(action="ignore"), reading(path, *malformed):
@@ -81,7 +81,7 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
                 )
             if picture.mode[0] in "IF":  # the conversion would cut off all above 255
                 raise InputError(f"{path} has pixels of over 8 bits: save it with 8 bits each")
-            pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
-    if channels == 3:
+            pixels = np.asarray(picture.convert(mode))
+    if mode == "RGB":
         pixels = np.moveaxis(pixels, -1, 0)
     return np.ascontiguousarray(pixels).reshape(1, -1)

@@ -64,18 +64,6 @@ class Known:
             if paths is not None:
                 yield Copy(self, place, layout, paths)
 
-    def best(self, data_dir: Path | None) -> "Copy":
-        """The preferred copy; `InputError` if there is none, or it lacks a file."""
-        copy = next(self.copies(data_dir), None)
-        if copy is None:
-            raise self.not_here()
-        missing = [path.name for path in copy.paths if not path.is_file()]
-        if missing:
-            raise InputError(
-                f"{copy.place} lacks {', '.join(missing)} of {self.name}: {self.fetched(data_dir)}"
-            )
-        return copy
-
     def fetched(self, data_dir: Path | None) -> str:
         """How to get the published files, to a place that is looked at first."""
         if self.package is not None:

@@ -50,4 +50,13 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
 
 def find(name: str, data_dir: Path | str | None = None) -> Copy:
     """The copy of a named data set that `load` reads; `InputError` if there is none, or a part."""
-    return lookup(name).best(None if data_dir is None else Path(data_dir))
+    known, place = lookup(name), None if data_dir is None else Path(data_dir)
+    copy = next(known.copies(place), None)
+    if copy is None:
+        raise known.not_here()
+    missing = [path.name for path in copy.paths if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{copy.place} lacks {', '.join(missing)} of {name}: {known.fetched(place)}"
+        )
+    return copy

@@ -37,23 +37,19 @@ class Header:
     order: Literal["C", "F"]
     shape: tuple[int, ...]
     offset: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of the array."""
-        return math.prod(self.shape) * self.dtype.itemsize
+    size: int  # bytes of the array
 
 
 def read_header(stream: IO[bytes], held: int, where: object) -> Header:
     """The header of a `.npy` stream of `held` bytes: plain numbers, as many as it declares."""
     start = stream.read(8)
-    length_format = {1: "<H", 2: "<I", 3: "<I"}.get(start[6] if len(start) == 8 else 0)
-    if start[:6] != MAGIC or length_format is None:
+    width = {1: 2, 2: 4, 3: 4}.get(start[6] if len(start) == 8 else 0)  # of the header's length
+    if start[:6] != MAGIC or width is None:
         raise InputError(f"{where} is not a .npy array: it starts with {start!r}")
-    field = stream.read(struct.calcsize(length_format))
-    if len(field) < struct.calcsize(length_format):
+    field = stream.read(width)
+    if len(field) < width:
         raise InputError(f"{where} is truncated: it ends within its header")
-    length = struct.unpack(length_format, field)[0]
+    length = int.from_bytes(field, "little")
     text = stream.read(length) if length <= LONGEST_HEADER else b""
     match = HEADER.fullmatch(text.decode("latin1"))
     if match is None:
@@ -64,12 +60,10 @@ def read_header(stream: IO[bytes], held: int, where: object) -> Header:
         raise InputError(f"{where} has values of unknown type '{match['dtype']}'") from error
     shape = tuple(int(size) for size in re.findall(r"\d+", match["shape"]))
     order: Literal["C", "F"] = "F" if match["fortran"] == "True" else "C"
-    header = Header(dtype, order, shape, len(start) + len(field) + length)
-    if held != header.offset + header.size:
-        raise InputError(
-            f"{where} declares {header.size} bytes of data but holds {held - header.offset}"
-        )
-    return header
+    offset, size = len(start) + len(field) + length, math.prod(shape) * dtype.itemsize
+    if held != offset + size:
+        raise InputError(f"{where} declares {size} bytes of data but holds {held - offset}")
+    return Header(dtype, order, shape, offset, size)
 
 
 def read_npz(path: Readable) -> Arrays:

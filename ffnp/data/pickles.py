@@ -27,10 +27,6 @@ class Recorder:
         self.state = state
 
 
-class NDArray(Recorder):
-    """`numpy.ndarray`, only ever named."""
-
-
 class DType(Recorder):
     """`numpy.dtype(code, align, copy)`."""
 
@@ -48,7 +44,7 @@ class Encode(Recorder):
 
 
 ADMITTED: dict[tuple[str, str], type[Recorder]] = {
-    ("numpy", "ndarray"): NDArray,
+    ("numpy", "ndarray"): Recorder,  # only ever named
     ("numpy", "dtype"): DType,
     ("numpy.core.multiarray", "_reconstruct"): Reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): Reconstruct,

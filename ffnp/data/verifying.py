@@ -1,11 +1,12 @@
 """Is a copy of a data set the published one? The checksum of each file's content says it."""
 
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
+from typing import Any, cast
 
 from ffnp.data.known import Copy
 from ffnp.errors import FFNPError
-from ffnp.files import CHUNK, Readable, inflated
+from ffnp.files import inflated
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,10 @@ def verify(copy: Copy) -> list[Check]:
     for name, path in zip(copy.layout.files, copy.paths, strict=True):
         published = copy.known.sha256[name]
         try:
-            found = _sha256_of(path)
+            with inflated(path) as file:
+                found = file_digest(cast(Any, file), "sha256").hexdigest()
             problem = "" if found == published else "its content is not the published one"
         except FFNPError as error:
             found, problem = "", str(error)
         checks.append(Check(str(path), found, published, problem))
     return checks
-
-
-def _sha256_of(path: Readable) -> str:
-    digest = sha256()
-    with inflated(path) as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

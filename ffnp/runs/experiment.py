@@ -160,7 +160,7 @@ def load_model(folder: Path | str, backend: str = "auto", device: int = 0) -> Mo
 
 
 def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
-    """The data set of a configuration, limited and with its validation rows in the test's place.
+    """The configuration's data set, limited, its validation rows in the test's place.
 
     `dataset` is the whole of it, where it is in memory.
     """
