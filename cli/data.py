@@ -1,5 +1,7 @@
 """`ffnp data`: which data sets are known, where they are, and whether they are intact."""
 
+from dataclasses import asdict
+from itertools import chain
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,6 @@ import click
 
 from ffnp.data.catalogue import CATALOGUE, lookup
 from ffnp.data.fetching import MIRROR_VARIABLE, fetch
-from ffnp.data.known import Copy, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 
@@ -37,7 +38,18 @@ def list_command(data_dir: Path | None, json: bool) -> None:
     Example:
       ffnp data list --json
     """
-    entries = [_entry(known, data_dir) for known in CATALOGUE.values()]
+    entries = []
+    for known in CATALOGUE.values():
+        copy = next(known.copies(data_dir), None)
+        entry: dict[str, Any] = {
+            "name": known.name,
+            "title": known.title,
+            "licence": known.licence,
+            "homepage": known.homepage,
+            "location": None if copy is None else str(copy.place),
+            "sha256": dict(known.sha256),
+        }
+        entries.append(entry)
     if json:
         click.echo(dumps({"datasets": entries}))
         return
@@ -48,18 +60,6 @@ def list_command(data_dir: Path | None, json: bool) -> None:
         click.echo(f"  homepage  {entry['homepage']}")
         for file, checksum in entry["sha256"].items():
             click.echo(f"  sha256    {checksum}  {file}")
-
-
-def _entry(known: Known, data_dir: Path | None) -> dict[str, Any]:
-    copy = next(known.copies(data_dir), None)
-    return {
-        "name": known.name,
-        "title": known.title,
-        "licence": known.licence,
-        "homepage": known.homepage,
-        "location": None if copy is None else str(copy.place),
-        "sha256": dict(known.sha256),
-    }
 
 
 @data.command("fetch", epilog=f"{MIRROR_VARIABLE} (a base URL or a folder) replaces the mirrors.")
@@ -98,42 +98,27 @@ def verify_command(name: str | None, data_dir: Path | None, json: bool) -> None:
     Example:
       ffnp data verify cifar10 --data-dir ~/data
     """
-    chosen = CATALOGUE.values() if name is None else [lookup(name)]
-    reports = [_report(copy) for known in chosen for copy in known.copies(data_dir)]
+    chosen = list(CATALOGUE.values()) if name is None else [lookup(name)]
+    reports: list[dict[str, Any]] = []
+    wrong, mends = [], []
+    for copy in chain.from_iterable(known.copies(data_dir) for known in chosen):
+        checks = [asdict(check) for check in verify(copy)]
+        published = not any(check["problem"] for check in checks)
+        found = {"name": copy.known.name, "location": str(copy.place)}
+        reports.append(found | {"published": published, "files": checks})
+        if not published:
+            wrong.append(f"{copy.known.name} in {copy.place}")
+            mends.append(copy.known.fetched(data_dir))
     if name is not None and not reports:
-        raise lookup(name).not_here()
-    wrong = [report for report in reports if not report["published"]]
-    mend = dict.fromkeys(lookup(report["name"]).fetched(data_dir) for report in wrong)
+        raise chosen[0].not_here()
     if json:
         click.echo(dumps({"published": not wrong, "copies": reports}))
     else:
         for report in reports:
-            _show(report)
+            verdict = "the published files" if report["published"] else "NOT the published files"
+            click.echo(f"{report['name']} in {report['location']}: {verdict}")
+            for file in report["files"]:
+                click.echo(f"  {file['problem'] or 'ok'}: {file['file']}")
     if wrong:
-        places = ", ".join(f"{report['name']} in {report['location']}" for report in wrong)
-        raise StorageError(f"not the published files: {places}: {'; '.join(mend)}")
-
-
-def _report(copy: Copy) -> dict[str, Any]:
-    checks = verify(copy)
-    return {
-        "name": copy.known.name,
-        "location": str(copy.place),
-        "published": not any(check.problem for check in checks),
-        "files": [
-            {
-                "file": str(check.path),
-                "sha256": check.found,
-                "published_sha256": check.expected,
-                "problem": check.problem,
-            }
-            for check in checks
-        ],
-    }
-
-
-def _show(report: dict[str, Any]) -> None:
-    verdict = "the published files" if report["published"] else "NOT the published files"
-    click.echo(f"{report['name']} in {report['location']}: {verdict}")
-    for file in report["files"]:
-        click.echo(f"  {file['problem'] or 'ok'}: {file['file']}")
+        places, mend = ", ".join(wrong), "; ".join(dict.fromkeys(mends))
+        raise StorageError(f"not the published files: {places}: {mend}")

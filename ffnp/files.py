@@ -1,13 +1,13 @@
 """Files read without trust and written whole or not at all: one clear error for each fault."""
 
+import gzip
 import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from gzip import BadGzipFile
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from ffnp.errors import FFNPError, InputError, StorageError
 
@@ -18,22 +18,12 @@ PARTIAL = ".partial"  # ends the name of what is not yet whole
 
 
 @contextmanager
-def reading(path: Readable, *malformed: type[Exception]) -> Iterator[None]:
+def reading(path: Readable, *malformed: type[Exception], mend: str = GOOD_COPY) -> Iterator[None]:
     """Turn what goes wrong while `path` is read into one clear error.
 
-    Parameters
-    ----------
-    path : Path or Traversable
-        Named in the message.
-    *malformed : exception classes
-        What the format's reader raises on bad content, besides what gzip raises.
-
-    Raises
-    ------
-    InputError
-        The file is missing or a folder, or its content is malformed.
-    StorageError
-        The system cannot read it.
+    `InputError` if the file is missing, a folder or malformed: if gzip raises something, or the
+    format's reader one of `malformed`; `mend` then ends the message. `StorageError` if the system
+    cannot read it.
     """
     try:
         yield
@@ -43,17 +33,23 @@ def reading(path: Readable, *malformed: type[Exception]) -> Iterator[None]:
         raise InputError(f"{path}: no such file") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder: give a file") from error
-    except malformed + (BadGzipFile, zlib.error, EOFError) as error:
-        raise _damaged(path, error) from error
-    except OSError as error:
-        if error.errno is None:  # not the system's complaint but a library's, of the content
-            raise _damaged(path, error) from error
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    except malformed + (OSError, zlib.error, EOFError) as error:
+        # Without a number it is not the system's complaint but a library's, of the content.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path} is damaged: {reason}: {mend}") from error
 
 
-def _damaged(path: Readable, error: Exception) -> InputError:
-    reason = str(error) or type(error).__name__
-    return InputError(f"{path} is damaged: {reason}: {GOOD_COPY}")
+@contextmanager
+def inflated(path: Readable, *malformed: type[Exception]) -> Iterator[IO[bytes]]:
+    """A file to read, inflated if its name ends in `.gz`; errors as of `reading`."""
+    with reading(path, *malformed), path.open("rb") as file:
+        if not path.name.endswith(".gz"):
+            yield file
+            return
+        with gzip.open(file) as inside:
+            yield cast(IO[bytes], inside)
 
 
 def read_exactly(stream: IO[bytes], count: int, where: object) -> bytearray:
@@ -72,7 +68,7 @@ def read_exactly(stream: IO[bytes], count: int, where: object) -> bytearray:
     return data
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Readable) -> bytes:
     """The content of a file; errors as of `reading`."""
     with reading(path):
         return path.read_bytes()
@@ -92,10 +88,7 @@ def writing(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` by `content`; after a crash it holds either the old or the new bytes.
 
-    Raises
-    ------
-    StorageError
-        The system's reason, e.g. a full disk. The old file is untouched, nothing is left beside.
+    On a `StorageError`, e.g. a full disk, the old file is untouched and nothing is left beside.
     """
     with writing(path):
         path = path.resolve()  # a link stays one

@@ -15,19 +15,11 @@ BLOCK = 4096  # images a block of the statistics: bounded memory for sets on dis
 
 @dataclass(frozen=True)
 class Scaling:
-    """x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
+    """x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1)."""
 
-    Attributes
-    ----------
-    mean, deviation : float
-        Of all pixels of the training set together.
-    length : float or None
-        The length of every scaled image; None: images keep theirs.
-    """
-
-    mean: float
+    mean: float  # of all pixels of the training set together, as the deviation
     deviation: float
-    length: float | None
+    length: float | None  # of every scaled image; None: images keep theirs
 
 
 UNSCALED = Scaling(0.0, 1.0, None)
@@ -36,6 +28,8 @@ UNSCALED = Scaling(0.0, 1.0, None)
 def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") -> Scaling:
     """The scaling of a training set.
 
+    `InputError` if `kind` is unknown, or pixels are not finite, all alike, too large or too small.
+
     Parameters
     ----------
     kind : {"standard", "raw"}
@@ -43,13 +37,9 @@ def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") 
         `raw`: uint8 pixels divided by 255, floats as they are, no scaling to a length.
     images : (N, D) uint8 or float array
     length : float
+        Of every scaled image.
     name : str
         The data set's, for messages.
-
-    Raises
-    ------
-    InputError
-        If `kind` is unknown, or pixels are NaN, infinite, all alike, or too large or small.
     """
     if kind == "raw":
         return Scaling(0.0, 255.0 if images.dtype == np.uint8 else 1.0, None)
@@ -62,7 +52,7 @@ def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") 
         squares += float(np.vdot(block, block))
     mean = total / images.size
     deviation = float(np.sqrt(max(squares / images.size - mean * mean, 0.0)))
-    where = f"{name}: the training set has" if name else "the training set has"
+    where = (f"{name}: " if name else "") + "the training set has"
     if not np.isfinite(deviation):
         raise InputError(f"{where} NaN or infinite pixels: clean them first")
     if deviation == 0:

@@ -63,8 +63,10 @@ def from_arrays(
             f"{name}: training images are {x_train.dtype}, test images "
             f"{x_test.dtype}: save both as uint8 or both as float32"
         )
-    train = _split(f"{name}: the training set", x_train, y_train)
-    test = _split(f"{name}: the test set", x_test, y_test)
+    where = f"{name}: the training set"
+    train = Split(_images(where, x_train), _labels(where, y_train))
+    where = f"{name}: the test set"
+    test = Split(_images(where, x_test), _labels(where, y_test))
     low, high = int(train.labels.min()), int(train.labels.max())
     if low == high:
         raise InputError(f"{name}: every training label is {low}: give at least two classes")
@@ -79,16 +81,12 @@ def from_arrays(
     return Dataset(name, train, test, classes, shape)
 
 
-def _split(where: str, images: NDArray[Any], labels: NDArray[Any]) -> Split:
+def _images(where: str, images: NDArray[Any]) -> Images:
     if images.ndim < 2 or images.size == 0:
         raise InputError(
             f"{where} has images of shape {images.shape}: give (N, D) or (N, height, width, ...), "
             "none of them 0"
         )
-    return Split(_flatten(where, images), _labels(where, labels))
-
-
-def _flatten(where: str, images: NDArray[Any]) -> Images:
     if isinstance(images, np.memmap):
         if images.dtype not in (np.uint8, np.float32) or not images.flags.c_contiguous:
             raise InputError(
@@ -96,18 +94,13 @@ def _flatten(where: str, images: NDArray[Any]) -> Images:
                 "save them as uint8 or float32 in C order"
             )
         return images.reshape(len(images), -1).view(np.ndarray)
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise InputError(f"{where} has images of type {images.dtype}: save them as uint8 or float")
     flat = images.reshape(len(images), -1)
-    if flat.dtype == np.uint8:
+    if images.dtype == np.uint8:
         return np.ascontiguousarray(flat)
+    if images.dtype.kind != "f":
+        raise InputError(f"{where} has images of type {images.dtype}: save them as uint8 or float")
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
         pixels = np.ascontiguousarray(flat, np.float32)
-    _check_finite(where, pixels)
-    return pixels
-
-
-def _check_finite(where: str, pixels: NDArray[np.float32]) -> None:
     for start in range(0, len(pixels), BLOCK):
         bad = np.argwhere(~(abs(pixels[start : start + BLOCK]) <= LARGEST))
         if len(bad):
@@ -116,6 +109,7 @@ def _check_finite(where: str, pixels: NDArray[np.float32]) -> None:
                 f"{where} has a NaN, infinite or too large pixel (image {start + image}, pixel "
                 f"{pixel}): clean the images first"
             )
+    return pixels
 
 
 def _labels(where: str, labels: NDArray[Any]) -> NDArray[np.integer]:

@@ -3,8 +3,14 @@
 from pathlib import Path
 
 from ffnp.data.known import Archive, Known
-from ffnp.data.layouts import CIFAR_BINARY, CIFAR_PYTHON, IDX
+from ffnp.data.layouts import CIFAR_BINARY, CIFAR_PYTHON, IDX, Layout
 from ffnp.errors import InputError
+
+
+def _sums(layout: Layout, *sha256: str) -> dict[str, str]:
+    """The checksums of a layout's files, in their order."""
+    return dict(zip(layout.files, sha256, strict=True))
+
 
 MNIST = Known(
     name="mnist",
@@ -13,20 +19,13 @@ MNIST = Known(
     homepage="http://yann.lecun.com/exdb/mnist/",
     classes=10,
     layouts=(IDX,),
-    sha256={
-        "train-images-idx3-ubyte": (
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-        ),
-        "train-labels-idx1-ubyte": (
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-        ),
-        "t10k-images-idx3-ubyte": (
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-        ),
-        "t10k-labels-idx1-ubyte": (
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-        ),
-    },
+    sha256=_sums(
+        IDX,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
     package="ffnp_data",
 )
 
@@ -37,20 +36,13 @@ FASHION_MNIST = Known(
     homepage="https://github.com/zalandoresearch/fashion-mnist",
     classes=10,
     layouts=(IDX,),
-    sha256={
-        "train-images-idx3-ubyte": (
-            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
-        ),
-        "train-labels-idx1-ubyte": (
-            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
-        ),
-        "t10k-images-idx3-ubyte": (
-            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
-        ),
-        "t10k-labels-idx1-ubyte": (
-            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
-        ),
-    },
+    sha256=_sums(
+        IDX,
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
     system=(Path("/usr/share/datasets/fashion-mnist"),),
     mirrors=(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
@@ -96,13 +88,7 @@ CATALOGUE = {known.name: known for known in (MNIST, FASHION_MNIST, CIFAR10)}
 
 
 def lookup(name: str) -> Known:
-    """The known data set of this name.
-
-    Raises
-    ------
-    InputError
-        There is none.
-    """
+    """The known data set of this name; `InputError` if there is none."""
     if name not in CATALOGUE:
         raise InputError(
             f"unknown data set '{name}': choose {', '.join(CATALOGUE)}, or give the path of a "

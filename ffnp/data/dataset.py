@@ -1,6 +1,6 @@
 """The one in-memory form of a data set: flat images and integer labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,25 @@ class Dataset:
 
     def __post_init__(self) -> None:
         for part, split in (("training", self.train), ("test", self.test)):
-            _check_split(f"{self.name}: the {part} set", split, self.pixels, self.classes)
+            where = f"{self.name}: the {part} set"
+            images, labels = split.images, split.labels
+            if images.ndim != 2 or images.shape[1] != self.pixels:
+                raise InputError(
+                    f"{where} has images of shape {images.shape}, not (N, {self.pixels})"
+                )
+            if labels.shape != (len(images),):
+                raise InputError(
+                    f"{where} has {len(images)} images but labels of shape {labels.shape}"
+                )
+            if len(images) == 0:
+                raise InputError(f"{where} is empty: it needs at least one image")
+            if self.classes < 2:
+                raise InputError(
+                    f"{where} has {self.classes} class: a wrong label needs at least two classes"
+                )
+            low, high = int(labels.min()), int(labels.max())
+            if low < 0 or high >= self.classes:
+                raise InputError(f"{where} has labels {low}..{high}, outside 0..{self.classes - 1}")
 
     @property
     def pixels(self) -> int:
@@ -74,32 +92,9 @@ class Dataset:
     def hold_out(self, count: int) -> "Dataset":
         """The last `count` training rows in place of the test set: nothing is tuned on that."""
         images, labels = self.train.images, self.train.labels
-        return Dataset(
-            self.name,
-            Split(images[:-count], labels[:-count]),
-            Split(images[-count:], labels[-count:]),
-            self.classes,
-            self.shape,
-        )
+        train = Split(images[:-count], labels[:-count])
+        return replace(self, train=train, test=Split(images[-count:], labels[-count:]))
 
     def limited(self, train: int | None, test: int | None) -> "Dataset":
         """The first `train` and `test` rows (None: all)."""
-        return Dataset(
-            self.name, self.train.first(train), self.test.first(test), self.classes, self.shape
-        )
-
-
-def _check_split(where: str, split: Split, pixels: int, classes: int) -> None:
-    if split.images.ndim != 2 or split.images.shape[1] != pixels:
-        raise InputError(f"{where} has images of shape {split.images.shape}, not (N, {pixels})")
-    if split.labels.shape != (len(split.images),):
-        raise InputError(
-            f"{where} has {len(split.images)} images but labels of shape {split.labels.shape}"
-        )
-    if len(split.images) == 0:
-        raise InputError(f"{where} is empty: it needs at least one image")
-    if classes < 2:
-        raise InputError(f"{where} has {classes} class: a wrong label needs at least two classes")
-    low, high = int(split.labels.min()), int(split.labels.max())
-    if low < 0 or high >= classes:
-        raise InputError(f"{where} has labels {low}..{high}, outside 0..{classes - 1}")
+        return replace(self, train=self.train.first(train), test=self.test.first(test))

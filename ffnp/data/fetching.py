@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from tqdm import tqdm
 
-from ffnp.data.known import Archive, Copy, Known
+from ffnp.data.known import Archive, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 from ffnp.files import CHUNK, reading, remove_partial, write_atomically, writing
@@ -24,7 +24,9 @@ LARGEST = 1 << 28  # bytes of a file; a mirror that sends more is not what it sh
 
 
 def fetch(known: Known, folder: Path | None = None) -> Path:
-    """Download what is missing or damaged of a data set.
+    """Download what is missing or damaged of a data set; gives back the folder of its files.
+
+    `StorageError` if no mirror has a file with the right content, or it cannot be written.
 
     Parameters
     ----------
@@ -33,35 +35,23 @@ def fetch(known: Known, folder: Path | None = None) -> Path:
         mirrors: files are looked for there in the data set's own folder, then in itself.
     folder : Path, optional
         Where to keep the files; the user's cache by default.
-
-    Returns
-    -------
-    Path
-        The folder that holds the files.
-
-    Raises
-    ------
-    StorageError
-        No mirror has a file with the right content, or it cannot be written; the message gives
-        the reason of each mirror.
     """
     folder = known.cache if folder is None else folder
-    for layout in known.layouts:
-        paths = layout.find(folder)
-        if paths and not any(check.problem for check in verify(Copy(known, folder, layout, paths))):
+    for copy in known.copies_in(folder):
+        if not any(check.problem for check in verify(copy)):
             return folder
     if known.archive is not None:
         packed = folder / known.archive.name
         _retrieve(known, known.archive.name, packed, known.archive.sha256)
-        _unpack(known.archive, packed, folder)
+        _unpack(known.archive, packed)
     else:
         for name, sha256 in known.sha256.items():
             _retrieve(known, name + ".gz", folder / name, sha256)
     return folder
 
 
-def _unpack(archive: Archive, packed: Path, folder: Path) -> None:
-    target = folder / archive.layout.folder
+def _unpack(archive: Archive, packed: Path) -> None:
+    target = packed.parent / archive.layout.folder
     with writing(target):
         target.mkdir(exist_ok=True)
     remove_partial(target)  # of an unpacking that was killed
@@ -82,7 +72,10 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
         return
     partial = path.parent / "partial"  # what a killed download leaves there goes with the next one
     failures: dict[str, str] = {}
-    for url in ATTEMPTS * _urls(known, remote):
+    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
+    bases = (f"{mirror}/{known.name}", mirror) if mirror else known.mirrors
+    for base in ATTEMPTS * bases:
+        url = f"{base}/{remote}"
         with writing(path):
             partial.mkdir(parents=True, exist_ok=True)
         try:
@@ -107,12 +100,6 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
     )
 
 
-def _urls(known: Known, remote: str) -> list[str]:
-    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
-    bases = (f"{mirror}/{known.name}", mirror) if mirror else known.mirrors
-    return [f"{base}/{remote}" for base in bases]
-
-
 def _reason(error: OSError) -> str:
     if not hasattr(error, "response"):
         return error.strerror or str(error)
@@ -131,8 +118,8 @@ def _download(url: str, output: str, _pooch: Any) -> None:
             with open(url, "rb") as source:
                 shutil.copyfileobj(source, sink, CHUNK)
             return
-        name = url.rpartition("/")[2]
         # pooch replaces the total, but asks for the bar's truth before, which needs one
+        name = url.rpartition("/")[2]
         with tqdm(desc=name, total=1, unit="B", unit_scale=True, disable=None) as bar:
             http = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
             http(url, sink, None)

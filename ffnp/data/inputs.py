@@ -14,7 +14,10 @@ from ffnp.files import reading
 
 
 def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The images of a file, flat.
+    """The images of a file, flat: (N, D), uint8, or float32 from an array of floats.
+
+    `InputError` if they are damaged or of another shape, hold NaN or what is too large, or need
+    Pillow and it is not installed.
 
     Parameters
     ----------
@@ -22,38 +25,22 @@ def read_images(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
         A `.npy` array, a `.npz` archive of one array (or with `x_test`), or a picture.
     shape : tuple of int
         Of one image: (height, width), (1 or 3, height, width), or anything for arrays.
-
-    Returns
-    -------
-    (N, D) array
-        uint8, or float32 from an array of floats.
-
-    Raises
-    ------
-    InputError
-        The file is missing, damaged or of another shape, holds NaN or what is infinite in
-        float32, or Pillow is not installed.
     """
     suffix = path.suffix.lower()
-    if suffix == ".npy":
-        return _flatten(path, map_npy(path), shape)
-    if suffix == ".npz":
-        return _flatten(path, read_array(path, "x_test"), shape)
-    return _picture(path, shape)
-
-
-def _flatten(path: Path, images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    if suffix not in (".npy", ".npz"):
+        return _picture(path, shape)
+    images = map_npy(path) if suffix == ".npy" else read_array(path, "x_test")
     pixels = int(np.prod(shape))
     if images.size == 0:
         raise InputError(f"{path} holds no image: its shape is {images.shape}")
-    one = images.shape in (shape, (pixels,))
-    many = images.shape[1:] in (shape, (pixels,))
-    if not one and not many:
+    if not {images.shape, images.shape[1:]} & {shape, (pixels,)}:  # neither one nor many
         wanted = "x".join(map(str, shape))
         raise InputError(f"{path} has shape {images.shape}: the model takes images of {wanted}")
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
-        raise InputError(f"{path} has values of type {images.dtype}: save them as uint8 or float")
     if images.dtype != np.uint8:
+        if images.dtype.kind != "f":
+            raise InputError(
+                f"{path} has values of type {images.dtype}: save them as uint8 or float"
+            )
         with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
             images = images.astype(np.float32, copy=False)
         if not max(-images.min(), images.max()) <= LARGEST:  # NaN passes through both
@@ -68,11 +55,14 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
         raise InputError(
             f"{path}: pictures need Pillow: pip install 'ffnp[image]', or give a .npy file"
         ) from error
-    channels, *size = shape if len(shape) == 3 else (1, *shape)
-    if len(size) != 2 or channels not in (1, 3):
-        wanted = "x".join(map(str, shape))
-        raise InputError(f"{path}: the model takes arrays of {wanted} values: give a .npy file")
-    height, width = size
+    match shape:
+        case (height, width):
+            mode = "L"
+        case (1 | 3 as channels, height, width):
+            mode = "L" if channels == 1 else "RGB"
+        case _:
+            wanted = "x".join(map(str, shape))
+            raise InputError(f"{path}: the model takes arrays of {wanted} values: give a .npy file")
     malformed = (SyntaxError, ValueError, Image.DecompressionBombError)
     # Pillow warns of damage before it refuses a file, or reads it all the same.
     with warnings.catch_warnings(action="ignore"), reading(path, *malformed):
@@ -91,7 +81,7 @@ def _picture(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
                 )
             if picture.mode[0] in "IF":  # the conversion would cut off all above 255
                 raise InputError(f"{path} has pixels of over 8 bits: save it with 8 bits each")
-            pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
-    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0) if channels == 3 else pixels).reshape(
-        1, -1
-    )
+            pixels = np.asarray(picture.convert(mode))
+    if mode == "RGB":
+        pixels = np.moveaxis(pixels, -1, 0)
+    return np.ascontiguousarray(pixels).reshape(1, -1)

@@ -24,70 +24,45 @@ class Archive:
 
 @dataclass(frozen=True)
 class Known:
-    """A published data set.
-
-    Attributes
-    ----------
-    name, title, licence, homepage : str
-    classes : int
-        K.
-    layouts : tuple of Layout
-        In which it is published.
-    sha256 : mapping of str to str
-        Of the content of each file of each layout, uncompressed.
-    package : str or None
-        The package that embeds the files, in a folder of this name.
-    system : tuple of Path
-        Folders where a distribution installs the files.
-    mirrors : tuple of str
-        Base URLs of the published files, tried in turn.
-    archive : Archive or None
-        What the mirrors hold; None: each file on its own, gzipped.
-    """
+    """A published data set."""
 
     name: str
     title: str
     licence: str
     homepage: str
     classes: int
-    layouts: tuple[Layout, ...]
-    sha256: Mapping[str, str]
-    package: str | None = None
-    system: tuple[Path, ...] = ()
-    mirrors: tuple[str, ...] = ()
-    archive: Archive | None = None
+    layouts: tuple[Layout, ...]  # in which it is published
+    sha256: Mapping[str, str]  # of each file of each layout, uncompressed
+    package: str | None = None  # that embeds the files, in a folder of the data set's name
+    system: tuple[Path, ...] = ()  # folders where a distribution installs the files
+    mirrors: tuple[str, ...] = ()  # base URLs of the published files, tried in turn
+    archive: Archive | None = None  # what the mirrors hold; None: each file on its own, gzipped
 
     def copies(self, data_dir: Path | None) -> Iterator["Copy"]:
         """The copies on this machine, the preferred one first.
 
-        Parameters
-        ----------
-        data_dir : Path or None
-            Looked at before the user's cache: its folder of the data set's name, then itself.
+        `data_dir` is looked at before the user's cache: its folder of the data set's name, then
+        itself.
         """
-        for place in self._places(data_dir):
-            for layout in self.layouts:
-                paths = layout.find(place)
-                if paths is not None:
-                    yield Copy(self, place, layout, paths)
+        places: list[Readable] = []
+        if data_dir is not None:
+            if not data_dir.is_dir():
+                raise InputError(f"{data_dir} is not a folder: give one that holds {self.name}")
+            places += [data_dir / self.name, data_dir]
+        if os.path.isdir(self.cache):  # False too if one may not look
+            places.append(self.cache)
+        places += self.system
+        if self.package is not None:
+            places.append(files(self.package) / self.name)
+        for place in places:
+            yield from self.copies_in(place)
 
-    def best(self, data_dir: Path | None) -> "Copy":
-        """The preferred copy.
-
-        Raises
-        ------
-        InputError
-            If there is none, or it lacks a file.
-        """
-        copy = next(self.copies(data_dir), None)
-        if copy is None:
-            raise self.not_here()
-        missing = [path.name for path in copy.paths if not path.is_file()]
-        if missing:
-            raise InputError(
-                f"{copy.place} lacks {', '.join(missing)} of {self.name}: {self.fetched(data_dir)}"
-            )
-        return copy
+    def copies_in(self, place: Readable) -> Iterator["Copy"]:
+        """The copies in a folder, one a layout, each of them perhaps not whole."""
+        for layout in self.layouts:
+            paths = layout.find(place)
+            if paths is not None:
+                yield Copy(self, place, layout, paths)
 
     def fetched(self, data_dir: Path | None) -> str:
         """How to get the published files, to a place that is looked at first."""
@@ -102,17 +77,6 @@ class Known:
             f"{self.name} is not on this machine: `ffnp data fetch {self.name}` downloads it, "
             "or --data-dir says where it is"
         )
-
-    def _places(self, data_dir: Path | None) -> Iterator[Readable]:
-        if data_dir is not None:
-            if not data_dir.is_dir():
-                raise InputError(f"{data_dir} is not a folder: give one that holds {self.name}")
-            yield from (data_dir / self.name, data_dir)
-        if os.path.isdir(self.cache):  # False too if one may not look
-            yield self.cache
-        yield from self.system
-        if self.package is not None:
-            yield files(self.package) / self.name
 
     @property
     def cache(self) -> Path:

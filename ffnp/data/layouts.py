@@ -12,36 +12,23 @@ from ffnp.files import Readable
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of a data set in one folder.
-
-    Attributes
-    ----------
-    files : tuple of str
-        Names; a folder that holds the first is taken to be of this layout.
-    read : callable
-        From the paths of all files, in order, to arrays.
-    folder : str
-        The folder that the published archive unpacks to; the files may be in it or beside it.
-    endings : tuple of str
-        What may follow a name, in order of preference.
-    """
+    """The files of a data set in one folder; one that holds the first is taken to be of it."""
 
     files: tuple[str, ...]
-    read: Callable[[Sequence[Readable]], Arrays]
-    folder: str = ""
-    endings: tuple[str, ...] = ("",)
+    read: Callable[[Sequence[Readable]], Arrays]  # from the paths of all files, in order
+    folder: str = ""  # that the published archive unpacks to; the files may be in or beside it
+    endings: tuple[str, ...] = ("",)  # what may follow a name, in order of preference
 
     def find(self, place: Readable) -> list[Readable] | None:
         """The paths of the files in `place`, or None if it is not of this layout."""
         for folder in (place / self.folder, place) if self.folder else (place,):
-            paths = [self._path(folder, name) for name in self.files]
-            if paths[0].is_file():
-                return paths
+            found = []
+            for name in self.files:
+                paths = [folder / (name + ending) for ending in self.endings]
+                found.append(next((path for path in paths if path.is_file()), paths[-1]))
+            if found[0].is_file():
+                return found
         return None
-
-    def _path(self, folder: Readable, name: str) -> Readable:
-        paths = [folder / (name + ending) for ending in self.endings]
-        return next((path for path in paths if path.is_file()), paths[-1])
 
 
 BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")

@@ -37,22 +37,26 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
     """
     path = Path(name_or_path)
     if name_or_path not in CATALOGUE and path.is_dir():
-        return _folder(path)
+        for layout in LAYOUTS:
+            paths = layout.find(path)
+            if paths is not None:
+                return from_arrays(*layout.read(paths), name=str(path))
+        raise InputError(f"{path} holds no data set: give one of IDX, CIFAR-10 or .npy files")
     if path.suffix == ".npz":
         return from_arrays(*read_npz(path), name=str(path))
     copy = find(name_or_path, data_dir)
-    known = copy.known
-    return from_arrays(*copy.layout.read(copy.paths), known.name, known.classes)
+    return from_arrays(*copy.layout.read(copy.paths), name_or_path, copy.known.classes)
 
 
 def find(name: str, data_dir: Path | str | None = None) -> Copy:
     """The copy of a named data set that `load` reads; `InputError` if there is none, or a part."""
-    return lookup(name).best(None if data_dir is None else Path(data_dir))
-
-
-def _folder(folder: Path) -> Dataset:
-    for layout in LAYOUTS:
-        paths = layout.find(folder)
-        if paths is not None:
-            return from_arrays(*layout.read(paths), name=str(folder))
-    raise InputError(f"{folder} holds no data set: give one of IDX, CIFAR-10 or .npy files")
+    known, place = lookup(name), None if data_dir is None else Path(data_dir)
+    copy = next(known.copies(place), None)
+    if copy is None:
+        raise known.not_here()
+    missing = [path.name for path in copy.paths if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{copy.place} lacks {', '.join(missing)} of {name}: {known.fetched(place)}"
+        )
+    return copy

@@ -37,36 +37,19 @@ class Header:
     order: Literal["C", "F"]
     shape: tuple[int, ...]
     offset: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of the array."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-    def check_size(self, held: int, where: object) -> None:
-        """Raise `InputError` unless header and array make up the `held` bytes of the file."""
-        if held != self.offset + self.size:
-            raise InputError(
-                f"{where} declares {self.size} bytes of data but holds {held - self.offset}"
-            )
+    size: int  # bytes of the array
 
 
-def read_header(stream: IO[bytes], where: object) -> Header:
-    """Read the header of a `.npy` stream, of plain numbers only.
-
-    Raises
-    ------
-    InputError
-        It is not `.npy`, or its array does not hold plain numbers.
-    """
+def read_header(stream: IO[bytes], held: int, where: object) -> Header:
+    """The header of a `.npy` stream of `held` bytes: plain numbers, as many as it declares."""
     start = stream.read(8)
-    length_format = {1: "<H", 2: "<I", 3: "<I"}.get(start[6] if len(start) == 8 else 0)
-    if start[:6] != MAGIC or length_format is None:
+    width = {1: 2, 2: 4, 3: 4}.get(start[6] if len(start) == 8 else 0)  # of the header's length
+    if start[:6] != MAGIC or width is None:
         raise InputError(f"{where} is not a .npy array: it starts with {start!r}")
-    field = stream.read(struct.calcsize(length_format))
-    if len(field) < struct.calcsize(length_format):
+    field = stream.read(width)
+    if len(field) < width:
         raise InputError(f"{where} is truncated: it ends within its header")
-    length = struct.unpack(length_format, field)[0]
+    length = int.from_bytes(field, "little")
     text = stream.read(length) if length <= LONGEST_HEADER else b""
     match = HEADER.fullmatch(text.decode("latin1"))
     if match is None:
@@ -77,25 +60,20 @@ def read_header(stream: IO[bytes], where: object) -> Header:
         raise InputError(f"{where} has values of unknown type '{match['dtype']}'") from error
     shape = tuple(int(size) for size in re.findall(r"\d+", match["shape"]))
     order: Literal["C", "F"] = "F" if match["fortran"] == "True" else "C"
-    return Header(dtype, order, shape, len(start) + len(field) + length)
+    offset, size = len(start) + len(field) + length, math.prod(shape) * dtype.itemsize
+    if held != offset + size:
+        raise InputError(f"{where} declares {size} bytes of data but holds {held - offset}")
+    return Header(dtype, order, shape, offset, size)
 
 
 def read_npz(path: Readable) -> Arrays:
-    """The arrays x_train, y_train, x_test and y_test of a `.npz` archive.
-
-    Raises
-    ------
-    InputError
-        The archive is missing or damaged, lacks an array, or declares what it does not hold.
-    StorageError
-        The system cannot read it.
-    """
+    """The arrays x_train, y_train, x_test and y_test of a `.npz` archive."""
     with _archive(path) as archive:
         return Arrays(*(_member(archive, name, path) for name in Arrays._fields))
 
 
 def read_array(path: Readable, name: str) -> NDArray[Any]:
-    """The only array of a `.npz` archive, or the one called `name`; errors as for `read_npz`."""
+    """The only array of a `.npz` archive, or the one called `name`."""
     with _archive(path) as archive:
         members = [member.removesuffix(".npy") for member in archive.namelist()]
         if len(members) != 1 and name not in members:
@@ -120,25 +98,15 @@ def _member(archive: ZipFile, name: str, path: Readable) -> NDArray[Any]:
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise InputError(f"{where} is compressed in a way that NumPy never uses")
     with archive.open(info) as stream:
-        header = read_header(stream, where)
-        header.check_size(info.file_size, where)
+        header = read_header(stream, info.file_size, where)
         values = np.frombuffer(read_exactly(stream, header.size, where), header.dtype)
     return values.reshape(header.shape, order=header.order)
 
 
 def map_npy(path: Readable) -> NDArray[Any]:
-    """The array of a `.npy` file, mapped into memory read-only; its data are not read.
-
-    Raises
-    ------
-    InputError
-        The file is missing, is not `.npy`, or declares what it does not hold.
-    StorageError
-        The system cannot read it.
-    """
+    """The array of a `.npy` file, mapped into memory read-only; its data are not read."""
     with reading(path, ValueError), path.open("rb") as file:
-        header = read_header(file, path)
-        header.check_size(file.seek(0, os.SEEK_END), path)
+        header = read_header(file, os.fstat(file.fileno()).st_size, path)
         if header.size == 0:  # nothing can be mapped
             return np.empty(header.shape, header.dtype)
         return np.memmap(

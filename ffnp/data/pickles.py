@@ -27,10 +27,6 @@ class Recorder:
         self.state = state
 
 
-class NDArray(Recorder):
-    """`numpy.ndarray`, only ever named."""
-
-
 class DType(Recorder):
     """`numpy.dtype(code, align, copy)`."""
 
@@ -48,7 +44,7 @@ class Encode(Recorder):
 
 
 ADMITTED: dict[tuple[str, str], type[Recorder]] = {
-    ("numpy", "ndarray"): NDArray,
+    ("numpy", "ndarray"): Recorder,  # only ever named
     ("numpy", "dtype"): DType,
     ("numpy.core.multiarray", "_reconstruct"): Reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): Reconstruct,
@@ -69,20 +65,7 @@ class BatchUnpickler(pickle.Unpickler):
 
 
 def read_batch(data: bytes, path: Readable) -> tuple[tuple[int, ...], bytes, list[int]]:
-    """Shape and bytes of the images, and the labels, of one pickled batch.
-
-    Parameters
-    ----------
-    data : bytes
-        The file's content.
-    path : Path or Traversable
-        Named in messages.
-
-    Raises
-    ------
-    InputError
-        The content is no pickle, names anything but an array, or is not a batch.
-    """
+    """Shape and bytes of the images, and the labels, of one pickled batch; else `InputError`."""
     try:
         _check_size(data)
         batch = BatchUnpickler(io.BytesIO(data), encoding="latin1").load()

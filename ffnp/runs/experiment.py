@@ -100,10 +100,6 @@ def train(
     dataset : Dataset, optional
         In place of the configuration's, which then has its name.
 
-    Returns
-    -------
-    Result
-
     Raises
     ------
     InputError
@@ -121,7 +117,8 @@ def train(
     data, trainer = _prepare(config, objective, dataset)
     names = [Path(folder)] if isinstance(folder, Path | str) else folder
     run = None if names is None else Run.create(names, config)
-    return _complete(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
+    with naming(config.objective), run.alone() if run else nullcontext():
+        return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
 def resume(
@@ -153,34 +150,24 @@ def resume(
     if backend is not None:
         config = replace(config, backend=backend)
     data, trainer = _prepare(config, objective, dataset)
-    return _complete(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
+    with naming(config.objective), run.alone():
+        return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
 def load_model(folder: Path | str, backend: str = "auto", device: int = 0) -> Model:
-    """The trained model of a run; see `Run.model`.
-
-    Parameters
-    ----------
-    folder : Path or str
-        Of the run.
-    backend : {"auto", "numpy", "numba", "cupy", "reference"}
-        Whichever it was trained on.
-    device : int
-        Which GPU, for cupy.
-    """
+    """The trained model of the run in `folder`; see `make_backend` for `backend` and `device`."""
     return Run(Path(folder)).model(make_backend(backend, device))
 
 
 def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
-    """The data set of a configuration, limited and with its validation rows in the test's place.
+    """The configuration's data set, limited, its validation rows in the test's place.
 
     `dataset` is the whole of it, where it is in memory.
     """
     if dataset is None:
         dataset = load(config.dataset, config.data_dir)
     if config.validation:
-        kept = len(dataset.train) - config.validation
-        if kept < 1:
+        if len(dataset.train) <= config.validation:
             raise InputError(
                 f"validation is {config.validation}, but {dataset.name} has only "
                 f"{len(dataset.train)} training images: hold out fewer"
@@ -191,15 +178,13 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
 
 def _anchored(config: Config) -> Config:
     """Paths made absolute, so that the run can be read again from any folder."""
-    path = Path(config.dataset)
-    named = config.dataset in CATALOGUE or not path.exists()
-    own = is_reference(config.objective)
-    return replace(
-        config,
-        dataset=config.dataset if named else str(path.absolute()),
-        data_dir=config.data_dir and str(Path(config.data_dir).absolute()),
-        objective=str(Path(config.objective).absolute()) if own else config.objective,
-    )
+    paths = {"data_dir": config.data_dir} if config.data_dir else {}
+    if config.dataset not in CATALOGUE and Path(config.dataset).exists():
+        paths["dataset"] = config.dataset
+    if is_reference(config.objective):
+        paths["objective"] = config.objective
+    absolute: dict[str, Any] = {name: str(Path(path).absolute()) for name, path in paths.items()}
+    return replace(config, **absolute)
 
 
 def _prepare(
@@ -215,37 +200,27 @@ def _prepare(
     return data, Trainer(model, data.train)
 
 
-def _complete(
-    dataset: Dataset,
-    trainer: Trainer,
-    run: Run | None,
-    watcher: Watcher,
-    checkpoint_seconds: float,
-) -> Result:
-    with naming(trainer.model.config.objective), run.alone() if run else nullcontext():
-        saved = run.read_state(trainer) if run else {}
-        return _train(dataset, trainer, run, saved, watcher, checkpoint_seconds)
-
-
 def _train(
     dataset: Dataset,
     trainer: Trainer,
     run: Run | None,
-    saved: dict[str, Any],
     watcher: Watcher,
     checkpoint_seconds: float,
 ) -> Result:
     model, config = trainer.model, trainer.model.config
-    metrics = [] if run is None else run.metrics()[: trainer.epochs_done]
-    before = float(saved.get("seconds", 0.0))
-    done = trainer.finished and run is not None and run.finished
-    start = time.perf_counter()
+    saved = run.read_state(trainer) if run else {}
+    metrics = run.metrics()[: trainer.epochs_done] if run else []
+    done = run is not None and run.finished and trainer.finished
+    start = time.perf_counter() - float(saved.get("seconds", 0.0))
     checkpoint = Every(checkpoint_seconds)
     watcher.start(trainer)
 
+    def seconds() -> float:
+        return time.perf_counter() - start
+
     def save() -> None:
         if run is not None:
-            run.write_state(trainer, {"seconds": before + time.perf_counter() - start})
+            run.write_state(trainer, {"seconds": seconds()})
 
     for position in trainer.run():
         stop = watcher.batch(trainer)
@@ -256,7 +231,7 @@ def _train(
                 "epoch": position.epoch + 1,
                 "losses": losses,
                 "train_error": error,
-                "seconds": before + time.perf_counter() - start,
+                "seconds": seconds(),
             }
             pause = time.perf_counter()
             trained = trainer.schedule.losses(position.phase)
@@ -276,9 +251,8 @@ def _train(
         if stop:
             mend = "" if run is None else f": continue with `ffnp train --resume {run.folder}`"
             raise TrainingError(f"stopped in {trainer.where}{mend}")
-    seconds = before + time.perf_counter() - start
+    spent = seconds()
     if run is not None and not done:  # before the test set, whose images may be found bad
         save()
         run.write_model(model)
-    test = evaluate(model, dataset.test)
-    return Result(model, test, seconds, metrics, run)
+    return Result(model, evaluate(model, dataset.test), spent, metrics, run)

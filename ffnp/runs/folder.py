@@ -5,8 +5,9 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from itertools import chain, count
@@ -19,7 +20,7 @@ from ffnp.errors import GoneError, InputError, StorageError
 from ffnp.files import (
     GOOD_COPY,
     partial,
-    read_bytes,
+    reading,
     remove_partial,
     rename,
     write_atomically,
@@ -44,29 +45,18 @@ def default_folders(config: Config) -> Iterator[Path]:
     return map(Path("runs").joinpath, chain([name], (f"{name}-{i}" for i in count(2))))
 
 
+@dataclass(frozen=True)
 class Run:
-    """The folder of one training run.
+    """The folder of one training run."""
 
-    Parameters
-    ----------
-    folder : Path
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
     @classmethod
     def create(cls, folders: Iterable[Path], config: Config) -> "Run":
-        """Make a new folder: the first of these that does not exist.
+        """Make a new folder: the first of these that does not exist; `InputError` if all do.
 
-        The file of an objective FILE.py:NAME is remembered by its checksum.
-
-        Raises
-        ------
-        InputError
-            If all exist.
-        StorageError
-            If it cannot be written; nothing is left behind.
+        The file of an objective FILE.py:NAME is remembered by its checksum. Where the folder
+        cannot be written, nothing is left behind.
         """
         for folder in folders:
             if not folder.exists() and _make(folder, config):
@@ -75,12 +65,9 @@ class Run:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the folder's only writer; the system sees to it when its writer ends in any way.
+        """Be the folder's only writer; `InputError` if another process is.
 
-        Raises
-        ------
-        InputError
-            If another process is.
+        The system sees to it when its writer ends in any way.
         """
         path = self.folder / CONFIG
         with writing(path):
@@ -133,10 +120,8 @@ class Run:
         if not path.exists():
             return []
         mend = "remove it: only the record of the epochs is lost"
-        try:
-            records = [json.loads(line) for line in read_bytes(path).splitlines()]
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path} is damaged: {error}: {mend}") from error
+        with reading(path, ValueError, RecursionError, mend=mend):
+            records = [json.loads(line) for line in path.read_bytes().splitlines()]
         for number, record in enumerate(records, start=1):
             if not is_epoch(record):
                 raise InputError(f"{path} is damaged: line {number} is no epoch's record: {mend}")
@@ -154,17 +139,10 @@ class Run:
 
     def write_model(self, model: Model) -> None:
         """Store the trained model."""
-        values = {"config": model.config.to_dict(), "data": model.data.to_dict()}
-        write_tensors(self.folder / MODEL, model.weights(), values)
+        write_tensors(self.folder / MODEL, model.weights(), _described(model))
 
     def model(self, backend: Backend) -> Model:
-        """The trained model, on a backend.
-
-        Raises
-        ------
-        InputError
-            If the run has not finished, or its model is damaged.
-        """
+        """The trained model, on a backend; `InputError` if there is none, or it is damaged."""
         path = self.folder / MODEL
         if not self.finished:
             if (self.folder / CONFIG).exists():
@@ -191,12 +169,11 @@ class Run:
             raise InputError(f"{path} is damaged: {error}: {mend}") from error
         return model
 
-    def write_state(self, trainer: Trainer, extra: Mapping[str, Any]) -> None:
+    def write_state(self, trainer: Trainer, extra: dict[str, Any]) -> None:
         """Store all that `resume` needs, with plain values of the caller's."""
         tensors, values = trainer.state()
-        model = trainer.model
-        own = {"config": model.config.to_dict(), "data": model.data.to_dict(), "extra": dict(extra)}
-        write_tensors(self.folder / STATE, tensors, {**values, **own})
+        values |= _described(trainer.model) | {"extra": extra}
+        write_tensors(self.folder / STATE, tensors, values)
 
     def read_state(self, trainer: Trainer) -> dict[str, Any]:
         """Put a trainer where the run was last saved; gives back the caller's values.
@@ -238,6 +215,10 @@ class Run:
         return extra
 
 
+def _described(model: Model) -> dict[str, Any]:
+    return {"config": model.config.to_dict(), "data": model.data.to_dict()}
+
+
 def _make(folder: Path, config: Config) -> bool:
     """Make a run's folder with its configuration, whole; False if another process was faster."""
     missing = [parent for parent in folder.parents if not parent.exists()]
@@ -263,13 +244,7 @@ def _make(folder: Path, config: Config) -> bool:
 
 
 class Every:
-    """Tells when an interval of wall-clock time has passed.
-
-    Parameters
-    ----------
-    seconds : float
-        0: always.
-    """
+    """Tells when an interval of so many seconds has passed; with 0, always."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

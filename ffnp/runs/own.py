@@ -20,17 +20,9 @@ def checksum(reference: str) -> str:
 
 
 def import_objective(reference: str) -> Objective:
-    """Run the file, and take its objective of that name.
+    """Run the file, and take its objective of that name; `InputError` if that fails in any way.
 
-    Parameters
-    ----------
-    reference : str
-        FILE.py:NAME. NAME is an objective, or a class or function that makes one without arguments.
-
-    Raises
-    ------
-    InputError
-        There is no such file or name, the file or the maker fails, or it is no objective.
+    NAME is an objective, or a class or function that makes one without arguments.
     """
     path, _, name = reference.rpartition(":")
     read_bytes(Path(path))  # says why it cannot be read
@@ -50,23 +42,20 @@ def import_objective(reference: str) -> Objective:
 
 @contextmanager
 def naming(reference: str) -> Iterator[None]:
-    """Turn what the code in the file of a FILE.py:NAME raises into a line that says where.
-
-    Raises
-    ------
-    InputError
-    """
+    """Turn what the code in the file of a FILE.py:NAME raises into a line that says where."""
     path = reference.rpartition(":")[0]
     try:
         yield
     except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == path]
-        if isinstance(error, SyntaxError) and error.filename == path:
-            lines.append(error.lineno)
+        reason: object = error
+        if isinstance(error, SyntaxError):
+            reason = error.msg
+            if error.filename == path:
+                lines.append(error.lineno)
         if not lines:  # it is not the file's
             raise
-        reason = error.msg if isinstance(error, SyntaxError) else error
         raise InputError(f"{path}, line {lines[-1]}: {type(error).__name__}: {reason}") from error
 
 

@@ -9,7 +9,7 @@ MOST = 1e100  # more is no number that any training gives
 
 
 def is_epoch(record: Any) -> bool:
-    """Whether this is what a run records of an epoch: sensible numbers, by name."""
+    """Whether this is what a training records of an epoch: sensible numbers, by name."""
     try:
         counts = [record["phase"], record["epoch"]]
         numbers = [record["seconds"], *record["losses"]]
@@ -29,9 +29,7 @@ def is_errors(values: Any) -> bool:
     """Whether these are errors on a split: of all, of layers and of groups."""
     try:
         layers, groups = values["layers"], values["groups"]
-        return _within([values["all"], *layers, *groups], 0, 100) and (
-            0 < len(layers) == len(groups)
-        )
+        return _within([values["all"], *layers, *groups], 0, 100) and 0 < len(layers) == len(groups)
     except (KeyError, TypeError):
         return False
 

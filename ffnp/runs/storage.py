@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ffnp.errors import InputError
-from ffnp.files import GOOD_COPY, read_bytes, write_atomically
+from ffnp.files import GOOD_COPY, read_bytes, reading, write_atomically
 
 FORMAT = 1  # of the files below; raised when an old program could not read them
 KEY = "ffnp"  # in a safetensors file's metadata
@@ -29,14 +29,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Any], values: Mapping[str, A
 def read_tensors(path: Path, mend: str = GOOD_COPY) -> tuple[dict[str, Any], dict[str, Any]]:
     """Host arrays by name, and the plain values that `write_tensors` stored with them.
 
-    `mend` ends the message when the file is damaged.
-
-    Raises
-    ------
-    InputError
-        The file is missing, damaged, not ffnp's, or of a newer format.
-    StorageError
-        The system cannot read it.
+    Besides the errors of `reading`, `InputError` if the file is not ffnp's or of a newer format.
     """
     content = read_bytes(path)
     try:
@@ -67,8 +60,5 @@ def _checksum(tensors: Mapping[str, Any], text: str) -> str:
 
 def read_json(path: Path) -> Any:
     """The value that a JSON file holds; `InputError` if it is missing or damaged."""
-    content = read_bytes(path)
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged: {error}: {GOOD_COPY}") from error
+    with reading(path, ValueError, RecursionError):
+        return json.loads(path.read_bytes())
