@@ -45,7 +45,7 @@ def divide_products(
     for (a, b, out), cost in zip(products, costs, strict=True):
         start, rows = 0, len(a)
         while start < rows:
-            # No room is left if the product before, cut between ALIGNMENT rows, took more.
+            # No room is left if the product before, divided between ALIGNMENT rows, took more.
             fitting = max(0, round(room / cost * rows / ALIGNMENT)) * ALIGNMENT
             if len(divided) == parts or start + fitting >= rows:
                 fitting = rows - start

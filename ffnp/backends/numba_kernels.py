@@ -40,17 +40,17 @@ def standardise(images, rows, mean, deviation, length, out):
 
 
 @compiled
-def relu_labelled(product, label_weights, labels, label_scale, bias, values, goodness, scale):
-    """A = relu(z), z = product[n] + label_scale * label_weights[label] + bias; g, 1 / |a|."""
+def relu_labelled(shared, label_weights, labels, label_scale, bias, values, goodness, scale):
+    """A = relu(z), z = shared[n] + label_scale * label_weights[label] + bias; g, 1 / |a|."""
     number = values.dtype.type
     s, epsilon = number(label_scale), number(EPSILON)
     for n in range(values.shape[0]):
-        shared = product[n]
+        image = shared[n]
         for r in range(values.shape[1]):
             a, w = values[n, r], label_weights[labels[n, r]]
             g = number(0)
             for h in range(len(a)):
-                z = shared[h] + s * w[h] + bias[h]
+                z = image[h] + s * w[h] + bias[h]
                 positive = number(0) if z <= 0 else z  # NaN stays NaN
                 a[h] = positive
                 g += positive * positive

@@ -83,8 +83,12 @@ TARGETS = {
 PROTOCOLS: dict[str, dict[str, Any]] = {
     "paper": {"epochs": 150, "lr_schedule": "constant", "input_length": 3.0},
     # The paper's text at its word: the negative step is the positive one with the opposite sign.
-    "literal": {"epochs": 150, "lr_schedule": "constant", "input_length": 3.0,
-                "objective": "sigmoid-literal"},
+    "literal": {
+        "epochs": 150,
+        "lr_schedule": "constant",
+        "input_length": 3.0,
+        "objective": "sigmoid-literal",
+    },
     "fast": {"epochs": 40, "lr_schedule": "linear", "input_length": 3.0},
 }
 
