@@ -19,7 +19,7 @@ compiled = njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
 
 @compiled
 def standardise(images, rows, mean, deviation, length, out):
-    """Out = x * length / sqrt(|x|^2 + 1), x = (images[rows] - mean) / deviation.
+    """out = x * length / sqrt(|x|^2 + 1), x = (images[rows] - mean) / deviation.
 
     `images` (M, D) of any dtype, `rows` (N,) integers, `out` (N, D). Length 0: out = x.
     """
@@ -41,7 +41,7 @@ def standardise(images, rows, mean, deviation, length, out):
 
 @compiled
 def relu_labelled(shared, label_weights, labels, label_scale, bias, values, goodness, scale):
-    """A = relu(z), z = shared[n] + label_scale * label_weights[label] + bias; g, 1 / |a|."""
+    """a = relu(z), z = shared[n] + label_scale * label_weights[label] + bias; g, 1 / |a|."""
     number = values.dtype.type
     s, epsilon = number(label_scale), number(EPSILON)
     for n in range(values.shape[0]):
@@ -60,7 +60,7 @@ def relu_labelled(shared, label_weights, labels, label_scale, bias, values, good
 
 @compiled
 def relu(row_scale, bias, values, goodness, scale):
-    """A = relu(z), z = row_scale * values + bias, in place; g, 1 / |a|."""
+    """a = relu(z), z = row_scale * values + bias, in place; g, 1 / |a|."""
     number = values.dtype.type
     epsilon = number(EPSILON)
     for n in range(values.shape[0]):
@@ -78,7 +78,7 @@ def relu(row_scale, bias, values, goodness, scale):
 
 @compiled
 def delta(coefficients, row_scale, values, out, d_bias):
-    """D_z = 2 c a; d_bias = sum of d_z over rows; out = row_scale * d_z."""
+    """d_z = 2 c a; d_bias = sum of d_z over rows; out = row_scale * d_z."""
     number = values.dtype.type
     d_bias[:] = 0
     for n in range(values.shape[0]):
@@ -93,7 +93,7 @@ def delta(coefficients, row_scale, values, out, d_bias):
 
 @compiled
 def reduce_labelled(factor, values, labels, label_scale, out_sum, d_label_weights, d_bias):
-    """D_z = factor * values: its sums over an image's rows, over a label's, and over all rows."""
+    """d_z = factor * values: its sums over an image's rows, over a label's, and over all rows."""
     s = values.dtype.type(label_scale)
     d_label_weights[:] = 0
     for n in range(values.shape[0]):
@@ -115,7 +115,7 @@ def reduce_labelled(factor, values, labels, label_scale, out_sum, d_label_weight
 
 @compiled
 def adam(weights, gradient, mean, variance, rate, beta1, beta2, epsilon):
-    """M = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + e)."""
+    """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + e)."""
     number = weights.dtype.type
     b1, c1 = number(beta1), number(1 - beta1)
     b2, c2 = number(beta2), number(1 - beta2)
@@ -131,7 +131,7 @@ def adam(weights, gradient, mean, variance, rate, beta1, beta2, epsilon):
 
 @compiled
 def sgd(weights, gradient, velocity, lr, momentum):
-    """Velocity = momentum velocity + g; w -= lr velocity."""
+    """velocity = momentum velocity + g; w -= lr velocity."""
     number = weights.dtype.type
     rate, keep = number(lr), number(momentum)
     for i in range(len(weights)):

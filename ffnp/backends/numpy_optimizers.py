@@ -19,7 +19,7 @@ def adam_block(
     beta2: float,
     epsilon: float,
 ) -> None:
-    """M = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + e)."""
+    """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + e)."""
     np.multiply(g, 1 - beta1, out=t)
     m *= beta1
     m += t
@@ -35,7 +35,7 @@ def adam_block(
 
 
 def sgd_block(w: Array, g: Array, v: Array, t: Array, lr: float, momentum: float) -> None:
-    """V = momentum v + g; w -= lr v."""
+    """v = momentum v + g; w -= lr v."""
     v *= momentum
     v += g
     np.multiply(v, lr, out=t)

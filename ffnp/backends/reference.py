@@ -62,7 +62,7 @@ class Backend:
             task()
 
     def multiply(self, products: Sequence[Product]) -> None:
-        """Out = a b for each product (a, b, out); `a` and `b` may be transposed views.
+        """out = a b for each product (a, b, out); `a` and `b` may be transposed views.
 
         None depends on another's result: they may be made side by side.
         """
