@@ -41,11 +41,6 @@ def analyse(run: Path, rows: int, backend: str, device: int, json: bool) -> None
         click.echo(f"{name:5} {entropy.total:8.4f}   {entropy.between_layers:8.4f}         {own}")
     click.echo("\nlayer   goodness, true label   goodness, wrong label   dead units")
     for i, (g, dead) in enumerate(zip(found.goodness, found.dead_units, strict=True), start=1):
-        true, wrong = (
-            f"{mean:9.3f} +- {deviation:7.3f}"
-            for mean, deviation in (
-                (g.true_mean, g.true_deviation),
-                (g.wrong_mean, g.wrong_deviation),
-            )
-        )
+        true = f"{g.true_mean:9.3f} +- {g.true_deviation:7.3f}"
+        wrong = f"{g.wrong_mean:9.3f} +- {g.wrong_deviation:7.3f}"
         click.echo(f"{i:5d}   {true}   {wrong}   {dead:10d}")

@@ -43,11 +43,8 @@ def evaluate(
     config = model.config
     if dataset is not None:  # whole: the run's limits belong to its own set
         config = replace(config, dataset=dataset, limit_train=None, limit_test=None, validation=0)
-    config = replace(
-        config,
-        data_dir=data_dir or config.data_dir,
-        limit_test=limit_test or config.limit_test,
-    )
+    limit = limit_test or config.limit_test
+    config = replace(config, data_dir=data_dir or config.data_dir, limit_test=limit)
     test = evaluate_model(model, load_data(config).test, layers)
     names = layers or list(range(1, len(test.layers) + 1))
     if json:

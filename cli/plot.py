@@ -12,7 +12,6 @@ from ffnp.plotting import (
     draw_curves,
     draw_entropy,
     draw_layers,
-    has_entropy,
     literal,
     new_figure,
     new_parts,
@@ -45,7 +44,8 @@ def plot(runs: tuple[Path, ...], output: Path) -> None:
     if len(set(names)) < len(names):  # of one name in several places
         names = [str(folder) for folder in runs]
     results = {name: _result(folder) for name, folder in zip(names, runs, strict=True)}
-    curves = list(KINDS) if has_entropy(list(results.values())) else []
+    records = [record for result in results.values() for record in result["metrics"]]
+    curves = KINDS if any("analysis" in record for record in records) else ()
     across = max(min(len(results), ACROSS), 1 + len(curves))
     figure, parts = new_parts((-(-len(results) // across), across), (1, across))
     (_, layers), (_, epochs) = parts
@@ -73,11 +73,7 @@ def _title(result: dict[str, Any]) -> str:
 
 def _result(folder: Path) -> dict[str, Any]:
     """A run's test errors and record, measured again from its model."""
-    run = Run(folder)
     model = load_model(folder)
-    test = evaluate(model, load_data(model.config).test)
-    return {
-        "test_error": test.to_dict(),
-        "metrics": run.metrics(),
-        "config": model.config.to_dict(),
-    }
+    errors = evaluate(model, load_data(model.config).test).to_dict()
+    config = model.config.to_dict()
+    return {"test_error": errors, "metrics": Run(folder).metrics(), "config": config}

@@ -36,8 +36,7 @@ class Bars(Watcher):
 
     def __init__(self) -> None:
         self._stop = False
-        self._epochs: Any = None
-        self._batches: Any = None
+        self._bars: list[Any] = []
 
     def stop(self) -> None:
         """Ask to stop."""
@@ -45,22 +44,19 @@ class Bars(Watcher):
 
     def close(self) -> None:
         """Leave the bars as they are."""
-        for bar in (self._batches, self._epochs):
-            if bar is not None:
-                bar.close()
+        for bar in reversed(self._bars):
+            bar.close()
 
     def start(self, trainer: Trainer) -> None:
         """Set up the bars where training stands."""
-        hidden = not sys.stderr.isatty()
-        total = trainer.phases * trainer.epochs
-        self._epochs = tqdm(
-            desc="epochs", total=total, initial=trainer.epochs_done, unit="epoch",
+        hidden, total = not sys.stderr.isatty(), trainer.phases * trainer.epochs
+        done, batch = trainer.epochs_done, trainer.position.batch
+        self._epochs = tqdm(desc="epochs", total=total, initial=done, unit="epoch", disable=hidden)
+        self._batches = tqdm(
+            desc="batches", total=trainer.batches, initial=batch, unit="batch", leave=False,
             disable=hidden,
         )  # fmt: skip
-        self._batches = tqdm(
-            desc="batches", total=trainer.batches, initial=trainer.position.batch,
-            unit="batch", leave=False, disable=hidden,
-        )  # fmt: skip
+        self._bars = [self._epochs, self._batches]
 
     def batch(self, trainer: Trainer) -> bool:
         """Move on by a batch, with the running loss and error; whether to stop."""

@@ -1,7 +1,6 @@
 """`ffnp reproduce`: the paper's tables and figures."""
 
 import sys
-from dataclasses import replace
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -116,33 +115,24 @@ def reproduce(
     """
     if target in FIGURES:
         new_figure(1, 1)  # that nothing can draw is known before anything is trained
-    base = Config(**PROTOCOLS[protocol])
-    base = replace(
-        base,
-        epochs=base.epochs if epochs is None else epochs,
-        input_length=base.input_length if input_length is None else input_length,
-        data_dir=data_dir and str(Path(data_dir).absolute()),  # the same to every process
-        **options,
-    )
+    given = {"epochs": epochs, "input_length": input_length}
+    options |= {name: value for name, value in given.items() if value is not None}
+    options["data_dir"] = data_dir and str(Path(data_dir).absolute())  # the same to every process
+    base = Config(**PROTOCOLS[protocol] | options)
     tasks = expand(target, base, datasets, methods, seeds)
     kept = [task for task in tasks if finished(out, task) is not None]
     if no_train and not kept:
         raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
     if not no_train and scheduler is None:
-        make_backend(base.backend)  # one that is not here is known before any run begins
-        _check_data([task for task in tasks if task not in kept])
+        make_backend(base.backend)  # what is not here is known before any run begins
+        waiting = [task.config for task in tasks if task not in kept]
+        for dataset, folder in dict.fromkeys((c.dataset, c.data_dir) for c in waiting):
+            find(dataset, folder)
     try:
         if not no_train:
             _run(tasks, kept, out, jobs, scheduler)
     finally:  # a table of what there is
         _write(target, tasks, out, dict(note))
-
-
-def _check_data(tasks: list[Task]) -> None:
-    """Data that are not here are known before any run begins, too."""
-    places = dict.fromkeys((task.config.dataset, task.config.data_dir) for task in tasks)
-    for name, data_dir in places:
-        find(name, data_dir)
 
 
 def _run(tasks: list[Task], kept: list[Task], out: Path, jobs: int, scheduler: str | None) -> None:
@@ -172,18 +162,15 @@ def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> 
     config = tasks[0].config
     text = caption(config, table) + "\n" + markdown(table, titles, config.evaluated)
     entries = [r | {"row": t.row, "data": titles[t.config.dataset]} for t, r in results]
-    files = {
-        f"{target}.json": dumps(entries, indent=1) + "\n",
-        f"{target}.md": text,
-        f"{target}.csv": comma_separated(table, titles),
-    }
-    for name, content in files.items():
-        write_atomically(out / name, content.encode())
-    written = [str(out / name) for name in files]
+    paths = [out / f"{target}{suffix}" for suffix in (".json", ".md", ".csv")]
+    contents = (dumps(entries, indent=1) + "\n", text, comma_separated(table, titles))
+    for path, content in zip(paths, contents, strict=True):
+        write_atomically(path, content.encode())
     if target in FIGURES:
         figure = FIGURES[target](results, titles)
-        for suffix in (".svg", ".png"):
-            save(figure, out / f"{target}{suffix}")
-            written.append(str(out / f"{target}{suffix}"))
+        figures = [out / f"{target}{suffix}" for suffix in (".svg", ".png")]
+        for path in figures:
+            save(figure, path)
+        paths += figures
     click.echo(text)
-    click.echo("written: " + ", ".join(written))
+    click.echo("written: " + ", ".join(map(str, paths)))

@@ -24,6 +24,7 @@ LINES = ("-", "--", "-.", ":")  # in this order in STYLES
 SUFFIXES = (".png", ".svg")
 
 Result = Mapping[str, Any]  # with `test_error`, `metrics` and `config`
+Line = tuple[str, list[tuple[int, float]]]  # its name, and its points by epoch
 
 
 def new_figure(rows: int, columns: int) -> tuple[Any, Any]:
@@ -114,8 +115,8 @@ def one_scale(axes: Sequence[Any]) -> None:
 
 def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
     """Error by epoch: on the test set where it was recorded, else of the training rows."""
-    kinds, errors = set(), []
-    for (name, result), style in zip(results.items(), styles(), strict=False):
+    kinds, lines = set(), list[Line]()
+    for name, result in results.items():
         tested = [r for r in result["metrics"] if "test_error" in r]
         points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
         label, kind = literal(name), _config(result).evaluated
@@ -123,30 +124,23 @@ def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
             label, kind = f"{label} (training rows)", "training"
             points = [(_epoch(r, result), r["train_error"]) for r in result["metrics"]]
         kinds.add(kind)
-        errors += [error for _, error in points]
-        axes.plot(*zip(*points, strict=True), label=label, **_thin(style, points))
-    axes.set_xlabel("epoch")
+        lines.append((label, points))
+    _error_scale(axes, _draw_by_epoch(axes, lines, results))
     axes.set_ylabel(f"{kinds.pop()} error, %" if len(kinds) == 1 else "error, %")
-    _error_scale(axes, errors)
-    _epochs(axes, results)
 
 
 def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
     """Functional entropy of goodness by epoch (the paper's figures 4a to 4c)."""
-    for (name, result), style in zip(results.items(), styles(), strict=False):
-        points = [
-            (_epoch(r, result), r["analysis"][f"entropy_{kind}"]["total"])
-            for r in result["metrics"]
-            if "analysis" in r
-        ]
-        if points:
-            axes.plot(*zip(*points, strict=True), label=literal(name), **_thin(style, points))
-    axes.set_xlabel("epoch")
+    lines = list[Line]()
+    for name, result in results.items():
+        analysed = [r for r in result["metrics"] if "analysis" in r]
+        points = [(_epoch(r, result), r["analysis"][f"entropy_{kind}"]["total"]) for r in analysed]
+        lines.append((literal(name), points))
+    entropies = _draw_by_epoch(axes, lines, results)
+    if entropies:
+        axes.set_ylim(0, 1.08 * max(*entropies, 1e-9))
     axes.set_ylabel("functional entropy")
     axes.set_title({"all": "all rows", "true": "true labels", "wrong": "wrong labels"}[kind])
-    if axes.has_data():
-        axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 1e-9))
-    _epochs(axes, results)
 
 
 def common_legend(figure: Any) -> None:
@@ -159,11 +153,6 @@ def common_legend(figure: Any) -> None:
         list(named.values()), list(named), loc="outside lower center", fontsize=8,
         ncols=min(len(named), 2 * len(figure.axes)), handlelength=3,
     )  # fmt: skip
-
-
-def has_entropy(results: Sequence[Result]) -> bool:
-    """Whether an analysis was recorded in any of the runs."""
-    return any("analysis" in record for result in results for record in result["metrics"])
 
 
 def _config(result: Result) -> Config:
@@ -180,8 +169,14 @@ def _error_scale(axes: Any, errors: Sequence[float]) -> None:
         axes.tick_params(axis="y", which="minor", labelsize=7)
 
 
-def _epochs(axes: Any, results: Mapping[str, Result]) -> None:
-    """Whole epochs, with a line where a phase of schedule layer begins."""
+def _draw_by_epoch(axes: Any, lines: Sequence[Line], results: Mapping[str, Result]) -> list[float]:
+    """Draw lines, and where a phase of schedule layer begins; the values of all points."""
+    for (label, points), style in zip(lines, styles(), strict=False):
+        if points:  # about ten markers a line, however many points it has
+            every = max(1, len(points) // 10)
+            thin = {**style, "markevery": every, "markersize": 4, "linewidth": 1.2}
+            axes.plot(*zip(*points, strict=True), label=label, **thin)
+    axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     starts = {
         _epoch(record, result)
@@ -191,12 +186,8 @@ def _epochs(axes: Any, results: Mapping[str, Result]) -> None:
     }
     for start in sorted(starts):
         axes.axvline(start - 0.5, color="0.6", linewidth=0.8, zorder=0)
+    return [value for _, points in lines for _, value in points]
 
 
 def _epoch(record: Mapping[str, Any], result: Result) -> int:
     return int((record["phase"] - 1) * result["config"]["epochs"] + record["epoch"])
-
-
-def _thin(style: Mapping[str, Any], points: Sequence[Any]) -> dict[str, Any]:
-    """About ten markers a line, however many points it has."""
-    return {**style, "markevery": max(1, len(points) // 10), "markersize": 4, "linewidth": 1.2}

@@ -9,7 +9,7 @@ import numpy as np
 from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
 from ffnp.bench.validation import validate, validate_prediction
-from ffnp.bench.work import Prediction, Shapes, Step, prediction_products, products
+from ffnp.bench.work import Shapes, prediction_products, products
 from ffnp.scoring.sweep import BLOCK
 
 WARM_UP = 2  # calls of a turn that are not counted, and those of SETTLING
@@ -28,7 +28,7 @@ def interleaved(functions: Mapping[str, Work], rounds: int) -> dict[str, float]:
     nothing to do, no longer take a core from the next. Calls are counted when they have settled:
     Linux wakes other threads than last time on one core first, and takes some 50 ms to part them.
     """
-    times: dict[str, list[float]] = {name: [] for name in functions}
+    times = {name: list[float]() for name in functions}
     turn = min(TURN, rounds)
     for _ in range(-(-rounds // turn)):
         for name, function in functions.items():
@@ -49,11 +49,10 @@ def on_device(functions: Mapping[str, Work], rounds: int) -> dict[str, float]:
     """Median seconds of each function on the GPU (not yet run on one)."""
     from cupyx.profiler import benchmark
 
-    times = {
-        name: benchmark(function, n_repeat=rounds, n_warmup=WARM_UP).gpu_times
+    return {
+        name: float(np.median(benchmark(function, n_repeat=rounds, n_warmup=WARM_UP).gpu_times))
         for name, function in functions.items()
     }
-    return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 
 def against_floor(
@@ -83,10 +82,7 @@ def compare_steps(
     names: Sequence[str], shapes: Shapes, dtype: np.dtype[Any], rounds: int
 ) -> Figures:
     """Validate a step of each CPU backend, then time it: see `against_floor`."""
-    works = {}
-    for name in names:
-        validate(make_backend(name), shapes, dtype)
-        works[name] = Step(make_backend(name), shapes, dtype)
+    works = {name: validate(make_backend(name), shapes, dtype) for name in names}
     return against_floor(shapes.flop, products(Backend(), shapes, dtype), works, rounds)
 
 
@@ -94,38 +90,30 @@ def compare_predictions(
     names: Sequence[str], shapes: Shapes, dtype: np.dtype[Any], rounds: int, images: int = BLOCK
 ) -> Figures:
     """Validate the prediction of each CPU backend, then time it: see `against_floor`."""
-    works = {}
-    for name in names:
-        validate_prediction(make_backend(name), shapes, dtype)
-        works[name] = Prediction(make_backend(name), shapes, dtype, images)
-    flop = shapes.forward_flop(images, shapes.classes)
+    works = {n: validate_prediction(make_backend(n), shapes, dtype, images) for n in names}
     floor = prediction_products(Backend(), shapes, dtype, images)
-    return against_floor(flop, floor, works, rounds)
+    return against_floor(shapes.forward_flop(images, shapes.classes), floor, works, rounds)
 
 
 def bench(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], rounds: int) -> Figures:
-    """Validate a backend, then time its training step and prediction.
-
-    On a GPU the device's own time is taken, by `cupyx.profiler.benchmark`; on the CPU a function
-    and its floor are called in turn.
+    """Validate a backend, then time its training step and its prediction of 200 images.
 
     Returns
     -------
     dict
-        For `step` and `prediction` (of 200 images): what `against_floor` gives.
+        For `step` and `prediction`: what `against_floor` gives; on a GPU, of the device's own time.
     """
-    validate(backend, shapes, dtype)
-    validate_prediction(backend, shapes, dtype)
+    step = validate(backend, shapes, dtype)
+    prediction = validate_prediction(backend, shapes, dtype)
     on_gpu = backend.name == "cupy"
     alone = backend if on_gpu else Backend()  # BLAS with its own threads
     timer = on_device if on_gpu else interleaved
+
     flop = shapes.forward_flop(BLOCK, shapes.classes)
     works: dict[str, tuple[float, Work, Work]] = {
-        "step": (shapes.flop, products(alone, shapes, dtype), Step(backend, shapes, dtype)),
-        "prediction": (
-            flop, prediction_products(alone, shapes, dtype), Prediction(backend, shapes, dtype)
-        ),
-    }  # fmt: skip
+        "step": (shapes.flop, products(alone, shapes, dtype), step),
+        "prediction": (flop, prediction_products(alone, shapes, dtype), prediction),
+    }
     return {
         name: against_floor(flop, floor, {name: work}, rounds, timer)[name]
         for name, (flop, floor, work) in works.items()

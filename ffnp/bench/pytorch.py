@@ -5,7 +5,7 @@ goodness are compared before anything is timed. PyTorch's images are scaled befo
 does in each step.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from ffnp.backends.team import Team
 from ffnp.bench.measuring import Figures, Work, interleaved
 from ffnp.bench.validation import close, validate, validate_prediction
 from ffnp.bench.work import Prediction, Shapes, Step
-from ffnp.scoring.sweep import BLOCK as PREDICTED
+from ffnp.scoring.sweep import BLOCK
 
 VERSION = torch.__version__
 STEPS = 3  # whose losses are compared
-BLOCK = 1000  # images that PyTorch predicts together: faster than all at once
+TOGETHER = 1000  # images that PyTorch predicts at once: faster than all
+PASSES = "a pass a label"
 
 
 class Networks:
@@ -100,12 +101,12 @@ class Usual(Networks):
 class OneBatch(Networks):
     """Positives and negatives in one batch, one Adam."""
 
-    fused = False
+    compiled = False
 
     def __init__(self, step: Step) -> None:
         super().__init__(step)
-        self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, fused=self.fused)
-        self.run: Callable[..., tuple[Any, list[Any]]] = self.loss
+        self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, fused=self.compiled)
+        self.run = torch.compile(self.loss) if self.compiled else self.loss
 
     def loss(self, x: Any, labels: Any) -> tuple[Any, list[Any]]:
         """The layers' losses, and their sum: what each weighs on, the others do not."""
@@ -126,19 +127,10 @@ class OneBatch(Networks):
 class Compiled(OneBatch):
     """As `OneBatch`, by torch.compile and the fused Adam."""
 
-    fused = True
-
-    def __init__(self, step: Step) -> None:
-        super().__init__(step)
-        self.run = torch.compile(self.loss)
+    compiled = True
 
 
-STYLES: dict[str, Callable[[Step], Any]] = {
-    "usual": Usual,
-    "one batch": OneBatch,
-    "compiled": Compiled,
-}
-PASSES = "a pass a label"
+STYLES: dict[str, Any] = {"usual": Usual, "one batch": OneBatch, "compiled": Compiled}
 
 
 class Passes(Networks):
@@ -151,7 +143,7 @@ class Passes(Networks):
     def __call__(self) -> Any:
         """(N, K) votes of all layers."""
         with torch.inference_mode():
-            return torch.cat([self.votes(x) for x in self.inputs.split(BLOCK)])
+            return torch.cat([self.votes(x) for x in self.inputs.split(TOGETHER)])
 
     def votes(self, x: Any) -> Any:
         """(N, K) of some images."""
@@ -159,7 +151,7 @@ class Passes(Networks):
         return torch.stack([sum(self.goodness(self.join(x, k))) for k in every], dim=1)
 
 
-def validated(style: Callable[[Step], Any], shapes: Shapes, dtype: np.dtype[Any]) -> Any:
+def validated(style: Any, shapes: Shapes, dtype: np.dtype[Any]) -> Any:
     """A style's step, after its losses were those of the reference backend."""
     expected, got = Step(Backend(), shapes, dtype), style(Step(Backend(), shapes, dtype))
     losses = []
@@ -173,16 +165,7 @@ def validated(style: Callable[[Step], Any], shapes: Shapes, dtype: np.dtype[Any]
 def training(
     backends: Mapping[str, Backend], shapes: Shapes, dtype: np.dtype[Any], rounds: int
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Time a step of each style and backend, validated, in turn.
-
-    Parameters
-    ----------
-    backends : dict of str to Backend
-        On the CPU, by the names they are to have.
-    shapes : Shapes
-        With two label rows.
-    dtype : numpy.dtype
-    rounds : int
+    """Time a step, with two label rows, of each style and CPU backend, validated, in turn.
 
     Returns
     -------
@@ -201,9 +184,7 @@ def training(
             raise
         except Exception as error:  # torch.compile has many classes
             failures[label] = str(error).splitlines()[0]
-    for name, backend in backends.items():
-        validate(backend, shapes, dtype)
-        works[name] = Step(backend, shapes, dtype)
+    works |= {name: validate(backend, shapes, dtype) for name, backend in backends.items()}
     return interleaved(works, rounds), failures
 
 
@@ -220,19 +201,18 @@ def compare(
     dict of str to str
         Why a style could not be measured.
     """
-    name, each = backend.name, {backend.name: backend}
+    ours = {"ours": backend}
     found, failures = {}, dict[str, str]()
     if shapes.rows == 2:
-        found["step"], failures = training(each, shapes, dtype, rounds)
-    found["prediction"] = prediction(each, shapes, dtype, PREDICTED, rounds)
-    return {
-        work: {
-            style: {"seconds": style_seconds, "times_faster": style_seconds / seconds[name]}
-            for style, style_seconds in seconds.items()
-            if style != name
+        found["step"], failures = training(ours, shapes, dtype, rounds)
+    found["prediction"] = prediction(ours, shapes, dtype, BLOCK, rounds)
+    figures: dict[str, Figures] = {}
+    for work, seconds in found.items():
+        own = seconds.pop("ours")
+        figures[work] = {
+            style: {"seconds": each, "times_faster": each / own} for style, each in seconds.items()
         }
-        for work, seconds in found.items()
-    }, failures
+    return figures, failures
 
 
 def prediction(
@@ -245,6 +225,5 @@ def prediction(
     close(Passes(step, shapes.images(len(expected)))(), expected, "scores of PyTorch")
     works: dict[str, Work] = {PASSES: Passes(step, shapes.images(images))}
     for name, backend in backends.items():
-        validate_prediction(backend, shapes, dtype)
-        works[name] = Prediction(backend, shapes, dtype, images)
+        works[name] = validate_prediction(backend, shapes, dtype, images)
     return interleaved(works, rounds)

@@ -6,23 +6,28 @@ import numpy as np
 
 from ffnp.backends.reference import Backend
 from ffnp.bench.work import Prediction, Shapes, Step
+from ffnp.scoring.sweep import BLOCK
 
 TOLERANCE = 1e-4  # relative: of losses after a few steps, of an image's largest goodness
 
 
-def validate(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], steps: int = 3) -> None:
-    """Raise AssertionError if a few steps' losses are not the reference backend's."""
+def validate(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], steps: int = 3) -> Step:
+    """A backend's step; AssertionError if a few steps' losses are not the reference's."""
     expected, got = (Step(each, shapes, dtype) for each in (Backend(), backend))
     for _ in range(steps):
         expected()
         got()
     close(got.losses(), expected.losses(), f"losses of {steps} steps of backend {backend.name}")
+    return got
 
 
-def validate_prediction(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> None:
-    """Raise AssertionError if a batch's scores are not the reference backend's."""
+def validate_prediction(
+    backend: Backend, shapes: Shapes, dtype: np.dtype[Any], images: int = BLOCK
+) -> Prediction:
+    """A backend's prediction; AssertionError if one block's scores are not the reference's."""
     expected, got = (Prediction(each, shapes, dtype)() for each in (Backend(), backend))
     close(got, expected, f"scores by backend {backend.name}")
+    return Prediction(backend, shapes, dtype, images)
 
 
 def close(got: Any, expected: Any, what: str) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ffnp.backends.activity import Array
+from ffnp.backends.activity import Array, Product
 from ffnp.backends.reference import Backend
 from ffnp.config import Config
 from ffnp.model import DataDescription, Model
@@ -45,8 +46,7 @@ class Shapes:
     def forward_flop(self, images: int, rows: int) -> int:
         """Floating-point operations of a forward pass's matrix products."""
         first = 2 * images * self.pixels * self.hidden[0]
-        pairs = zip(self.hidden[:-1], self.hidden[1:], strict=True)
-        return first + sum(2 * images * rows * i * o for i, o in pairs)
+        return first + sum(2 * images * rows * i * o for i, o in pairwise(self.hidden))
 
     def model(self, backend: Backend, dtype: np.dtype[Any]) -> Model:
         """A network with weights from seed 0."""
@@ -62,8 +62,7 @@ class Shapes:
 
     def images(self, count: int) -> Array:
         """Random uint8 pixels, on the host."""
-        size = (count, self.pixels)
-        return np.random.default_rng(1).integers(0, 256, size, dtype=np.uint8)
+        return np.random.default_rng(1).integers(0, 256, (count, self.pixels), np.uint8)
 
 
 CASES = {
@@ -75,14 +74,7 @@ CASES = {
 
 
 class Step:
-    """One training step on random images, repeated by calling it.
-
-    Parameters
-    ----------
-    backend : Backend
-    shapes : Shapes
-    dtype : numpy.dtype
-    """
+    """One training step on random images, repeated by calling it."""
 
     def __init__(self, backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> None:
         self.model = shapes.model(backend, dtype)
@@ -92,8 +84,8 @@ class Step:
         order = random.permutation(count)
         true = random.integers(0, shapes.classes, count)
         labels = candidate_labels(true, shapes.classes, shapes.rows, random)
-        images = shapes.images(count)
-        self.images, self.order, self.labels = map(backend.to_device, (images, order, labels))
+        arrays = (shapes.images(count), order, labels)
+        self.images, self.order, self.labels = map(backend.to_device, arrays)
         self.source = Pixels(self.method, self.images, self.model.data.scaling)
         self.batch = self.method.training_batch(shapes.batch)
         self.totals = backend.to_device(np.zeros(self.method.losses + 1))
@@ -102,8 +94,8 @@ class Step:
     def __call__(self) -> None:
         """Train on the next batch, as `Trainer` does."""
         size = len(self.batch.x)
-        rows = self.order[self.start : self.start + size]
-        self.batch.take(self.labels[self.start : self.start + size], rows)
+        rows = slice(self.start, self.start + size)
+        self.batch.take(self.labels[rows], self.order[rows])
         self.start = (self.start + size) % len(self.order)
         self.done += size
         layers = range(self.method.depth)
@@ -116,16 +108,7 @@ class Step:
 
 
 class Prediction:
-    """Prediction of random images, repeated by calling it.
-
-    Parameters
-    ----------
-    backend : Backend
-    shapes : Shapes
-    dtype : numpy.dtype
-    images : int
-        How many.
-    """
+    """Prediction of so many random images, repeated by calling it."""
 
     def __init__(
         self, backend: Backend, shapes: Shapes, dtype: np.dtype[Any], images: int = BLOCK
@@ -139,47 +122,44 @@ class Prediction:
 
 def products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
     """The matrix products of a step alone, on arrays of their own: the floor."""
-    random = np.random.default_rng(0)
-
-    def draw(*shape: int) -> Array:
-        return backend.to_device((random.random(shape) / shape[0]).astype(dtype))
-
-    rows = shapes.batch * shapes.rows
-    x, product = draw(shapes.batch, shapes.pixels), draw(shapes.batch, shapes.hidden[0])
-    values = [draw(rows, width) for width in shapes.hidden]
-    first = draw(shapes.pixels, shapes.hidden[0])
-    later = [draw(i, o) for i, o in zip(shapes.hidden[:-1], shapes.hidden[1:], strict=True)]
-    d_first, d_later = draw(*first.shape), [draw(*weights.shape) for weights in later]
-
-    def floor() -> None:
-        backend.multiply([(x, first, product)])
-        for i, weights in enumerate(later):
-            backend.multiply([(values[i], weights, values[i + 1])])
-        for i in reversed(range(len(later))):
-            backend.multiply([(values[i].T, values[i + 1], d_later[i])])
-        backend.multiply([(x.T, product, d_first)])
-
-    return floor
+    forward = _forward(backend, shapes, dtype, shapes.batch, shapes.rows)
+    backward = [(a.T, out, backend.empty(b.shape, dtype)) for a, b, out in reversed(forward)]
+    return _multiplying(backend, forward + backward)
 
 
 def prediction_products(
     backend: Backend, shapes: Shapes, dtype: np.dtype[Any], images: int = BLOCK
 ) -> Callable[[], None]:
     """The matrix products alone of predicting images in blocks: the first layer's once an image."""
-    rows = BLOCK * shapes.classes
-    x = backend.to_device(np.ones((BLOCK, shapes.pixels), dtype))
-    first = backend.to_device(np.ones((shapes.pixels, shapes.hidden[0]), dtype))
-    product = backend.empty((BLOCK, shapes.hidden[0]), dtype)
-    values = [backend.to_device(np.ones((rows, width), dtype)) for width in shapes.hidden]
-    pairs = zip(shapes.hidden[:-1], shapes.hidden[1:], strict=True)
-    later = [backend.to_device(np.full(pair, 1 / pair[0], dtype)) for pair in pairs]
+    block = _forward(backend, shapes, dtype, BLOCK, shapes.classes)
+    found: list[Product] = []
+    for start in range(0, images, BLOCK):
+        for a, b, out in block:
+            rows = len(a) * min(BLOCK, images - start) // BLOCK
+            found.append((a[:rows], b, out[:rows]))
+    return _multiplying(backend, found)
 
-    def floor() -> None:
-        for start in range(0, images, BLOCK):
-            size = min(BLOCK, images - start)
-            backend.multiply([(x[:size], first, product[:size])])
-            for i, weights in enumerate(later):
-                rows = slice(0, size * shapes.classes)
-                backend.multiply([(values[i][rows], weights, values[i + 1][rows])])
 
-    return floor
+def _forward(
+    backend: Backend, shapes: Shapes, dtype: np.dtype[Any], images: int, rows: int
+) -> list[Product]:
+    random = np.random.default_rng(0)
+
+    def draw(*shape: int) -> Array:
+        return backend.to_device((random.random(shape) / shape[0]).astype(dtype))
+
+    x, first = draw(images, shapes.pixels), draw(shapes.pixels, shapes.hidden[0])
+    values = [draw(images * rows, width) for width in shapes.hidden]
+    later = [draw(*pair) for pair in pairwise(shapes.hidden)]
+    return [
+        (x, first, draw(images, shapes.hidden[0])),
+        *zip(values[:-1], later, values[1:], strict=True),
+    ]
+
+
+def _multiplying(backend: Backend, products: list[Product]) -> Callable[[], None]:
+    def multiply() -> None:
+        for product in products:
+            backend.multiply([product])
+
+    return multiply

@@ -108,10 +108,9 @@ class Task:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of results that serve: its own, and that of a run that recorded more."""
-        config = self.config
-        plain = f"{config.dataset}-{self.row}-{config.seed}"
+        plain = f"{self.config.dataset}-{self.row}-{self.config.seed}"
         recorded = f"{plain}-by-epoch"
-        return (recorded,) if config.evaluate_every else (plain, recorded)
+        return (recorded,) if self.config.evaluate_every else (plain, recorded)
 
 
 def expand(
@@ -121,7 +120,7 @@ def expand(
     rows: Sequence[str] = (),
     seeds: int = 5,
 ) -> list[Task]:
-    """The runs of a table or figure, seed by seed.
+    """The runs of a table or figure, seed by seed; `InputError` if a name is unknown.
 
     Parameters
     ----------
@@ -133,32 +132,24 @@ def expand(
         Some of the target's (default: all).
     seeds : int
         Seeds 0..seeds - 1.
-
-    Raises
-    ------
-    InputError
-        If the target, a data set or a row is unknown.
     """
     for given, known, what in (
-        ([target], tuple(TARGETS), "target"),
+        ([target], TARGETS, "target"),
         (datasets, DATASETS, "data set"),
-        (rows, tuple(ROWS), "method"),
+        (rows, ROWS, "method"),
     ):
         for name in given:
             if name not in known:
                 raise InputError(f"unknown {what} '{name}': choose {', '.join(known)}")
     chosen = TARGETS[target]
+    options = {row: ROWS[row].options | chosen.options for row in rows or chosen.rows}
+    for each in options.values():
+        if each.get("method", "").startswith("backprop"):
+            each.pop("analyse_every", None)
+            each["objective"] = "sigmoid"  # no protocol's: they have losses of their own
     return [
-        Task(row, replace(base, dataset=dataset, seed=seed, **_options(chosen, row)))
+        Task(row, replace(base, dataset=dataset, seed=seed, **options[row]))
         for seed in range(seeds)  # outermost: a table of one seed is there first
         for dataset in datasets or chosen.datasets
         for row in rows or chosen.rows
     ]
-
-
-def _options(target: Target, row: str) -> dict[str, Any]:
-    options = ROWS[row].options | target.options
-    if options.get("method", "").startswith("backprop"):
-        options = {name: value for name, value in options.items() if name != "analyse_every"}
-        options["objective"] = "sigmoid"  # no protocol's: they have losses of their own
-    return options

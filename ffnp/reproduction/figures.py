@@ -24,10 +24,8 @@ def over_seeds(results: Results) -> dict[tuple[str, str], Any]:
     groups: dict[tuple[str, str], list[Any]] = {}
     for task, result in results:
         groups.setdefault((task.row, task.config.dataset), []).append(result)
-    return {
-        key: _mean(group) | {"config": group[0]["config"]}  # but for the seed, alike in all
-        for key, group in groups.items()
-    }
+    # Configurations are alike but for the seed.
+    return {key: _mean(group) | {"config": group[0]["config"]} for key, group in groups.items()}
 
 
 def _mean(values: Sequence[Any]) -> Any:

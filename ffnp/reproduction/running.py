@@ -12,7 +12,7 @@ from ffnp.data.verifying import verify
 from ffnp.errors import InputError, TrainingError
 from ffnp.files import GOOD_COPY, write_atomically, writing
 from ffnp.reproduction.experiments import Task
-from ffnp.runs.experiment import Result, Watcher, resume, train
+from ffnp.runs.experiment import Watcher, resume, train
 from ffnp.runs.folder import Run
 from ffnp.runs.records import is_epoch, is_errors, is_seconds
 from ffnp.runs.storage import read_json
@@ -22,12 +22,7 @@ RESULTS, FOLDERS = "results", "runs"  # within the output folder
 
 
 class StopFile(Watcher):
-    """Stops trainings, with their states saved, once a file exists: in any process that sees it.
-
-    Parameters
-    ----------
-    path : Path
-    """
+    """Stops trainings, with their states saved, once a file exists: in any process that sees it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,12 +60,12 @@ def finished(out: Path, task: Task) -> dict[str, Any] | None:
         path = out / RESULTS / f"{name}.json"
         if path.exists():
             result: dict[str, Any] = read_json(path)
-            mend = f"{GOOD_COPY}, or remove it, and the run is made again"
-            if not _is_result(result):
-                raise InputError(f"{path} is damaged: it is not the result of a run: {mend}")
             try:
+                if not _is_result(result):
+                    raise InputError("it is not the result of a run")
                 same = _same(Config.from_dict(result["config"]), task)
             except InputError as error:
+                mend = f"{GOOD_COPY}, or remove it, and the run is made again"
                 raise InputError(f"{path} is damaged: {error}: {mend}") from error
             if same:
                 return result
@@ -95,12 +90,6 @@ def _is_result(result: Any) -> bool:
 def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, Any]:
     """Train, or continue, or find finished one task; its result is stored and given back.
 
-    Parameters
-    ----------
-    task : Task
-    out : Path
-    stop : StopFile, optional
-
     Raises
     ------
     InputError
@@ -114,13 +103,16 @@ def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, A
     if stop is not None and stop.asked:
         raise TrainingError("stopped before it began")
     folder = out / FOLDERS / task.name
-    if folder.exists():
-        if not _same(Run(folder).config(), task):
-            raise _another(folder)
+    if not folder.exists():
+        result = train(task.config, folder, stop)
+    elif _same(Run(folder).config(), task):
         result = resume(folder, watcher=stop)
     else:
-        result = train(task.config, folder, stop)
-    found = _plain(result)
+        raise _another(folder)
+    title = data_title(result.model.config)
+    found = result.to_dict() | {"data": title, "metrics": result.metrics}
+    del found["run_dir"]  # no path is kept
+    found["config"]["data_dir"] = None
     store(out, task, found)
     return found
 
@@ -159,21 +151,10 @@ def data_title(config: Config) -> str:
 
 def data_titles(results: Sequence[tuple[Task, Mapping[str, Any] | None]]) -> dict[str, str]:
     """What each data set was when it was trained on; what is here now, where that is not known."""
+    titles: dict[str, dict[str, None]] = {}  # distinct, in order
+    for task, result in results:
+        here = titles.setdefault(task.config.dataset, {})
+        if result is not None and "data" in result:
+            here[result["data"]] = None
     configs = {task.config.dataset: task.config for task, _ in results}
-    titles = {
-        name: dict.fromkeys(  # distinct, in order
-            result["data"]
-            for task, result in results
-            if task.config.dataset == name and result is not None and "data" in result
-        )
-        for name in configs
-    }
-    return {name: " and ".join(titles[name]) or data_title(configs[name]) for name in configs}
-
-
-def _plain(result: Result) -> dict[str, Any]:
-    """What is kept of a result: no path, the data as they were found, the record of the epochs."""
-    found = result.to_dict()
-    del found["run_dir"]
-    found["config"]["data_dir"] = None
-    return found | {"data": data_title(result.model.config), "metrics": result.metrics}
+    return {n: " and ".join(found) or data_title(configs[n]) for n, found in titles.items()}

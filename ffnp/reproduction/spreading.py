@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,17 +28,9 @@ TIMEOUT = 20  # seconds for a scheduler to answer
 
 @dataclass(frozen=True)
 class Workers:
-    """Who runs: how a call is submitted, how futures come back, and what a worker's death raises.
+    """Who runs: how to submit a call, how futures come back, and what a worker's death raises."""
 
-    Attributes
-    ----------
-    submit : callable
-        A function and its plain arguments to a future.
-    as_completed : callable
-    death : type of Exception
-    """
-
-    submit: Callable[..., Any]
+    submit: Callable[..., Any]  # a function and its plain arguments to a future
     as_completed: Callable[[Iterable[Any]], Iterator[Any]]
     death: type[Exception]
 
@@ -54,17 +48,15 @@ def run_tasks(
 
     Parameters
     ----------
-    tasks : sequence of Task
     out : Path
         Results and run folders are kept here; on a disk that a cluster's workers share.
     jobs : int
         Processes of this machine; the cores are divided among their threads.
     scheduler : str, optional
         Address of a Dask scheduler: the runs go to its workers instead.
-    done : callable
-        Called with each task that has ended well, at once if it was finished before.
-    failed : callable
-        Called with each other one, and the reason. The others go on.
+    done, failed : callable
+        Called with each task that has ended well, at once if it was finished before; and with each
+        other one, and the reason. The others go on.
     stop : StopFile, optional
         Stops all; see `stop_file`.
 
@@ -102,8 +94,9 @@ def run_tasks(
                     raise
                 except (FFNPError, MemoryError, who.death) as error:
                     if not stop.asked:
-                        failures.append(f"{task.name}: {_reason(error)}")
-                        failed(task, _reason(error))
+                        reason = _reason(error)
+                        failures.append(f"{task.name}: {reason}")
+                        failed(task, reason)
                     continue
                 if finished(out, task) is None:  # a worker's disk is not ours
                     store(out, task, found)
@@ -159,8 +152,7 @@ def _begin(threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
+    if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)  # killed: whoever starts again must not find this process in its folders
 
@@ -168,18 +160,13 @@ def _end_with_parent() -> None:
 @contextmanager
 def _cluster(address: str) -> Iterator[Workers]:
     try:
-        from distributed import Client, KilledWorker
-        from distributed import as_completed as dask_completed
+        dask: Any = import_module("distributed")
     except ModuleNotFoundError as error:
         raise InputError("--scheduler needs Dask: pip install 'ffnp[dask]'") from error
-    connect: Any = Client
     try:
-        client = connect(address, timeout=TIMEOUT)
+        client = dask.Client(address, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         raise FFNPError(f"no Dask scheduler answers at {address}: {error}") from error
-
-    def submit(*call: Any) -> Any:
-        return client.submit(*call, pure=False)  # a task of its own, whatever ran before
-
     with client:
-        yield Workers(submit, dask_completed, KilledWorker)
+        submit = partial(client.submit, pure=False)  # a task of its own, whatever ran before
+        yield Workers(submit, dask.as_completed, dask.KilledWorker)

@@ -2,48 +2,39 @@
 
 import csv
 import io
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
 from typing import Any
 
 from ffnp.config import Config
 from ffnp.reproduction.experiments import ROWS, Task
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cell:
-    """One row on one data set, over its seeds.
-
-    Attributes
-    ----------
-    row, dataset : str
-    errors : list of float
-        Test error of each seed that is finished, in %.
-    seeds : int
-        How many there are to be.
-    seconds : float or None
-        Of training, mean.
-    paper : float or None
-        The paper's error.
-    """
+    """One row on one data set, over its seeds: numbers are None where there are too few of them."""
 
     row: str
     dataset: str
-    errors: list[float]
-    seeds: int
-    seconds: float | None
-    paper: float | None
+    seeds: int = 0  # how many there are to be
+    errors: list[float] = field(default_factory=list)  # test error of each finished one, in %
+    seconds: list[float] = field(default_factory=list)  # of their trainings
 
     @property
     def mean(self) -> float | None:
-        """Mean error over seeds, in %; None of none."""
-        return statistics.fmean(self.errors) if self.errors else None
+        """Mean error over seeds."""
+        return fmean(self.errors) if self.errors else None
 
     @property
     def deviation(self) -> float | None:
-        """Standard deviation over seeds; None of a single one."""
-        return statistics.stdev(self.errors) if len(self.errors) > 1 else None
+        """Standard deviation over seeds."""
+        return stdev(self.errors) if len(self.errors) > 1 else None
+
+    @property
+    def paper(self) -> float | None:
+        """The paper's error."""
+        return ROWS[self.row].paper.get(self.dataset)
 
     @property
     def difference(self) -> float | None:
@@ -53,22 +44,15 @@ class Cell:
 
 def cells(results: Sequence[tuple[Task, Mapping[str, Any] | None]]) -> list[Cell]:
     """Group results, None where one is missing, by row and data set, in their order."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any] | None]] = {}
+    found: dict[tuple[str, str], Cell] = {}
     for task, result in results:
-        groups.setdefault((task.row, task.config.dataset), []).append(result)
-    return [_cell(row, dataset, group) for (row, dataset), group in groups.items()]
-
-
-def _cell(row: str, dataset: str, group: Sequence[Mapping[str, Any] | None]) -> Cell:
-    found = [result for result in group if result is not None]
-    return Cell(
-        row,
-        dataset,
-        [result["test_error"]["all"] for result in found],
-        len(group),
-        statistics.fmean(result["train_seconds"] for result in found) if found else None,
-        ROWS[row].paper.get(dataset),
-    )
+        place = task.row, task.config.dataset
+        cell = found.setdefault(place, Cell(*place))
+        cell.seeds += 1
+        if result is not None:
+            cell.errors.append(result["test_error"]["all"])
+            cell.seconds.append(result["train_seconds"])
+    return list(found.values())
 
 
 def caption(config: Config, table: Sequence[Cell]) -> str:
@@ -103,26 +87,17 @@ def caption(config: Config, table: Sequence[Cell]) -> str:
 def markdown(table: Sequence[Cell], titles: Mapping[str, str], split: str = "test") -> str:
     """Errors on a split: methods down, data sets across; `titles` names the data sets."""
     datasets = list(dict.fromkeys(cell.dataset for cell in table))
-    names = [titles.get(name, name) for name in datasets]
-    found = {(cell.row, cell.dataset): cell for cell in table}
-    lines = [
-        f"| {split} error, % | " + " | ".join(map(_cell_text, names)) + " |",
-        "|---" * (len(datasets) + 1) + "|",
-    ]
+    # Neither a cell nor a line ends within a name.
+    names = [" ".join(titles.get(name, name).replace("|", "\\|").split()) for name in datasets]
+    found = {(cell.row, cell.dataset): _text(cell) for cell in table}
+    lines = [f"| {split} error, % | {' | '.join(names)} |", "|---" * (len(datasets) + 1) + "|"]
     for row in dict.fromkeys(cell.row for cell in table):
-        texts = [_text(found.get((row, dataset))) for dataset in datasets]
-        lines.append(f"| {ROWS[row].title} | " + " | ".join(texts) + " |")
+        texts = [found.get((row, dataset), "-") for dataset in datasets]
+        lines.append(f"| {ROWS[row].title} | {' | '.join(texts)} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell_text(text: str) -> str:
-    """Text that neither ends its cell nor its line."""
-    return " ".join(text.replace("|", "\\|").split())
-
-
-def _text(cell: Cell | None) -> str:
-    if cell is None:
-        return "-"
+def _text(cell: Cell) -> str:
     if cell.mean is None:
         return "missing"
     text = f"{cell.mean:.2f}"
@@ -137,15 +112,13 @@ def _text(cell: Cell | None) -> str:
 
 def comma_separated(table: Sequence[Cell], titles: Mapping[str, str] | None = None) -> str:
     """The same as CSV, a line a cell."""
-    names = titles or {}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["row", "dataset", "seeds", "mean", "deviation", "paper", "difference", "seconds"]
-    )
+    writer.writerow("row dataset seeds mean deviation paper difference seconds".split())
     for cell in table:
-        numbers = (cell.mean, cell.deviation, cell.paper, cell.difference, cell.seconds)
+        seconds = fmean(cell.seconds) if cell.seconds else None
+        numbers = (cell.mean, cell.deviation, cell.paper, cell.difference, seconds)
         rounded = ["" if value is None else f"{value:.3f}" for value in numbers]
-        name = names.get(cell.dataset, cell.dataset)
+        name = (titles or {}).get(cell.dataset, cell.dataset)
         writer.writerow([cell.row, name, len(cell.errors), *rounded])
     return text.getvalue()
