@@ -52,11 +52,12 @@ def bench(
     """
     chosen = make_backend(backend, device)
     shapes = Shapes(pixels=pixels, rows=labels, batch=batch_size, hidden=hidden)
-    found = measure(chosen, shapes, np.dtype(dtype), rounds)
+    work = (chosen, shapes, np.dtype(dtype), rounds)
+    found = measure(*work)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if json:
         head = {"backend": chosen.name, "machine": machine(), "dtype": dtype}
-        against = _against_pytorch(chosen, shapes, np.dtype(dtype), rounds)
+        against = _against_pytorch(*work)
         click.echo(dumps(head | found | {"peak_memory_mb": peak, "pytorch": against}))
         return
     click.echo(f"{chosen.name}, {dtype}, a batch of {batch_size}; peak memory {peak:.0f} MB")
@@ -66,14 +67,12 @@ def bench(
             f"{name:11} {1e3 * figures['seconds']:8.3f} {1e3 * figures['floor_seconds']:11.3f}"
             f" {figures['floor_ratio']:13.3f} {figures['gflops']:9.0f}"
         )
-    if against := _against_pytorch(chosen, shapes, np.dtype(dtype), rounds):
+    if against := _against_pytorch(*work):
         click.echo(f"\n{'PyTorch ' + against['version']:27}     ms   {chosen.name}'s speed")
-        for work in ("step", "prediction"):
-            for style, figures in against.get(work, {}).items():
-                click.echo(
-                    f"{work + ', ' + style:26}{1e3 * figures['seconds']:8.3f}"
-                    f"{figures['times_faster']:13.2f} x"
-                )
+        for name in ("step", "prediction"):
+            for style, figures in against.get(name, {}).items():
+                ms, faster = 1e3 * figures["seconds"], figures["times_faster"]
+                click.echo(f"{f'{name}, {style}':26}{ms:8.3f}{faster:13.2f} x")
 
 
 def _against_pytorch(

@@ -43,7 +43,10 @@ def run() -> int:
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:
-        return _fail(" ".join(error.format_message().split()) + _source(error), error.exit_code)
+        source = ""  # of a bad value, if not the command line
+        if isinstance(error, click.BadParameter) and error.ctx and error.param:
+            source = origin(error.ctx, error.param.name or "")
+        return _fail(" ".join(error.format_message().split()) + source, error.exit_code)
     except click.Abort:
         return _fail("interrupted")
     except MemoryError:
@@ -64,13 +67,6 @@ def run() -> int:
             f"{type(error).__name__}: {error}: this should not happen: "
             f"set {DEBUG}=1 to see where it does, and report it"
         )
-
-
-def _source(error: click.ClickException) -> str:
-    """Where a bad value was found, if not on the command line."""
-    if not isinstance(error, click.BadParameter) or error.ctx is None or error.param is None:
-        return ""
-    return origin(error.ctx, error.param.name or "")
 
 
 def _fail(message: str, status: int = 1) -> int:

@@ -28,19 +28,17 @@ def info(json: bool) -> None:
         if pool["user_api"] == "blas"
     ]
     backends = {name: unavailable(name) or "available" for name in BACKENDS if name != "auto"}
-    found = {
+    versions = {
         "ffnp": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "machine": platform.machine(),
-        "blas": pools,
-        "backends": backends,
     }
     if json:
-        click.echo(dumps(found))
+        click.echo(dumps(versions | {"blas": pools, "backends": backends}))
         return
-    for name in ("ffnp", "python", "numpy", "machine"):
-        click.echo(f"{name:8} {found[name]}")
+    for name, version in versions.items():
+        click.echo(f"{name:8} {version}")
     for pool in pools:
         library, threads = f"{pool['internal_api']} {pool['version']}", pool["num_threads"]
         click.echo(f"{'blas':8} {library}, {threads} threads")

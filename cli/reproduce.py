@@ -94,8 +94,6 @@ def reproduce(
     methods: list[str],
     seeds: int,
     protocol: str,
-    epochs: int | None,
-    input_length: float | None,
     jobs: int,
     scheduler: str | None,
     note: tuple[tuple[str, str], ...],
@@ -115,8 +113,9 @@ def reproduce(
     """
     if target in FIGURES:
         new_figure(1, 1)  # that nothing can draw is known before anything is trained
-    given = {"epochs": epochs, "input_length": input_length}
-    options |= {name: value for name, value in given.items() if value is not None}
+    for name in ("epochs", "input_length"):
+        if options[name] is None:
+            del options[name]  # the protocol's
     options["data_dir"] = data_dir and str(Path(data_dir).absolute())  # the same to every process
     base = Config(**PROTOCOLS[protocol] | options)
     tasks = expand(target, base, datasets, methods, seeds)

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from threadpoolctl import threadpool_info
 
 def machine() -> dict[str, Any]:
     """Processor, cores, versions, BLAS with its kernels and threads, and settings of threads."""
+    processors = []
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        processors = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
     blas = [
         f"{library['internal_api']} {library['version']}"
         f" ({library.get('architecture', 'unknown')}, {library['num_threads']} threads)"
@@ -18,7 +22,7 @@ def machine() -> dict[str, Any]:
     ]
     return {
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": next(iter(processors), platform.processor()),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -29,12 +33,3 @@ def machine() -> dict[str, Any]:
             if name.startswith(("OPENBLAS_", "OMP_", "MKL_", "NUMBA_"))
         },
     }
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if "model name" in line]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor()

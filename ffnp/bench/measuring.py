@@ -60,11 +60,8 @@ def against_floor(
 ) -> Figures:
     """Time functions, and the floor in the same turns.
 
-    Returns
-    -------
-    dict
-        For `floor` and by the functions' names: `seconds`, `floor_seconds`, `floor_ratio` (floor
-        time / time: 1 is nothing but products) and `gflops`.
+    For `floor` and by the functions' names: `seconds`, `floor_seconds`, `floor_ratio` (floor
+    time / time: 1 is nothing but products) and `gflops`.
     """
     seconds = timer({"floor": floor, **works}, rounds)
     return {
@@ -98,10 +95,7 @@ def compare_predictions(
 def bench(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], rounds: int) -> Figures:
     """Validate a backend, then time its training step and its prediction of 200 images.
 
-    Returns
-    -------
-    dict
-        For `step` and `prediction`: what `against_floor` gives; on a GPU, of the device's own time.
+    For `step` and `prediction`: what `against_floor` gives; on a GPU, of the device's own time.
     """
     step = validate(backend, shapes, dtype)
     prediction = validate_prediction(backend, shapes, dtype)

@@ -22,19 +22,11 @@ from ffnp.training.sources import Pixels
 
 @dataclass(frozen=True)
 class Shapes:
-    """The sizes of one training step.
-
-    Attributes
-    ----------
-    pixels, classes, rows, batch : int
-        D, K, R and N. With R = K the objective is softmax over all labels, else sigmoid.
-    hidden : tuple of int
-        H_1..H_L.
-    """
+    """The sizes of one training step: D, K, R, N and H_1..H_L."""
 
     pixels: int = 784
     classes: int = 10
-    rows: int = 2
+    rows: int = 2  # all classes: the objective is softmax over all labels, else sigmoid
     batch: int = 200
     hidden: tuple[int, ...] = (500, 500, 500)
 

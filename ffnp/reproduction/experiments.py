@@ -120,18 +120,17 @@ def expand(
     rows: Sequence[str] = (),
     seeds: int = 5,
 ) -> list[Task]:
-    """The runs of a table or figure, seed by seed; `InputError` if a name is unknown.
+    """The runs of a table or figure, seed by seed: `base` is what they share.
 
     Parameters
     ----------
-    target : str
-        A key of `TARGETS`.
-    base : Config
-        What all runs share.
     datasets, rows : sequences of str
         Some of the target's (default: all).
-    seeds : int
-        Seeds 0..seeds - 1.
+
+    Raises
+    ------
+    InputError
+        If the target, a data set or a row is unknown.
     """
     for given, known, what in (
         ([target], TARGETS, "target"),

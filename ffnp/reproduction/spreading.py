@@ -55,8 +55,8 @@ def run_tasks(
     scheduler : str, optional
         Address of a Dask scheduler: the runs go to its workers instead.
     done, failed : callable
-        Called with each task that has ended well, at once if it was finished before; and with each
-        other one, and the reason. The others go on.
+        Told of each task that has ended well, at once if it was finished before; of each other
+        one, with the reason, while the rest goes on.
     stop : StopFile, optional
         Stops all; see `stop_file`.
 
