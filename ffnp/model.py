@@ -27,24 +27,12 @@ FLOATS, UINT8 = "floats", "uint8 (0..255)"  # the pixels that models learn from
 
 @dataclass(frozen=True)
 class DataDescription:
-    """What a model remembers of its training data.
+    """What a model remembers of its training data."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Of one image, before flattening.
-    classes : int
-        K.
-    integer : bool
-        Whether pixels are uint8 (0..255) or floats.
-    scaling : Scaling
-        With the training set's statistics.
-    """
-
-    shape: tuple[int, ...]
-    classes: int
-    integer: bool
-    scaling: Scaling
+    shape: tuple[int, ...]  # of one image, before flattening
+    classes: int  # K
+    integer: bool  # whether pixels are uint8 (0..255) or floats
+    scaling: Scaling  # with the training set's statistics
 
     @classmethod
     def of(cls, dataset: Dataset, config: Config) -> "DataDescription":

@@ -9,26 +9,17 @@ Product = tuple[Array, Array, Array]  # a, b and where a b goes: a matrix produc
 
 @dataclass(frozen=True)
 class Activity:
-    """What a layer leaves behind, for its gradient and for the next layer.
+    """What a layer leaves behind, for its gradient and for the next layer."""
 
-    Attributes
-    ----------
-    values : (N, R, H) array
-        a.
-    slope : (N, R, H) array or None
-        phi'(z), where the activation needs it kept; None for relu, where a phi'(z) = a.
-    delta : (N, R, H) array, or None but in training
-        The way back: scale_prev * dJ/dz after `Backend.delta`; dJ/dz after
-        `Backend.backpropagate`, and dJ/da before it.
-    goodness, scale : (N, R) arrays
-        g = sum of squares of a, and 1 / (sqrt(g) + EPSILON), which normalises the row.
-    """
-
-    values: Array
+    values: Array  # (N, R, H): a
+    # (N, R, H): phi'(z), where the activation needs it kept; None for relu, where a phi'(z) = a
     slope: Array | None
+    # (N, R, H): the way back: scale_prev * dJ/dz after `Backend.delta`; dJ/dz after
+    # `Backend.backpropagate`, and dJ/da before it
     delta: Array
+    # (N, R): g = sum of squares of a, and 1 / (sqrt(g) + EPSILON), which normalises the row
     goodness: Array
-    scale: Array
+    scale: Array  # (N, R)
 
     def part(self, images: slice) -> "Activity":
         """Views of some of the images."""

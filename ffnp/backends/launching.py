@@ -31,22 +31,13 @@ _SCALAR = re.compile(r"([\w ]+?) (\w+)(?:,|$)")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a kernel.
+    """One parameter of a kernel."""
 
-    Attributes
-    ----------
-    name, type : str
-        As declared; the type without `const` and `*`.
-    shape : tuple of (str, int), or None
-        Of an array: for `(L + 1, N, 2)` it is `(("L", 1), ("N", 0), ("", 2))`. None: a number.
-    nullable : bool
-        Whether a null pointer may stand for the array.
-    """
-
-    name: str
+    name: str  # as declared; the type without `const` and `*`
     type: str
+    # of an array: for `(L + 1, N, 2)` it is `(("L", 1), ("N", 0), ("", 2))`. None: a number
     shape: tuple[tuple[str, int], ...] | None = None
-    nullable: bool = False
+    nullable: bool = False  # whether a null pointer may stand for the array
 
 
 def declarations(source: str) -> dict[str, list[Parameter]]:

@@ -23,27 +23,16 @@ CHECKS = {"parameters": 1e-6, "direction": 1e-6, "float32": 1e-4}  # and their t
 
 @dataclass(frozen=True)
 class Result:
-    """The relative error of one layer's gradient.
+    """The relative error of one layer's gradient."""
 
-    Attributes
-    ----------
-    method : str
-        An objective, or a baseline.
-    gamma, activation : str
-    layer : int
-        From 1.
-    check : {"parameters", "direction", "float32"}
-        The worst of all parameters, one by one, or one random direction, by central differences
-        in float64; or the float32 gradient against the float64 one.
-    error, tolerance : float
-        As shares of the layer's largest derivative; along a direction, of its gradient's length.
-    """
-
-    method: str
+    method: str  # an objective, or a baseline
     gamma: str
     activation: str
-    layer: int
+    layer: int  # from 1
+    # the worst of all parameters, one by one, or one random direction, by central differences in
+    # float64; or the float32 gradient against the float64 one
     check: str
+    # as shares of the layer's largest derivative; along a direction, of its gradient's length
     error: float
     tolerance: float
 

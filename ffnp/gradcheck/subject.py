@@ -24,18 +24,11 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sample:
-    """What a check starts from, on the host and exact in float32.
-
-    Attributes
-    ----------
-    weights : dict of str to array
-    x : (N, D) array
-    labels : (N, R) int32 array
-    """
+    """What a check starts from, on the host and exact in float32."""
 
     weights: Mapping[str, Any]
-    x: NDArray[np.float32]
-    labels: Labels
+    x: NDArray[np.float32]  # (N, D)
+    labels: Labels  # (N, R) int32
 
 
 def gamma_of(case: Config, goodness: Array, layer: int) -> Array:

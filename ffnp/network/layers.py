@@ -15,25 +15,14 @@ from ffnp.objectives.activations import Activation
 
 @dataclass
 class Joined:
-    """Images joined with label rows: what the first layer reads.
+    """Images joined with label rows: what the first layer reads."""
 
-    Attributes
-    ----------
-    x : (N, D) array
-        Scaled images.
-    labels : (N, R) int32 array
-        The true label in column 0 when training.
-    shared : (N, H_1) array
-        x W_x, which the R rows of an image share; the gradient overwrites it with the first layer's
-        delta, summed over these rows.
-    scale : (N, R) array
-        All ones: images are not normalised again.
-    """
-
-    x: Array
-    labels: Array
+    x: Array  # (N, D): scaled images
+    labels: Array  # (N, R) int32: the true label in column 0 when training
+    # (N, H_1): x W_x, which the R rows of an image share; the gradient overwrites it with the first
+    # layer's delta, summed over these rows
     shared: Array
-    scale: Array
+    scale: Array  # (N, R): all ones: images are not normalised again
 
     def part(self, images: slice) -> "Joined":
         """Views of some of the images."""

@@ -14,20 +14,12 @@ GELU_CUBIC = 0.044715
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation and its derivative.
-
-    Attributes
-    ----------
-    name : str
-    value, slope : callables of an array z of any shape
-        phi(z) and phi'(z).
-    keeps_slope : bool
-        Whether a layer must keep phi'(z) for its gradient. relu need not: a phi'(z) = a.
-    """
+    """An activation and its derivative."""
 
     name: str
-    value: Callable[[Array], Array]
+    value: Callable[[Array], Array]  # phi(z) and phi'(z)
     slope: Callable[[Array], Array]
+    # whether a layer must keep phi'(z) for its gradient. relu need not: a phi'(z) = a
     keeps_slope: bool = True
 
 

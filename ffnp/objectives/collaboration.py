@@ -38,13 +38,7 @@ def gamma_of_layers(kind: str, goodness: Array) -> Array:
 
 @dataclass(frozen=True)
 class LayerObjective:
-    """One objective for all layers of a network, with the gamma that couples them.
-
-    Attributes
-    ----------
-    objective : Objective
-    gamma : {"none", "others", "previous", "next"}
-    """
+    """One objective for all layers of a network, with the gamma that couples them."""
 
     objective: Objective
     gamma: str

@@ -20,11 +20,6 @@ class RelativeEntropy:
     entropy of the true label relative to u: at least 0, and 0 when all goodness is the true
     label's. u does not change when all goodness is scaled, so no growth is rewarded.
 
-    Attributes
-    ----------
-    power : float
-        How sharply goodness is told apart; no threshold is needed.
-
     Notes
     -----
     Ours: the paper (arXiv 2305.12393, equations 9 and 13) does not say how the label enters.
@@ -33,7 +28,7 @@ class RelativeEntropy:
 
     by_image = of_sum = True
 
-    power: float = POWER
+    power: float = POWER  # how sharply goodness is told apart; no threshold is needed
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         h = goodness + gamma + FLOOR

@@ -12,11 +12,6 @@ from ffnp.objectives.base import Array
 class Pairwise:
     """J = mean over images and wrong labels of softplus(-alpha (h+ - h-)), h = g + gamma.
 
-    Attributes
-    ----------
-    alpha : float
-        Steepness. There is no threshold: only differences count.
-
     References
     ----------
     Lee and Song, "SymBa: symmetric backpropagation-free contrastive learning with
@@ -25,7 +20,7 @@ class Pairwise:
 
     by_image = of_sum = True
 
-    alpha: float
+    alpha: float  # steepness. There is no threshold: only differences count
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         images, rows = goodness.shape

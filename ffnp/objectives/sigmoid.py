@@ -15,11 +15,6 @@ class SigmoidGoodness:
     J = mean over images of softplus(-(g+ + gamma+ - theta)), plus the mean over the image's
     wrong labels of softplus(g- + gamma- - theta).
 
-    Attributes
-    ----------
-    theta : float
-        The threshold: goodness above it reads as "true label".
-
     References
     ----------
     Lorberbom et al., arXiv 2305.12393, equations 4-6 and 8. Their text says that the negative
@@ -29,7 +24,7 @@ class SigmoidGoodness:
 
     by_image = of_sum = True
 
-    theta: float
+    theta: float  # the threshold: goodness above it reads as "true label"
 
     def __call__(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         logit = goodness + gamma - self.theta  # (N, R)
@@ -49,10 +44,6 @@ class LiteralSigmoidGoodness:
     J = mean over images of softplus(-(g+ + gamma+ - theta)), minus the mean over the image's
     wrong labels of softplus(-(g- + gamma- - theta)). An ablation: the negative step is largest
     where the negative is already rejected, and never vanishes.
-
-    Attributes
-    ----------
-    theta : float
     """
 
     by_image = of_sum = True

@@ -22,20 +22,11 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Entropy:
-    """Functional entropy of goodness over layers and rows, and its two parts (equation 12).
+    """Functional entropy of goodness over layers and rows, and its two parts (equation 12)."""
 
-    Attributes
-    ----------
-    total : float
-        Ent[h] = E[h log(h / E h)], with the layer uniform and independent of the row.
-    between_layers : float
-        Ent over layers of each layer's mean goodness.
-    within_layers : list of float
-        Ent over rows of each layer's goodness. `total` is `between_layers` plus their mean.
-    """
-
-    total: float
-    between_layers: float
+    total: float  # ent[h] = E[h log(h / E h)], with the layer uniform and independent of the row
+    between_layers: float  # ent over layers of each layer's mean goodness
+    # ent over rows of each layer's goodness. `total` is `between_layers` plus their mean
     within_layers: list[float]
 
 
@@ -51,24 +42,15 @@ class Goodness:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is measured of a model's goodness on one sample.
-
-    Attributes
-    ----------
-    images : int
-    entropy_all, entropy_true, entropy_wrong : Entropy
-        Over all rows, over those with the true label, and over those with a wrong one.
-    goodness : list of Goodness, one a layer
-    dead_units : list of int, one a layer
-        Units that are 0 for every image with every label.
-    """
+    """What is measured of a model's goodness on one sample."""
 
     images: int
+    # over all rows, over those with the true label, and over those with a wrong one
     entropy_all: Entropy
     entropy_true: Entropy
     entropy_wrong: Entropy
-    goodness: list[Goodness]
-    dead_units: list[int]
+    goodness: list[Goodness]  # one a layer
+    dead_units: list[int]  # one a layer: units that are 0 for every image with every label
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -16,7 +16,10 @@ Index = NDArray[np.int64]
 
 
 class Source(sharing.Source, Protocol):
-    """A source that follows a training: layers freeze, and images are shuffled."""
+    """A source that follows a training: layers freeze, and images are shuffled.
+
+    Each is made from a method, images (M, D) on the device, and their scaling.
+    """
 
     def advance(self, start: int) -> bool:
         """Leave out layers 1..`start`, which are frozen now; False if another source is needed."""
@@ -28,15 +31,7 @@ class Source(sharing.Source, Protocol):
 
 
 class Pixels:
-    """The images, scaled: all layers are yet to be computed.
-
-    Parameters
-    ----------
-    method : Method
-    images : (M, D) array
-        On the device.
-    scaling : Scaling
-    """
+    """The images, scaled: all layers are yet to be computed."""
 
     start = 0
 
@@ -44,7 +39,6 @@ class Pixels:
         self._backend, self._images, self._scaling = method.backend, images, scaling
 
     def advance(self, start: int) -> bool:
-        """See `Source.advance`."""
         return start == 0
 
     def index(self, order: Index, labels: Labels) -> Index:
@@ -57,16 +51,7 @@ class Pixels:
 
 
 class Shared:
-    """x W_x of every image, computed once: the frozen first layer adds label and bias.
-
-    Parameters
-    ----------
-    method : Method
-        Forward-Forward.
-    images : (M, D) array
-        On the device.
-    scaling : Scaling
-    """
+    """x W_x of every image, computed once: the frozen first layer adds label and bias."""
 
     start = 1
 
@@ -107,16 +92,6 @@ class Frozen:
     """What the frozen layers 1..start give for every image with every label, computed once.
 
     A step then costs what its own layer costs, however many are frozen below it.
-
-    Parameters
-    ----------
-    method : Method
-        Forward-Forward.
-    images : (M, D) array
-        On the device.
-    scaling : Scaling
-    start : int
-        How many layers are frozen, at least 1.
     """
 
     def __init__(self, method: Method, images: Array, scaling: Scaling, start: int) -> None:
