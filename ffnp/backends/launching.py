@@ -58,15 +58,7 @@ def _parameters(text: str) -> Iterator[Parameter]:
 
 
 class Kernels:
-    """The kernels of one source text, compiled for one dtype.
-
-    Parameters
-    ----------
-    module : cupy.RawModule
-        Compiled from `source` with `real` as `dtype`.
-    source : str
-    dtype : numpy.dtype
-    """
+    """The kernels of a module compiled from `source`, with `real` as `dtype`."""
 
     def __init__(self, module: Any, source: str, dtype: np.dtype[Any]) -> None:
         types = {name: np.dtype(kind) for name, kind in TYPES.items()} | {"real": dtype}

@@ -42,17 +42,7 @@ def gamma_of(case: Config, goodness: Array, layer: int) -> Array:
 
 
 class Subject:
-    """A tiny model on a backend, with one batch in hand.
-
-    Parameters
-    ----------
-    case : Config
-    sample : Sample
-    backend : Backend
-    dtype : {"float64", "float32"}
-    own : Objective, optional
-        See `Model.create`.
-    """
+    """A tiny model on a backend, with one batch in hand; `own` as in `Model.create`."""
 
     def __init__(
         self,

@@ -10,10 +10,7 @@ from ffnp.network.network import Batch, Network
 class BackpropLabel(Method):
     """D -> H_1 .. H_L -> K by softmax cross-entropy; one row an image, no normalisation.
 
-    Parameters
-    ----------
-    network : Network
-        A `perceptron`.
+    The network is a `perceptron`.
     """
 
     def __init__(self, network: Network) -> None:

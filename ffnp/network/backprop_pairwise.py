@@ -15,12 +15,7 @@ class BackpropPairwise(Method):
     The input is joined with labels as in Forward-Forward, and the label of most goodness in the
     last layer is the prediction.
 
-    Parameters
-    ----------
-    network : Network
-    objective : Pairwise
-    rows : int
-        R, label rows an image in training.
+    `rows` is R, label rows an image in training.
     """
 
     def __init__(self, network: Network, objective: Pairwise, rows: int) -> None:

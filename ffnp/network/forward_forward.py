@@ -12,12 +12,7 @@ from ffnp.objectives.collaboration import LayerObjective
 class ForwardForward(Method):
     """A network of layers that learn locally, with one objective and its gamma.
 
-    Parameters
-    ----------
-    network : Network
-    objective : LayerObjective
-    rows : int
-        R, label rows an image in training.
+    `rows` is R, label rows an image in training.
     """
 
     def __init__(self, network: Network, objective: LayerObjective, rows: int) -> None:

@@ -12,7 +12,6 @@ class Method:
 
     Parameters
     ----------
-    network : Network
     rows : int
         R, label rows an image in training.
     losses : int

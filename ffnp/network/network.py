@@ -82,8 +82,6 @@ class Network:
 
     Parameters
     ----------
-    parameters : Parameters
-    layers : sequence of Dense
     pixels, classes : int
         D and K.
     normalised : bool
@@ -167,20 +165,8 @@ def labelled_network(
 ) -> Network:
     """L layers over an image joined with a label.
 
-    Parameters
-    ----------
-    backend : Backend
-    pixels, classes : int
-        D and K.
-    hidden : sequence of int
-        Widths H_1..H_L.
-    activation : Activation
-    label_scale : float
-        s, the label's entry in the joined input.
-    dtype : numpy.dtype
-        float32 or float64, of everything.
-    normalised : bool
-        Whether a layer reads its predecessor's rows at length 1.
+    `pixels` is D, `classes` K, `hidden` the widths H_1..H_L, and `label_scale` s, the label's entry
+    in the joined input. `normalised`: whether a layer reads its predecessor's rows at length 1.
     """
     parameters = Parameters(backend, layer_shapes([pixels + classes, *hidden]), dtype)
     first = LabelledDense(parameters, "layer1", activation, pixels, label_scale)

@@ -75,7 +75,6 @@ def learn(
 
     Parameters
     ----------
-    method : Method
     batch : Batch
         A training batch.
     source : Source
@@ -143,7 +142,6 @@ def descend(
 
     Parameters
     ----------
-    backend : Backend
     products : sequence of Product
         They write into spans of `gradient`.
     gradient : (P,) array

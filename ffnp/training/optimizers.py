@@ -65,14 +65,7 @@ class Adam(Optimizer):
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum: v = momentum * v + gradient; W -= lr * v.
-
-    Parameters
-    ----------
-    parameters, span
-        As for `Optimizer`.
-    momentum : float
-    """
+    """Gradient descent with momentum: v = momentum * v + gradient; W -= lr * v."""
 
     moments = ("velocity",)
 

@@ -15,11 +15,6 @@ MakeOptimizer = Callable[[slice], Optimizer]  # over a span of the flat paramete
 class Schedule:
     """How a batch updates the layers.
 
-    Parameters
-    ----------
-    method : Method
-    make_optimizer : callable
-
     Attributes
     ----------
     phases : int
