@@ -20,6 +20,12 @@ def make_trainer(config, dataset):
     return Trainer(model, dataset.train)
 
 
+def same_bits(first, second):
+    """Whether two models have the same weights."""
+    a, b = first.weights(), second.weights()
+    return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
 class StopAfter(Watcher):
     """Asks to stop after so many batches."""
 

@@ -38,16 +38,11 @@ def test_readme_runs(capsys):
     assert capsys.readouterr().out.count("\n") == 2
 
 
-def quoted(page):
-    """The blocks of a page that follow "`FILE`, `NAME`:", with their files and names."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return re.findall(r"^`([\w/]+\.py)`, `([\w.]+)`:\n\n```python\n(.*?)^```$", text, re.S | re.M)
-
-
 def test_one_step_quotes_the_source():
-    page = "docs/one-step.md"
-    blocks = quoted(page)
-    assert len(blocks) == (ROOT / page).read_text(encoding="utf-8").count("```python")
+    text = (ROOT / "docs/one-step.md").read_text(encoding="utf-8")
+    block = r"^`([\w/]+\.py)`, `([\w.]+)`:\n\n```python\n(.*?)^```$"  # file, name, text
+    blocks = re.findall(block, text, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == text.count("```python")
     for path, name, block in blocks:
         function = pkgutil.resolve_name(f"{path.removesuffix('.py').replace('/', '.')}:{name}")
         source = inspect.getsource(function)

@@ -15,9 +15,5 @@ def test_no_two_seeds_purposes_and_epochs_share_a_stream():
 
 def test_streams_stay_what_they_were():
     purposes = (INITIALISATION, SHUFFLE, NEGATIVES, ANALYSIS)
-    assert [first(7, purpose, 2) for purpose in purposes] == [
-        5714753203973567835,
-        8834056210639959753,
-        11656178419739858343,
-        14756476554503966853,
-    ]
+    found = [f"{first(7, purpose, 2):x}" for purpose in purposes]
+    assert found == ["4f4ee1c2cddeb55b", "7a98df51990736c9", "a1c31084032b15a7", "ccc9893e3f96d085"]

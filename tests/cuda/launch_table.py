@@ -24,17 +24,14 @@ def work(operation):
     An array counts once, whether read, written or both.
     """
     sizes = [np.prod(shape) for _, shape in operation.arrays]
-    if operation.name == "matmul":
-        (_, (n, k)), _, (_, (_, m)) = operation.arrays
-        flop = 2 * n * k * m
-    else:
-        flop = 0
     if operation.name.startswith("standardise"):
         sizes[0] = sizes[-1]  # of the images, those that are gathered
-    bytes_moved = [
-        dtype.itemsize * size for (dtype, _), size in zip(operation.arrays, sizes, strict=True)
-    ]
-    return flop, sum(bytes_moved)
+    pairs = zip(operation.arrays, sizes, strict=True)
+    bytes_moved = sum(dtype.itemsize * size for (dtype, _), size in pairs)
+    if operation.name != "matmul":
+        return 0, bytes_moved
+    (_, (n, k)), _, (_, (_, m)) = operation.arrays
+    return 2 * n * k * m, bytes_moved
 
 
 def table(operations):
@@ -49,9 +46,8 @@ def table(operations):
             name, launch = f"product {a[0]}x{a[1]} by {b[0]}x{b[1]}", "cuBLAS"
         else:
             name = f"`{operation.name}`"
-            launch = " x ".join(
-                ",".join(map(str, size)) for size in (operation.grid, operation.block)
-            )
+            sizes = (operation.grid, operation.block)
+            launch = " x ".join(",".join(map(str, size)) for size in sizes)
         figures = f"{flop / 1e6:.1f} | {moved / 1e3:,.0f}" if flop else f" | {moved / 1e3:,.0f}"
         lines.append(f"| {i} | {name} | {launch} | {figures} |")
     lines.append(f"| | together | | {total[0] / 1e6:,.1f} | {total[1] / 1e3:,.0f} |")

@@ -7,31 +7,25 @@ from ffnp.errors import InputError
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective, gamma_of_layers
 
 IMAGES, ROWS = 5, 3
+ALL = np.zeros((IMAGES, ROWS))
 
 
 @pytest.mark.parametrize("gamma", GAMMAS)
 def test_an_objective_of_ones_own_is_given_goodness_and_gamma_of_each_layer(gamma):
     goodness = np.random.default_rng(5).uniform(0.1, 4.0, size=(3, IMAGES, ROWS))
-    heard = gamma_of_layers(gamma, goodness)
+    others = gamma_of_layers(gamma, goodness)
 
     def objective(goodness, gamma):  # not of their sum
         return float((goodness * (1 + gamma)).sum()), 1 + gamma
 
     values, coefficients = LayerObjective(objective, gamma).of_layers(goodness)
-    np.testing.assert_allclose(values, (goodness * (1 + heard)).sum(axis=(1, 2)))
-    np.testing.assert_allclose(coefficients, 1 + heard)
+    np.testing.assert_allclose(values, (goodness * (1 + others)).sum(axis=(1, 2)))
+    np.testing.assert_allclose(coefficients, 1 + others)
 
 
 @pytest.mark.parametrize(
     "found",
-    [
-        np.zeros((IMAGES, ROWS)),
-        (np.zeros((IMAGES, ROWS)),),
-        (np.zeros(IMAGES), np.zeros((IMAGES, ROWS))),
-        (0.0, np.zeros((IMAGES, 1))),
-        (0.0, None),
-        None,
-    ],
+    [ALL, (ALL,), (ALL[:, 0], ALL), (0.0, ALL[:, :1]), (0.0, None), None],
 )
 def test_an_objective_that_gives_something_else_is_refused(found):
     objective = LayerObjective(lambda goodness, gamma: found, "others")

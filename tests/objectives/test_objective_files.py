@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from small_run import SMALL
-from small_training import StopAfter
+from small_training import StopAfter, same_bits
 
 import ffnp as library
 from ffnp.errors import InputError, TrainingError
@@ -54,11 +54,6 @@ def stopped(file, tmp_path):
     return tmp_path / "run"
 
 
-def same(found, expected):
-    first, second = found.weights(), expected.weights()
-    assert all(first[name].tobytes() == second[name].tobytes() for name in first)
-
-
 @pytest.mark.parametrize("name", ["instance", "function", "maker", "Own"])
 def test_a_name_is_an_objective_or_makes_one(file, name):
     goodness = 10 * library.load("mnist").test.first(4).images[:, 300:302].astype(float)
@@ -74,7 +69,8 @@ def test_the_command_trains_what_python_would(ffnp, file, tmp_path, monkeypatch)
     assert (status, err) == (0, "")
     assert json.loads(out)["config"]["objective"] == f"{file}:Own"
     config, objective = Run(tmp_path / "a").config(), import_objective("own.py:Own")
-    same(library.load_model("a"), library.train(config, objective=objective).model)
+    expected = library.train(config, objective=objective).model
+    assert same_bits(library.load_model("a"), expected)
 
 
 def test_a_finished_run_needs_its_file_no_more(ffnp, file, tmp_path):
@@ -91,7 +87,7 @@ def test_the_command_resumes_a_run_with_its_file(ffnp, file, stopped):
     whole = library.train(Run(stopped).config())
     status, _, err = ffnp("train", "--resume", stopped)
     assert (status, err) == (0, "")
-    same(library.load_model(stopped), whole.model)
+    assert same_bits(library.load_model(stopped), whole.model)
 
 
 def test_a_file_that_has_changed_is_not_run(ffnp, file, stopped):
