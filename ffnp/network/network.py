@@ -32,8 +32,8 @@ class Batch:
         Which of the whole batch's images these are.
     index : array or None
         Where a source finds the images, which are its first axis. See `take`.
-    parts : list of Batch
-        Views of these buffers, some images each (`sharing.split`), or the batch alone.
+    split : sequence of Batch
+        Views of these buffers, some images each (`sharing.split`); none of a batch left whole.
     """
 
     inputs: list[Any]
@@ -43,9 +43,12 @@ class Batch:
     gradients: list[Gradient]
     images: slice
     index: Array = None
+    split: "Sequence[Batch]" = ()
 
-    def __post_init__(self) -> None:
-        self.parts: list[Batch] = [self]
+    @property
+    def parts(self) -> "Sequence[Batch]":
+        """The parts that it is split into, or itself (not stored: it would keep itself alive)."""
+        return self.split or [self]
 
     @property
     def x(self) -> Array:
@@ -59,10 +62,9 @@ class Batch:
 
     def take(self, labels: Array, index: Array = None) -> None:
         """Hold other images from now on: their labels, and where a source finds them."""
-        for part in self.parts:
-            part.inputs[0].labels = labels[part.images]
-            part.index = None if index is None else index[part.images]
         self.inputs[0].labels, self.index = labels, index
+        for part in self.split:
+            part.take(labels[part.images], None if index is None else index[part.images])
 
     def part(self, images: slice, empty: Callable[..., Array]) -> "Batch":
         """Views of some of the images, with gradients of their own, by `Backend.empty`."""

@@ -49,7 +49,7 @@ def split(batch: Batch, backend: Backend) -> Batch:
     if count > 1:
         # BLAS takes ALIGNMENT rows at a time, and an image has two label rows at least.
         slices = divide(images, count, ALIGNMENT // 2)
-        batch.parts = [batch.part(part, backend.empty) for part in slices]
+        batch.split = [batch.part(part, backend.empty) for part in slices]
     return batch
 
 
