@@ -19,8 +19,9 @@ def main(images: int, epochs: int) -> dict[str, list[float]]:
         "collaborative (gamma others)": {"method": "collab", "gamma": "others"},
         "collaborative (gamma previous)": {"method": "collab", "gamma": "previous"},
     }.items():
+        limits = {"limit_train": images, "limit_test": min(images, 10_000)}
         config = ffnp.Config(
-            dataset="mnist", limit_train=images, epochs=epochs, lr_schedule="linear", **options
+            dataset="mnist", epochs=epochs, lr_schedule="linear", **limits, **options
         )
         test = ffnp.train(config).test
         errors[name] = [*test.layers, test.all]

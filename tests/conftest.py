@@ -10,6 +10,8 @@ from small_run import SMALL
 from threadpoolctl import ThreadpoolController
 
 from ffnp.backends import dividing, numpy_backend
+from ffnp.data.loading import find
+from ffnp.files import inflated
 from ffnp.network import sharing
 from ffnp_cli.main import main
 
@@ -25,6 +27,21 @@ def divide_small_batches_too():
         patch.setattr(sharing, "LEAST", 1)
         patch.setattr(numpy_backend, "LEAST_SWEEP", 1)
         patch.setattr(dividing, "LEAST_PRODUCT", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def inflated_mnist(tmp_path_factory):
+    """A cache of the tests' own, with MNIST inflated: it is read in a fifth of the time."""
+    cache = tmp_path_factory.mktemp("cache")
+    copy = find("mnist")
+    (cache / "ffnp" / "mnist").mkdir(parents=True)
+    for path in copy.paths:
+        plain = cache / "ffnp" / "mnist" / path.name.removesuffix(".gz")
+        with inflated(path) as content:
+            plain.write_bytes(content.read())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
         yield
 
 
