@@ -90,16 +90,9 @@ def sha256(content: bytes) -> str:
 
 
 def idx_set(*mirrors: str) -> Known:
-    return Known(
-        name="small",
-        title="",
-        licence="",
-        homepage="",
-        classes=10,
-        layouts=(IDX,),
-        sha256={name: sha256(content) for name, content in CONTENT.items()},
-        mirrors=mirrors,
-    )
+    checksums = {name: sha256(content) for name, content in CONTENT.items()}
+    words = {"title": "", "licence": "", "homepage": ""}
+    return Known("small", **words, classes=10, layouts=(IDX,), sha256=checksums, mirrors=mirrors)
 
 
 def publish(folder: Path, name: str = "small") -> None:
@@ -111,9 +104,7 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("folder", ["small", ""])
-def test_files_are_fetched_into_the_cache(
-    mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch, folder: str
-) -> None:
+def test_files_are_fetched_into_the_cache(mirror, cache, monkeypatch, folder):
     publish(mirror.folder, folder)
     monkeypatch.setenv("FFNP_DATA_MIRROR", mirror.url + "/")
     assert fetching.fetch(idx_set("http://127.0.0.1:1")) == cache / "small"
@@ -121,7 +112,7 @@ def test_files_are_fetched_into_the_cache(
     assert files(cache) == set(CONTENT)
 
 
-def test_what_is_there_and_good_is_not_fetched_again(mirror: Mirror, cache: Path) -> None:
+def test_what_is_there_and_good_is_not_fetched_again(mirror, cache):
     publish(mirror.folder, "")
     known = idx_set(mirror.url)
     fetching.fetch(known)
@@ -134,16 +125,14 @@ def test_what_is_there_and_good_is_not_fetched_again(mirror: Mirror, cache: Path
     assert (cache / "small" / IMAGES).read_bytes() == CONTENT[IMAGES]
 
 
-def test_a_mirror_may_be_a_folder(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mirror_may_be_a_folder(tmp_path, cache, monkeypatch):
     publish(tmp_path / "folder")
     monkeypatch.setenv("FFNP_DATA_MIRROR", str(tmp_path / "folder"))
     fetching.fetch(idx_set())
     assert files(cache) == set(CONTENT)
 
 
-def test_files_can_be_kept_elsewhere(mirror: Mirror, tmp_path: Path, cache: Path) -> None:
+def test_files_can_be_kept_elsewhere(mirror, tmp_path, cache):
     publish(mirror.folder, "")
     fetching.fetch(idx_set(mirror.url), tmp_path / "elsewhere")
     assert files(tmp_path / "elsewhere") == set(CONTENT)
@@ -166,9 +155,7 @@ def corrupted(content: bytes) -> bytes:
     ],
     ids=["a byte differs", "truncated", "not gzipped", "a page", "empty", "a bomb"],
 )
-def test_a_corrupted_mirror_is_refused_and_leaves_nothing(
-    mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
+def test_a_corrupted_mirror_is_refused_and_leaves_nothing(mirror, cache, monkeypatch, content):
     publish(mirror.folder, "")
     (mirror.folder / f"{IMAGES}.gz").write_bytes(content)
     monkeypatch.setattr(fetching, "LARGEST", 1000)
@@ -180,7 +167,7 @@ def test_a_corrupted_mirror_is_refused_and_leaves_nothing(
     assert files(cache) == set()
 
 
-def test_a_bomb_is_not_inflated_beyond_the_limit(tmp_path: Path) -> None:
+def test_a_bomb_is_not_inflated_beyond_the_limit(tmp_path):
     bomb = gzip.compress(bytes(50 << 20))
     with (tmp_path / "out").open("wb") as file:
         sink = fetching.Sink(file, inflate=True)
@@ -193,7 +180,7 @@ def test_a_bomb_is_not_inflated_beyond_the_limit(tmp_path: Path) -> None:
     assert (tmp_path / "out").stat().st_size == 0
 
 
-def test_the_next_mirror_is_tried(mirror: Mirror, cache: Path) -> None:
+def test_the_next_mirror_is_tried(mirror, cache):
     publish(mirror.folder, "good")
     publish(mirror.folder, "bad")
     (mirror.folder / "bad" / f"{IMAGES}.gz").write_bytes(corrupted(CONTENT[IMAGES]))
@@ -201,14 +188,14 @@ def test_the_next_mirror_is_tried(mirror: Mirror, cache: Path) -> None:
     assert (cache / "small" / IMAGES).read_bytes() == CONTENT[IMAGES]
 
 
-def test_a_mirror_that_fails_once_is_tried_again(mirror: Mirror, cache: Path) -> None:
+def test_a_mirror_that_fails_once_is_tried_again(mirror, cache):
     publish(mirror.folder, "")
     mirror.failures = 1
     fetching.fetch(idx_set(mirror.url))
     assert files(cache) == set(CONTENT)
 
 
-def test_a_connection_that_breaks_leaves_nothing(mirror: Mirror, cache: Path) -> None:
+def test_a_connection_that_breaks_leaves_nothing(mirror, cache):
     publish(mirror.folder, "")
     mirror.shortened = 10
     with pytest.raises(StorageError, match="cannot be fetched"):
@@ -216,7 +203,7 @@ def test_a_connection_that_breaks_leaves_nothing(mirror: Mirror, cache: Path) ->
     assert files(cache) == set()
 
 
-def test_what_a_killed_download_left_is_removed(mirror: Mirror, cache: Path) -> None:
+def test_what_a_killed_download_left_is_removed(mirror, cache):
     publish(mirror.folder, "")
     (cache / "small" / "partial").mkdir(parents=True)
     (cache / "small" / "partial" / "tmp1234").write_bytes(bytes(10))
@@ -224,7 +211,7 @@ def test_what_a_killed_download_left_is_removed(mirror: Mirror, cache: Path) -> 
     assert files(cache) == set(CONTENT)
 
 
-def test_every_mirror_gives_its_reason(mirror: Mirror) -> None:
+def test_every_mirror_gives_its_reason(mirror):
     dead = "http://127.0.0.1:1"
     with pytest.raises(StorageError) as caught:
         fetching.fetch(idx_set(mirror.url, dead, "/nowhere"))
@@ -234,7 +221,7 @@ def test_every_mirror_gives_its_reason(mirror: Mirror) -> None:
     assert "set FFNP_DATA_MIRROR" in message
 
 
-def test_a_folder_that_cannot_be_written(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(mirror, tmp_path):
     publish(mirror.folder, "")
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "small"):
@@ -242,7 +229,7 @@ def test_a_folder_that_cannot_be_written(mirror: Mirror, tmp_path: Path) -> None
             fetching.fetch(idx_set(mirror.url), folder)
 
 
-def test_a_mirror_of_no_known_kind_is_not_said_to_be_corrupt(cache: Path) -> None:
+def test_a_mirror_of_no_known_kind_is_not_said_to_be_corrupt(cache):
     with pytest.raises(StorageError, match=r"foo://x/.*: InvalidSchema\)"):
         fetching.fetch(idx_set("foo://x"))
     assert not (cache / "small").exists()
@@ -262,7 +249,7 @@ def cifar_set(folder: Path, mirror: str) -> Known:
     return Known("cifar10", "", "", "", 10, (CIFAR_BINARY,), sums, None, (), (mirror,), archive)
 
 
-def test_an_archive_is_fetched_and_unpacked(mirror: Mirror, cache: Path) -> None:
+def test_an_archive_is_fetched_and_unpacked(mirror, cache):
     known = cifar_set(mirror.folder, mirror.url)
     fetching.fetch(known)
     assert files(cache) == set(CIFAR_BINARY.files)
@@ -275,7 +262,7 @@ def test_an_archive_is_fetched_and_unpacked(mirror: Mirror, cache: Path) -> None
     assert files(cache) == set(CIFAR_BINARY.files)
 
 
-def test_what_a_killed_unpacking_left_is_removed(mirror: Mirror, cache: Path) -> None:
+def test_what_a_killed_unpacking_left_is_removed(mirror, cache):
     known = cifar_set(mirror.folder, mirror.url)
     unpacked = cache / "cifar10" / CIFAR_BINARY.folder
     unpacked.mkdir(parents=True)
@@ -284,7 +271,7 @@ def test_what_a_killed_unpacking_left_is_removed(mirror: Mirror, cache: Path) ->
     assert files(cache) == set(CIFAR_BINARY.files)
 
 
-def test_a_corrupted_archive_is_refused(mirror: Mirror, cache: Path) -> None:
+def test_a_corrupted_archive_is_refused(mirror, cache):
     known = cifar_set(mirror.folder, mirror.url)
     packed = mirror.folder / "small.tar.gz"
     packed.write_bytes(packed.read_bytes()[:-1] + b"x")
@@ -293,9 +280,7 @@ def test_a_corrupted_archive_is_refused(mirror: Mirror, cache: Path) -> None:
     assert files(cache) == set()
 
 
-def test_unpacking_on_a_full_disk_leaves_no_half_file(
-    mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unpacking_on_a_full_disk_leaves_no_half_file(mirror, cache, monkeypatch):
     known = cifar_set(mirror.folder, mirror.url)
 
     def full(_: int) -> None:
@@ -330,7 +315,7 @@ def small(monkeypatch: pytest.MonkeyPatch, mirror: Mirror) -> Known:
     return known
 
 
-def test_list_says_what_is_known_and_where() -> None:
+def test_list_says_what_is_known_and_where():
     sets = {entry["name"]: entry for entry in run_json("list")["datasets"]}
     assert list(sets) == ["mnist", "fashion-mnist", "cifar10"]
     assert sets["mnist"]["location"].endswith("mnist")
@@ -341,42 +326,39 @@ def test_list_says_what_is_known_and_where() -> None:
     assert f"  sha256    {sets['mnist']['sha256'][IMAGES]}  {IMAGES}" in lines
 
 
-def test_list_finds_the_data_dir(tmp_path: Path) -> None:
+def test_list_finds_the_data_dir(tmp_path):
     publish(tmp_path, "fashion-mnist")
-    found = {
-        entry["name"]: entry["location"]
-        for entry in run_json("list", "--data-dir", str(tmp_path))["datasets"]
-    }
-    assert found["fashion-mnist"] == str(tmp_path / "fashion-mnist")
+    listed = run_json("list", "--data-dir", str(tmp_path))["datasets"]
+    assert str(tmp_path / "fashion-mnist") in [entry["location"] for entry in listed]
 
 
-def test_fetch_prints_the_folder(small: Known, cache: Path) -> None:
+def test_fetch_prints_the_folder(small, cache):
     result = run("fetch", "small")
     assert result.exit_code == 0
     assert result.stdout == f"{cache / 'small'}\n"
     assert run_json("fetch", "small") == {"name": "small", "location": str(cache / "small")}
 
 
-def test_fetch_to_a_data_dir(small: Known, tmp_path: Path) -> None:
+def test_fetch_to_a_data_dir(small, tmp_path):
     run("fetch", "small", "--data-dir", str(tmp_path / "own"))
     assert files(tmp_path / "own" / "small") == set(CONTENT)
 
 
-def test_fetching_what_is_embedded() -> None:
+def test_fetching_what_is_embedded():
     result = run("fetch", "mnist")
     assert result.exit_code == 0
     assert result.stdout.endswith("mnist\n")
     assert "there is nothing to fetch" in result.stderr
 
 
-def test_the_embedded_mnist_is_the_published_one() -> None:
+def test_the_embedded_mnist_is_the_published_one():
     report = run_json("verify", "mnist")
     assert report["published"]
     assert len(report["copies"]) == 1
     assert [file["problem"] for file in report["copies"][0]["files"]] == [""] * 4
 
 
-def test_verify_says_which_files_are_not_the_published_ones(tmp_path: Path) -> None:
+def test_verify_says_which_files_are_not_the_published_ones(tmp_path):
     write_cifar(tmp_path / "cifar-10-batches-bin", COLOUR, ".bin", binary_batch)
     (tmp_path / "cifar-10-batches-bin" / "data_batch_4.bin").unlink()
     result = run("verify", "cifar10", "--data-dir", str(tmp_path))
@@ -387,15 +369,14 @@ def test_verify_says_which_files_are_not_the_published_ones(tmp_path: Path) -> N
     )
     lines = result.stdout.splitlines()
     assert lines[0] == f"cifar10 in {tmp_path}: NOT the published files"
-    assert "data_batch_1.bin" in lines[1]
-    assert "its content is not the published one" in lines[1]
+    assert "data_batch_1.bin" in lines[1] and "content is not the published one" in lines[1]
     assert "no such file" in lines[4]
     report = run_json("verify", "cifar10", "--data-dir", str(tmp_path))
     assert not report["published"]
     assert len(report["copies"][0]["files"]) == 6
 
 
-def test_verify_looks_at_every_copy(small: Known, cache: Path, tmp_path: Path) -> None:
+def test_verify_looks_at_every_copy(small, cache, tmp_path):
     fetching.fetch(small)
     publish(tmp_path / "own")
     assert run_json("verify", "--data-dir", str(tmp_path / "own"))["published"]
@@ -406,13 +387,13 @@ def test_verify_looks_at_every_copy(small: Known, cache: Path, tmp_path: Path) -
     assert "is damaged" in report["copies"][0]["files"][0]["problem"]
 
 
-def test_an_embedded_set_beside_the_published_one_need_not_be_fetched(tmp_path: Path) -> None:
+def test_an_embedded_set_beside_the_published_one_need_not_be_fetched(tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"other")
     message = str(run("verify", "mnist", "--data-dir", str(tmp_path)).exception)
     assert message.endswith(": leave out --data-dir, since mnist comes with ffnp")
 
 
-def test_a_copy_that_lacks_a_file_says_how_to_get_it(small: Known, tmp_path: Path) -> None:
+def test_a_copy_that_lacks_a_file_says_how_to_get_it(small, tmp_path):
     publish(tmp_path)
     for path in (tmp_path / "small").glob("*labels*"):
         path.unlink()
@@ -424,28 +405,26 @@ def test_a_copy_that_lacks_a_file_says_how_to_get_it(small: Known, tmp_path: Pat
     assert len(load("small", tmp_path).train) > 0
 
 
-def test_verify_what_is_nowhere() -> None:
+def test_verify_what_is_nowhere():
     assert isinstance(run("verify", "cifar10").exception, InputError)
     assert run("verify").exit_code == 0
 
 
 @pytest.mark.parametrize("command", ["fetch", "verify"])
-def test_an_unknown_name(command: str) -> None:
+def test_an_unknown_name(command):
     error = run(command, "nonesuch").exception
     assert isinstance(error, InputError)
     assert "choose mnist, fashion-mnist, cifar10" in str(error)
 
 
 @pytest.mark.parametrize("command", [[], ["list"], ["fetch"], ["verify"]])
-def test_help_has_an_example(command: list[str]) -> None:
+def test_help_has_an_example(command):
     result = run(*command, "--help")
     assert result.exit_code == 0
     assert " ".join(["ffnp data", *command]) in result.stdout.partition("Example:")[2]
 
 
-def test_a_full_disk_is_not_blamed_on_the_mirror(
-    mirror: Mirror, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_not_blamed_on_the_mirror(mirror, cache, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -200,7 +200,7 @@ by_name = pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.n
 
 
 @by_name
-def test_truncated_in_the_header_and_at_the_end(reader: Reader, tmp_path: Path) -> None:
+def test_truncated_in_the_header_and_at_the_end(reader, tmp_path):
     whole = len(reader.content)
     for length in [*range(0, min(whole, 200), 3), *range(max(whole - 20, 0), whole)]:
         path = tmp_path / f"short.{reader.name}"
@@ -210,13 +210,13 @@ def test_truncated_in_the_header_and_at_the_end(reader: Reader, tmp_path: Path) 
 
 
 @by_name
-def test_fuzz(reader: Reader, tmp_path: Path) -> None:
+def test_fuzz(reader, tmp_path):
     fuzz(reader, tmp_path, 50)
 
 
 @pytest.mark.slow
 @by_name
-def test_fuzz_long(reader: Reader, tmp_path: Path) -> None:
+def test_fuzz_long(reader, tmp_path):
     fuzz(reader, tmp_path, 2500)
 
 
@@ -286,7 +286,7 @@ LIES = {
     [(reader, lie) for reader in READERS for lie in LIES.get(reader.name, [])],
     ids=lambda value: value.name if isinstance(value, Reader) else "",
 )
-def test_a_claim_allocates_nothing(reader: Reader, content: bytes, tmp_path: Path) -> None:
+def test_a_claim_allocates_nothing(reader, content, tmp_path):
     path = tmp_path / f"lie.{reader.name}"
     path.write_bytes(content)
     with pytest.raises(InputError), little_memory():

@@ -48,7 +48,7 @@ def assert_same(dataset: Dataset, arrays: Arrays) -> None:
     assert dataset.shape == arrays.x_train.shape[1:]
 
 
-def test_mnist_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mnist_is_embedded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mnist = load("mnist")
     assert mnist.train.images.shape == (60000, 784)
@@ -61,19 +61,19 @@ def test_mnist_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("gzipped", [False, True])
 @pytest.mark.parametrize("inner", ["", "fashion-mnist"])
-def test_idx_in_the_data_dir(tmp_path: Path, gzipped: bool, inner: str) -> None:
+def test_idx_in_the_data_dir(tmp_path, gzipped, inner):
     arrays = small_arrays(3, 4)
     write_idx(tmp_path / inner, arrays, gzipped)
     assert_same(load("fashion-mnist", tmp_path), arrays)
 
 
-def test_a_named_set_has_its_classes_whatever_labels_are_left(tmp_path: Path) -> None:
+def test_a_named_set_has_its_classes_whatever_labels_are_left(tmp_path):
     write_idx(tmp_path, small_arrays(3, 4, classes=2), gzipped=False)
     assert load("fashion-mnist", tmp_path).classes == 10
     assert load(str(tmp_path)).classes == 2
 
 
-def test_a_label_beyond_a_named_sets_classes_is_damage(tmp_path: Path) -> None:
+def test_a_label_beyond_a_named_sets_classes_is_damage(tmp_path):
     arrays = small_arrays(3, 4)
     arrays.y_test[0] = 85
     write_idx(tmp_path, arrays, gzipped=False)
@@ -82,9 +82,7 @@ def test_a_label_beyond_a_named_sets_classes_is_damage(tmp_path: Path) -> None:
     assert load(str(tmp_path)).classes == 86
 
 
-def test_the_data_dir_comes_before_the_cache_and_the_cache_before_the_package(
-    tmp_path: Path, empty_cache: Path
-) -> None:
+def test_the_data_dir_comes_before_the_cache_and_that_before_the_package(tmp_path, empty_cache):
     ours, cached = small_arrays(2, 2), small_arrays(5)
     write_idx(tmp_path / "ours", ours, gzipped=True)
     write_idx(empty_cache / "mnist", cached, gzipped=False)
@@ -93,21 +91,21 @@ def test_the_data_dir_comes_before_the_cache_and_the_cache_before_the_package(
 
 
 @pytest.mark.parametrize("inner", ["", "cifar-10-batches-bin", "cifar10/cifar-10-batches-bin"])
-def test_cifar10_binary(tmp_path: Path, inner: str) -> None:
+def test_cifar10_binary(tmp_path, inner):
     arrays = small_arrays(3, 32, 32)
     write_cifar(tmp_path / inner, arrays, ".bin", binary_batch)
     assert_same(load("cifar10", tmp_path), arrays)
 
 
 @pytest.mark.parametrize("inner", ["", "cifar-10-batches-py"])
-def test_cifar10_python(tmp_path: Path, inner: str) -> None:
+def test_cifar10_python(tmp_path, inner):
     arrays = small_arrays(3, 32, 32)
     write_cifar(tmp_path / inner, arrays, "", python2_batch)
     assert_same(load("cifar10", tmp_path), arrays)
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_cifar10_pickled_by_python_3(tmp_path: Path, protocol: int) -> None:
+def test_cifar10_pickled_by_python_3(tmp_path, protocol):
     arrays = small_arrays(3, 32, 32)
     write_cifar(tmp_path, arrays, "", lambda *batch: python3_batch(*batch, protocol))
     assert_same(load(str(tmp_path)), arrays)
@@ -115,7 +113,7 @@ def test_cifar10_pickled_by_python_3(tmp_path: Path, protocol: int) -> None:
 
 @pytest.mark.parametrize("shape", [(7,), (3, 4), (2, 3, 4, 2)])
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_npz_of_any_rank(tmp_path: Path, shape: tuple[int, ...], save: object) -> None:
+def test_npz_of_any_rank(tmp_path, shape, save):
     arrays = small_arrays(*shape, classes=4)
     save(tmp_path / "own.npz", **arrays._asdict())
     dataset = load(str(tmp_path / "own.npz"))
@@ -124,7 +122,7 @@ def test_npz_of_any_rank(tmp_path: Path, shape: tuple[int, ...], save: object) -
 
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f8", ">f8", "<f2"])
-def test_npz_floats_become_float32(tmp_path: Path, dtype: str) -> None:
+def test_npz_floats_become_float32(tmp_path, dtype):
     arrays = small_arrays(3, 4)
     floats = arrays._replace(
         x_train=(arrays.x_train / 8).astype(dtype), x_test=(arrays.x_test / 8).astype(dtype)
@@ -136,7 +134,7 @@ def test_npz_floats_become_float32(tmp_path: Path, dtype: str) -> None:
     assert_same(load(str(tmp_path / "own.npz")), expected)
 
 
-def test_npz_in_a_compression_that_numpy_never_uses(tmp_path: Path) -> None:
+def test_npz_in_a_compression_that_numpy_never_uses(tmp_path):
     write_npy(tmp_path, ARRAYS)
     with zipfile.ZipFile(tmp_path / "own.npz", "w", zipfile.ZIP_LZMA) as archive:
         for path in tmp_path.glob("*.npy"):
@@ -145,7 +143,7 @@ def test_npz_in_a_compression_that_numpy_never_uses(tmp_path: Path) -> None:
         load(str(tmp_path / "own.npz"))
 
 
-def test_npz_whose_member_is_not_as_long_as_its_shape(tmp_path: Path) -> None:
+def test_npz_whose_member_is_not_as_long_as_its_shape(tmp_path):
     write_npy(tmp_path, ARRAYS)
     with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
         for path in tmp_path.glob("*.npy"):
@@ -154,7 +152,7 @@ def test_npz_whose_member_is_not_as_long_as_its_shape(tmp_path: Path) -> None:
         load(str(tmp_path / "own.npz"))
 
 
-def test_npz_in_fortran_order_with_a_column_of_wide_labels(tmp_path: Path) -> None:
+def test_npz_in_fortran_order_with_a_column_of_wide_labels(tmp_path):
     arrays = small_arrays(3, 4)
     saved = arrays._replace(
         x_train=np.asfortranarray(arrays.x_train), y_train=arrays.y_train.astype(">i8")[:, None]
@@ -165,7 +163,7 @@ def test_npz_in_fortran_order_with_a_column_of_wide_labels(tmp_path: Path) -> No
     assert dataset.train.labels.dtype == np.int64
 
 
-def test_a_folder_of_npy_is_mapped_not_read(tmp_path: Path) -> None:
+def test_a_folder_of_npy_is_mapped_not_read(tmp_path):
     arrays = small_arrays(3, 4)
     write_npy(tmp_path, arrays)
     dataset = load(str(tmp_path))
@@ -179,12 +177,12 @@ def test_a_folder_of_npy_is_mapped_not_read(tmp_path: Path) -> None:
         dataset.train.images[0, 0] = 0
 
 
-def test_the_test_set_may_have_a_class_of_its_own(tmp_path: Path) -> None:
+def test_the_test_set_may_have_a_class_of_its_own(tmp_path):
     np.savez(tmp_path / "own.npz", **ARRAYS._replace(y_test=Y_TEST + 20)._asdict())
     assert load(str(tmp_path / "own.npz")).classes == int(Y_TEST.max()) + 21
 
 
-def test_mapped_floats_are_not_searched_for_nan(tmp_path: Path) -> None:
+def test_mapped_floats_are_not_searched_for_nan(tmp_path):
     arrays = small_arrays(3, 4)
     floats = arrays._replace(
         x_train=np.full(arrays.x_train.shape, np.nan, np.float32),
@@ -228,15 +226,13 @@ def with_pixel(value: float) -> np.ndarray:
         for value in (np.nan, np.inf, -np.inf, 1e300)
     ],
 )
-def test_what_cannot_be_learned_from(
-    tmp_path: Path, changes: dict[str, np.ndarray], message: str
-) -> None:
+def test_what_cannot_be_learned_from(tmp_path, changes, message):
     np.savez(tmp_path / "own.npz", **(ARRAYS._asdict() | changes))
     with pytest.raises(InputError, match=f"/own.npz: .*{message}"):
         load(str(tmp_path / "own.npz"))
 
 
-def test_where_the_nan_is_in_a_large_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_nan_is_in_a_large_set(tmp_path, monkeypatch):
     monkeypatch.setattr("ffnp.data.arrays.BLOCK", 4)
     changed = ARRAYS._replace(x_train=with_pixel(np.nan), x_test=X_TEST.astype(float))
     np.savez(tmp_path / "own.npz", **changed._asdict())
@@ -245,19 +241,19 @@ def test_where_the_nan_is_in_a_large_set(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("dtype", ["<f8", ">f4", "<i4"])
-def test_mapped_images_must_be_usable_in_place(tmp_path: Path, dtype: str) -> None:
+def test_mapped_images_must_be_usable_in_place(tmp_path, dtype):
     write_npy(tmp_path, ARRAYS._replace(x_train=X.astype(dtype), x_test=X_TEST.astype(dtype)))
     with pytest.raises(InputError, match=f"images of type {dtype}, which cannot be used in place"):
         load(str(tmp_path))
 
 
-def test_mapped_images_must_be_in_c_order(tmp_path: Path) -> None:
+def test_mapped_images_must_be_in_c_order(tmp_path):
     write_npy(tmp_path, ARRAYS._replace(x_train=np.asfortranarray(X)))
     with pytest.raises(InputError, match="in C order"):
         load(str(tmp_path))
 
 
-def test_an_object_array_is_refused_and_nothing_of_it_runs(tmp_path: Path) -> None:
+def test_an_object_array_is_refused_and_nothing_of_it_runs(tmp_path):
     np.savez(
         tmp_path / "own.npz",
         **ARRAYS._replace(x_train=np.array([Touch(tmp_path)], object))._asdict(),
@@ -278,7 +274,7 @@ class Touch:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_hostile_pickle_is_refused_and_nothing_of_it_runs(tmp_path: Path, protocol: int) -> None:
+def test_a_hostile_pickle_is_refused_and_nothing_of_it_runs(tmp_path, protocol):
     write_cifar(tmp_path, small_arrays(3, 32, 32), "")
     hostile = pickle.dumps({"data": Touch(tmp_path), "labels": [1]}, protocol)
     (tmp_path / "data_batch_3").write_bytes(hostile)
@@ -305,14 +301,14 @@ def test_a_hostile_pickle_is_refused_and_nothing_of_it_runs(tmp_path: Path, prot
         {"data": np.zeros((2, 3072), np.uint8, order="F"), "labels": [1, 2]},
     ],
 )
-def test_a_pickle_that_is_no_batch(tmp_path: Path, batch: object) -> None:
+def test_a_pickle_that_is_no_batch(tmp_path, batch):
     write_cifar(tmp_path, small_arrays(3, 32, 32), "")
     (tmp_path / "test_batch").write_bytes(pickle.dumps(batch))
     with pytest.raises(InputError, match="test_batch"):
         load("cifar10", tmp_path)
 
 
-def test_a_pickled_array_shorter_than_its_shape(tmp_path: Path) -> None:
+def test_a_pickled_array_shorter_than_its_shape(tmp_path):
     arrays = small_arrays(3, 32, 32, train=4)
     write_cifar(tmp_path, small_arrays(3, 32, 32), "")
     batch = python2_batch(arrays.x_train, arrays.y_train)
@@ -322,7 +318,7 @@ def test_a_pickled_array_shorter_than_its_shape(tmp_path: Path) -> None:
         load("cifar10", tmp_path)
 
 
-def test_a_binary_label_over_9(tmp_path: Path) -> None:
+def test_a_binary_label_over_9(tmp_path):
     arrays = small_arrays(3, 32, 32)
     write_cifar(tmp_path, arrays, ".bin", binary_batch)
     (tmp_path / "data_batch_2.bin").write_bytes(bytes([10]) + bytes(3072))
@@ -331,7 +327,7 @@ def test_a_binary_label_over_9(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("gzipped", [False, True])
-def test_a_truncated_file_says_how_much_is_there(tmp_path: Path, gzipped: bool) -> None:
+def test_a_truncated_file_says_how_much_is_there(tmp_path, gzipped):
     write_idx(tmp_path, ARRAYS, gzipped)
     path = next(tmp_path.glob("train-images*"))
     content = idx_bytes(ARRAYS.x_train)[:-4]
@@ -340,14 +336,14 @@ def test_a_truncated_file_says_how_much_is_there(tmp_path: Path, gzipped: bool) 
         load("fashion-mnist", tmp_path)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path):
     write_idx(tmp_path, ARRAYS, gzipped=True)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(InputError, match=r"t10k-labels-idx1-ubyte.gz: no such file"):
         load(str(tmp_path))
 
 
-def test_a_missing_array_is_named(tmp_path: Path) -> None:
+def test_a_missing_array_is_named(tmp_path):
     np.savez(tmp_path / "own.npz", x_train=X, y_train=Y, x_test=X_TEST)
     with pytest.raises(InputError, match="has no array y_test"):
         load(str(tmp_path / "own.npz"))
@@ -362,31 +358,25 @@ def test_a_missing_array_is_named(tmp_path: Path) -> None:
         (".", "holds no data set"),
     ],
 )
-def test_nothing_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
-) -> None:
+def test_nothing_there(tmp_path, monkeypatch, name, message):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         load(name)
 
 
-def test_a_folder_does_not_hide_a_known_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_does_not_hide_a_known_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_idx(tmp_path / "mnist", ARRAYS, gzipped=False)
     assert len(load("mnist").train) == 60000
 
 
-def test_a_copy_installed_by_the_system_is_found(tmp_path: Path) -> None:
+def test_a_copy_installed_by_the_system_is_found(tmp_path):
     write_idx(tmp_path / "system", ARRAYS, gzipped=True)
     known = dataclasses.replace(FASHION_MNIST, system=(tmp_path / "system",))
     assert [copy.place for copy in known.copies(None)] == [tmp_path / "system"]
 
 
-def test_a_copy_installed_by_the_system_comes_after_the_cache(
-    tmp_path: Path, empty_cache: Path
-) -> None:
+def test_a_copy_installed_by_the_system_comes_after_the_cache(tmp_path, empty_cache):
     cache, system = empty_cache / "fashion-mnist", tmp_path / "system"
     for place in (cache, system):
         write_idx(place, ARRAYS, gzipped=True)
@@ -394,12 +384,12 @@ def test_a_copy_installed_by_the_system_comes_after_the_cache(
     assert [copy.place for copy in known.copies(None)] == [cache, system]
 
 
-def test_a_data_dir_may_be_text(tmp_path: Path) -> None:
+def test_a_data_dir_may_be_text(tmp_path):
     write_idx(tmp_path, ARRAYS, gzipped=False)
     assert_same(load("mnist", str(tmp_path)), ARRAYS)
 
 
-def test_rows_held_out_are_the_last_ones_and_not_trained_on() -> None:
+def test_rows_held_out_are_the_last_ones_and_not_trained_on():
     images = np.arange(12, dtype=np.float32)[:, None]
     dataset = from_arrays(images, Y, images[:3], Y[:3])
     found = load_data(Config(validation=5), dataset)
@@ -408,11 +398,11 @@ def test_rows_held_out_are_the_last_ones_and_not_trained_on() -> None:
         np.testing.assert_array_equal(split.labels, Y[rows])
 
 
-def test_a_cache_that_cannot_be_looked_at_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_looked_at_is_passed_over(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/" + "x" * 300)
     assert len(load("mnist").test) == 10_000
 
 
-def test_a_data_dir_that_is_none(tmp_path: Path) -> None:
+def test_a_data_dir_that_is_none(tmp_path):
     with pytest.raises(InputError, match="nowhere is not a folder"):
         load("mnist", tmp_path / "nowhere")

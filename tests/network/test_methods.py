@@ -1,5 +1,8 @@
 """What the baselines predict."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -48,3 +51,14 @@ def test_scores_rank_the_labels_as_the_training_error_does(name):
         wrong = (true + np.arange(1, CLASSES)) % CLASSES
     own, others = (np.take_along_axis(scores[0], labels, axis=1) for labels in (true, wrong))
     assert totals[1] == (others.max(axis=1) >= own[:, 0]).sum()
+
+
+def test_a_batch_is_freed_as_soon_as_nobody_holds_it():
+    _, batch = make("backprop-pairwise")
+    alive = weakref.ref(batch)
+    gc.disable()
+    try:
+        del batch
+        assert alive() is None
+    finally:
+        gc.enable()
