@@ -13,6 +13,7 @@ from ffnp.objectives import Pairwise, RelativeEntropy, SigmoidGoodness, SoftmaxO
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective
 from ffnp.objectives.sigmoid import LiteralSigmoidGoodness
+from ffnp.randomness import Draw
 from ffnp.scaling import UNSCALED, Scaling
 
 CLASSES = 11
@@ -105,10 +106,12 @@ def activity(random, n, r, h, dtype, slope, delta=False):
     return Activity(a, kept, d, *(random.random((n, r)).astype(dtype) for _ in range(2)))
 
 
-def blank_activity(n, r, h, dtype, slope):
+def blank_activity(random, n, r, h, dtype, slope):
+    """With dropout where a row has an odd number of units."""
     kept = blank(n, r, h, dtype=dtype) if slope else None
     outputs = (blank(n, r, dtype=dtype) for _ in range(2))
-    return Activity(blank(n, r, h, dtype=dtype), kept, None, *outputs)
+    dropped = random.integers(0, 2, (n, h)).astype(dtype) * 1.5 if h % 2 and h > 1 else None
+    return Activity(blank(n, r, h, dtype=dtype), kept, None, *outputs, dropped)
 
 
 def some_bias(random, h, dtype):
@@ -145,6 +148,13 @@ def multiply(random, dtype) -> Iterator[Case]:
         yield Case({"products": [(a, b, blank(n, m, dtype=dtype))]}, ("products",))
 
 
+def draw_kept(random, dtype) -> Iterator[Case]:
+    for n, width in product([1, 7], [1, 31, 32, 33, 500]):
+        draw = Draw((3, 2**64 - 5), 2**40, width)
+        arguments = {"draw": draw, "first": 70, "rate": 0.3, "value": 1.25}
+        yield Case(arguments | {"out": blank(n, width, dtype=dtype)}, ("out",))
+
+
 def activate_labelled(random, dtype) -> Iterator[Case]:
     for (n, r, h), (name, kept) in product(SIZES, [("relu", False), ("gelu", True)]):
         arguments = {
@@ -154,14 +164,14 @@ def activate_labelled(random, dtype) -> Iterator[Case]:
             "label_scale": 3.0,
             "bias": some_bias(random, h, dtype),
             "activation": ACTIVATIONS[name],
-            "out": blank_activity(n, r, h, dtype, kept),
+            "out": blank_activity(random, n, r, h, dtype, kept),
         }
         yield Case(arguments, ("out",), scales={"out": 1})  # sigmoid' = a - a^2
 
 
 def activate(random, dtype) -> Iterator[Case]:
     for (n, r, h), name, kept in product(SIZES, ACTIVATIONS, [True, False]):
-        out = blank_activity(n, r, h, dtype, kept and ACTIVATIONS[name].keeps_slope)
+        out = blank_activity(random, n, r, h, dtype, kept and ACTIVATIONS[name].keeps_slope)
         out.values[...] = random.normal(size=out.values.shape)
         arguments = {
             "scale": random.random((n, r)).astype(dtype),
@@ -263,7 +273,7 @@ def sgd(random, dtype) -> Iterator[Case]:
 CASES = {
     cases.__name__: cases
     for cases in (
-        multiply, standardise, activate_labelled, activate, evaluate, delta, delta_labelled,
-        backpropagate, cross_entropy, adam, sgd,
+        multiply, standardise, draw_kept, activate_labelled, activate, evaluate, delta,
+        delta_labelled, backpropagate, cross_entropy, adam, sgd,
     )
 }  # fmt: skip

@@ -20,10 +20,13 @@ class Activity:
     # (N, R): g = sum of squares of a, and 1 / (sqrt(g) + EPSILON), which normalises the row
     goodness: Array
     scale: Array  # (N, R)
+    # (N, H): what a unit's activity is multiplied by in training, the same in all rows of an
+    # image: 0 if the unit is dropped; None without dropout
+    kept: Array | None = None
 
     def part(self, images: slice) -> "Activity":
         """Views of some of the images."""
-        arrays = (self.values, self.slope, self.delta, self.goodness, self.scale)
+        arrays = (self.values, self.slope, self.delta, self.goodness, self.scale, self.kept)
         return Activity(*(None if array is None else array[images] for array in arrays))
 
     @property

@@ -18,6 +18,7 @@ from ffnp.errors import InputError
 from ffnp.objectives import entropy, pairwise, sigmoid, softmax
 from ffnp.objectives.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK, Activation
 from ffnp.objectives.collaboration import LayerObjective
+from ffnp.randomness import PHILOX_BYTES, Draw, dropout_steps
 from ffnp.scaling import Scaling
 
 ROW = 128  # threads that share a row
@@ -32,6 +33,8 @@ OBJECTIVE_NUMBERS: dict[type, int] = {
     pairwise.Pairwise: 3,
     entropy.RelativeEntropy: 4,
 }
+# Philox 4x64's multipliers and what its key grows by: those of NumPy's generator.
+PHILOX = (0xD2E7470EE14C6C93, 0xCA5A826395121157, 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 # The parameters of all these objectives; 0 is passed for those that an objective has not.
 PARAMETERS = {"theta": 0.0, "alpha": 0.0, "power": 0.0}
 
@@ -51,6 +54,7 @@ def compiler_options(dtype: np.dtype[Any]) -> tuple[str, ...]:
         "LEAK": LEAK,
         "GELU_SCALE": GELU_SCALE,
         "GELU_CUBIC": GELU_CUBIC,
+        **{f"PHILOX_{i}": f"{number}ull" for i, number in enumerate(PHILOX, start=1)},
     }
     activations = {name.upper(): number for name, number in ACTIVATION_NUMBERS.items()}
     objectives = {kind.__name__: number for kind, number in OBJECTIVE_NUMBERS.items()}
@@ -119,6 +123,14 @@ class CupyBackend(Backend):
             length=scaling.length or 0, out=out,
         )  # fmt: skip
 
+    def draw_kept(self, draw: Draw, first: int, rate: float, value: float, out: Array) -> None:
+        blocks = len(out) * -(-out.shape[1] // PHILOX_BYTES)
+        self._kernels(out.dtype).launch(
+            "draw_kept", (-(-blocks // BLOCK),), (BLOCK,),
+            key1=draw.key[0], key2=draw.key[1], step=draw.step, site=draw.site, first=first,
+            steps=dropout_steps(rate), value=value, out=out,
+        )  # fmt: skip
+
     def activate_labelled(
         self,
         shared: Array,
@@ -132,15 +144,16 @@ class CupyBackend(Backend):
         self._kernels(out.values.dtype).launch(
             "activate_labelled", (labels.size,), (ROW,),
             shared=shared, label_weights=label_weights, labels=labels, label_scale=label_scale,
-            bias=bias, activation=ACTIVATION_NUMBERS[activation.name], values=out.values,
-            slope=out.slope, goodness=out.goodness, scale=out.scale,
+            bias=bias, activation=ACTIVATION_NUMBERS[activation.name], kept=out.kept,
+            values=out.values, slope=out.slope, goodness=out.goodness, scale=out.scale,
         )  # fmt: skip
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         self._kernels(out.values.dtype).launch(
             "activate", (scale.size,), (ROW,),
             scale_before=scale, bias=bias, activation=ACTIVATION_NUMBERS[activation.name],
-            values=out.values, slope=out.slope, goodness=out.goodness, scale=out.scale,
+            kept=out.kept, values=out.values, slope=out.slope, goodness=out.goodness,
+            scale=out.scale,
         )  # fmt: skip
 
     def evaluate(

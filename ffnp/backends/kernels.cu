@@ -144,12 +144,53 @@ KERNEL standardise_float64(
     standardise(images, rows, mean, deviation, length, out, D);
 }
 
-// Store a = phi(z), and phi'(z) where it is kept; gives back a^2.
-__device__ real store(int activation, real z, size_t i, real* values, real* slope) {
-    real kept;
-    real a = activate_one(activation, z, kept);
+// --- dropout -------------------------------------------------------------------------------------
+
+// Ten rounds of Philox 4x64 (Salmon et al., 2011): a counter becomes four random words.
+__device__ void philox(unsigned long long* counter, unsigned long long a, unsigned long long b) {
+    for (int round = 0; round < 10; round++) {
+        unsigned long long first = counter[0], third = counter[2];
+        counter[0] = __umul64hi(PHILOX_2, third) ^ counter[1] ^ a;
+        counter[2] = __umul64hi(PHILOX_1, first) ^ counter[3] ^ b;
+        counter[1] = PHILOX_2 * third;
+        counter[3] = PHILOX_1 * first;
+        a += PHILOX_3;
+        b += PHILOX_4;
+    }
+}
+
+// One thread a block of 32 bytes, a byte an entry: 0 where it is below `steps`, else `value`.
+KERNEL draw_kept(
+    unsigned long long key1, unsigned long long key2, unsigned long long step,
+    unsigned long long site, int first, int steps, real value,
+    real* out,  // (N, W)
+    int N, int W
+) {
+    const int blocks = (W + 31) / 32;  // of a row
+    const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+    if (i >= (long long)N * blocks) return;
+    // NumPy's generator counts before it draws
+    unsigned long long words[4] = {first * (unsigned long long)blocks + i + 1, step, site, 0};
+    philox(words, key1, key2);
+    int w = i % blocks * 32;
+    out += i / blocks * W;
+#pragma unroll
+    for (int word = 0; word < 4; word++)
+        for (int byte = 0; byte < 8 && w < W; byte++, w++)
+            out[w] = int(words[word] >> 8 * byte & 255) < steps ? real(0) : value;
+}
+
+// --- activities ----------------------------------------------------------------------------------
+
+// Store a = phi(z), times `kept` where a unit may be dropped, and phi'(z) where it is kept; gives
+// back a^2. `column` is the place in `kept`.
+__device__ real store(
+    int activation, real z, size_t i, const real* kept, size_t column, real* values, real* slope) {
+    real derivative;
+    real a = activate_one(activation, z, derivative);
+    if (kept) a *= kept[column];
     values[i] = a;
-    if (slope) slope[i] = kept;
+    if (slope) slope[i] = derivative;
     return a * a;
 }
 
@@ -170,6 +211,7 @@ KERNEL activate_labelled(
     real label_scale,
     const real* bias,           // (H)
     int activation,
+    const real* kept,           // (N, H) or null
     real* values,               // (N, R, H)
     real* slope,                // (N, R, H) or null
     real* goodness,             // (N, R)
@@ -177,12 +219,12 @@ KERNEL activate_labelled(
     int R, int H
 ) {
     const int row = blockIdx.x;
-    const real* image = shared + size_t(row / R) * H;
+    const size_t image = size_t(row / R) * H;
     const real* label = label_weights + size_t(labels[row]) * H;
     real squares = 0;
     for (int h = threadIdx.x; h < H; h += blockDim.x) {
-        real z = image[h] + label_scale * label[h] + bias[h];
-        squares += store(activation, z, size_t(row) * H + h, values, slope);
+        real z = shared[image + h] + label_scale * label[h] + bias[h];
+        squares += store(activation, z, size_t(row) * H + h, kept, image + h, values, slope);
     }
     finish_row(squares, goodness, scale);
 }
@@ -192,17 +234,20 @@ KERNEL activate(
     const real* scale_before,  // (N, R)
     const real* bias,          // (H)
     int activation,
+    const real* kept,          // (N, H) or null
     real* values,              // (N, R, H)
     real* slope,               // (N, R, H) or null
     real* goodness,            // (N, R)
     real* scale,               // (N, R)
-    int H
+    int R, int H
 ) {
     const int row = blockIdx.x;
+    const size_t image = size_t(row / R) * H;
     real squares = 0;
     for (int h = threadIdx.x; h < H; h += blockDim.x) {
         size_t i = size_t(row) * H + h;
-        squares += store(activation, values[i] * scale_before[row] + bias[h], i, values, slope);
+        real z = values[i] * scale_before[row] + bias[h];
+        squares += store(activation, z, i, kept, image + h, values, slope);
     }
     finish_row(squares, goodness, scale);
 }

@@ -18,6 +18,7 @@ TYPES = {
     "double": np.float64,
     "float": np.float32,
     "long long": np.int64,
+    "unsigned long long": np.uint64,
     "int": np.int32,
     "unsigned char": np.uint8,
 }

@@ -61,14 +61,15 @@ class NumbaBackend(NumpyBackend):
             )
             return
         kernels.relu_labelled(
-            shared, label_weights, labels, label_scale, bias, out.values, out.goodness, out.scale
-        )
+            shared, label_weights, labels, label_scale, bias, out.kept, out.values, out.goodness,
+            out.scale,
+        )  # fmt: skip
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         if activation.name != "relu":
             super().activate(scale, bias, activation, out)
             return
-        kernels.relu(scale, bias, out.values, out.goodness, out.scale)
+        kernels.relu(scale, bias, out.kept, out.values, out.goodness, out.scale)
 
     # --- objective --------------------------------------------------------------------------
 

@@ -40,8 +40,11 @@ def standardise(images, rows, mean, deviation, length, out):
 
 
 @compiled
-def relu_labelled(shared, label_weights, labels, label_scale, bias, values, goodness, scale):
-    """a = relu(z), z = shared[n] + label_scale * label_weights[label] + bias; g, 1 / |a|."""
+def relu_labelled(shared, label_weights, labels, label_scale, bias, kept, values, goodness, scale):
+    """a = kept * relu(z), z = shared[n] + label_scale * label_weights[label] + bias; g, 1 / |a|.
+
+    `kept` (N, H) may be None: compiled without it, then.
+    """
     number = values.dtype.type
     s, epsilon = number(label_scale), number(EPSILON)
     for n in range(values.shape[0]):
@@ -52,6 +55,8 @@ def relu_labelled(shared, label_weights, labels, label_scale, bias, values, good
             for h in range(len(a)):
                 z = image[h] + s * w[h] + bias[h]
                 positive = number(0) if z <= 0 else z  # NaN stays NaN
+                if kept is not None:
+                    positive *= kept[n, h]
                 a[h] = positive
                 g += positive * positive
             goodness[n, r] = g
@@ -59,8 +64,8 @@ def relu_labelled(shared, label_weights, labels, label_scale, bias, values, good
 
 
 @compiled
-def relu(row_scale, bias, values, goodness, scale):
-    """a = relu(z), z = row_scale * values + bias, in place; g, 1 / |a|."""
+def relu(row_scale, bias, kept, values, goodness, scale):
+    """a = kept * relu(z), z = row_scale * values + bias, in place; g, 1 / |a|; see above."""
     number = values.dtype.type
     epsilon = number(EPSILON)
     for n in range(values.shape[0]):
@@ -70,6 +75,8 @@ def relu(row_scale, bias, values, goodness, scale):
             for h in range(len(a)):
                 z = s * a[h] + bias[h]
                 positive = number(0) if z <= 0 else z  # NaN stays NaN
+                if kept is not None:
+                    positive *= kept[n, h]
                 a[h] = positive
                 g += positive * positive
             goodness[n, r] = g

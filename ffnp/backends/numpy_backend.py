@@ -170,6 +170,8 @@ class NumpyBackend(Backend):
             np.maximum(z, self._scratch("zeros", z.shape[2:], z.dtype), out=z)
         else:
             z[...] = activation.value(z)
+        if out.kept is not None:
+            z *= out.kept[block, None, :]
         np.vecdot(z, z, out=out.goodness[block])
 
     @staticmethod

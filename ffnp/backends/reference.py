@@ -21,6 +21,7 @@ import numpy as np
 from ffnp.backends.activity import Activity, Array, Product
 from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import LayerObjective
+from ffnp.randomness import PHILOX_BYTES, Draw, dropout_steps
 from ffnp.scaling import Scaling
 
 EPSILON = 1e-8  # of the length normalisation h = a / (|a| + EPSILON)
@@ -86,6 +87,33 @@ class Backend:
             x *= scaling.length / np.sqrt((x * x).sum(axis=1, keepdims=True) + 1)
         out[...] = x
 
+    def draw_kept(self, draw: Draw, first: int, rate: float, value: float, out: Array) -> None:
+        """Draw what is kept in dropout: 0 at a rate, else `value`.
+
+        The bits are those of a counter-based generator (Philox 4x64-10: Salmon et al., 2011), the
+        same on every backend and however a batch is cut: a byte an entry, and a row begins a block
+        of 32 bytes.
+
+        Parameters
+        ----------
+        draw : Draw
+        first : int
+            The number of row 0 in the whole batch.
+        rate : float
+            In steps of 1/256, as `dropout_steps` rounds it.
+        value : float
+        out : (N, W) float array
+        """
+        rows, width = out.shape
+        blocks = -(-width // PHILOX_BYTES)  # of a row
+        philox = np.random.Philox(
+            key=np.array(draw.key, np.uint64), counter=[first * blocks, draw.step, draw.site, 0]
+        )
+        words = philox.random_raw(rows * blocks * PHILOX_BYTES // 8)
+        random = words.astype("<u8", copy=False).view(np.uint8).reshape(rows, -1)
+        out[...] = random[:, :width] >= dropout_steps(rate)
+        out *= value
+
     def activate_labelled(
         self,
         shared: Array,
@@ -127,6 +155,8 @@ class Backend:
         a[...] = activation.value(z)  # (N, R, H)
         if out.slope is not None:
             out.slope[...] = activation.slope(z)  # (N, R, H)
+        if out.kept is not None:
+            a *= out.kept[:, None, :]
         out.goodness[...] = (a * a).sum(axis=2)  # (N, R)
         out.scale[...] = 1 / (np.sqrt(out.goodness) + EPSILON)  # (N, R)
 

@@ -265,6 +265,7 @@ static const char* launch_with(
 #define blockDim (shim::block_size)
 #define gridDim (shim::grid_size)
 #define __syncthreads() shim::barrier(__LINE__)
+#define __umul64hi(a, b) static_cast<uint64_t>((static_cast<unsigned __int128>(a) * (b)) >> 64)
 #define __shfl_xor_sync(mask, value, distance) shim::shuffle_xor(mask, value, distance, __LINE__)
 
 // A function that Python can call by the kernel's name.
