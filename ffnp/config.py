@@ -57,6 +57,9 @@ def above_0(most: float) -> Need:
     return lambda value: 0 < value <= most, f"is {{}}: it must be above 0, and {most:g} at most"
 
 
+RATE: Need = lambda value: 0 <= value <= 0.95, "is {}: it must be in 0..0.95"
+
+
 def documented(cls: Kind) -> Kind:
     """Describe the fields of a class of options in its docstring."""
     lines = [f"{cls.__doc__}\n", "Attributes", "----------"]
@@ -170,6 +173,12 @@ class Config:
         needs=above_0(1e6),
         effect=lambda config: config.method != "backprop-label",
     )
+    pixel_dropout: float = option(
+        0.0, "Share of an image's pixels left out of a training step.", needs=RATE
+    )
+    unit_dropout: float = option(
+        0.0, "Share of each layer's units left out of a training step.", needs=RATE
+    )
     optimizer: str = option("adam", "Optimiser.", choices=("adam", "sgd"))
     lr: float = option(0.001, "Learning rate.", needs=above_0(1e30))
     momentum: float = option(
@@ -179,7 +188,9 @@ class Config:
         effect=lambda config: config.optimizer == "sgd",
     )
     lr_schedule: str = option(
-        "constant", "linear: to 0 over the second half.", choices=("constant", "linear")
+        "constant",
+        "linear: to 0 over the second half; cosine: from the first step.",
+        choices=("constant", "linear", "cosine"),
     )
     epochs: int = option(150, "Epochs; with schedule layer, of each layer.", needs=at_least(1))
     batch_size: int = option(200, "Images a batch.", needs=at_least(1))

@@ -11,6 +11,7 @@ from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Images
 from ffnp.errors import InputError
 from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, Method
+from ffnp.network.dropout import Dropout
 from ffnp.network.network import labelled_network, perceptron
 from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
 from ffnp.objectives.activations import ACTIVATIONS
@@ -143,13 +144,16 @@ def _method(
     config: Config, data: DataDescription, backend: Backend, own: Objective | None
 ) -> Method:
     activation, dtype = ACTIVATIONS[config.activation], np.dtype(config.dtype)
+    dropout = Dropout(config.pixel_dropout, config.unit_dropout, config.seed)
     if config.method == "backprop-label":
         return BackpropLabel(
-            perceptron(backend, data.pixels, data.classes, config.hidden, activation, dtype)
+            perceptron(
+                backend, data.pixels, data.classes, config.hidden, activation, dtype, dropout
+            )
         )
     network = labelled_network(
         backend, data.pixels, data.classes, config.hidden, activation, config.label_scale, dtype,
-        normalised=not config.backpropagates,
+        not config.backpropagates, dropout,
     )  # fmt: skip
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))

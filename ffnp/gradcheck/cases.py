@@ -18,13 +18,14 @@ TINY = Config(hidden=HIDDEN, theta=4.0, alpha=0.5, label_scale=2.0)
 
 
 def cases() -> list[Config]:
-    """Every objective x gamma x activation, and both baselines x activation."""
+    """Every objective x gamma x activation; baselines and dropout x activation."""
     layered = [case for objective in OBJECTIVES for case in cases_of(objective)]
     baselines = [
         replace(TINY, method="backprop-label"),
         replace(TINY, method="backprop-pairwise", labels=ROWS),
     ]
-    return layered + _with_activations(baselines)
+    dropping = [replace(case, unit_dropout=0.5) for case in (cases_of("softmax")[-1], baselines[0])]
+    return layered + _with_activations(baselines + dropping)
 
 
 def cases_of(objective: str) -> list[Config]:
@@ -41,7 +42,8 @@ def _with_activations(methods: Iterable[Config]) -> list[Config]:
 
 
 def name_of(case: Config) -> tuple[str, str]:
-    """The objective or baseline of a case, and its gamma."""
+    """The objective or baseline of a case, with its dropout, and its gamma."""
+    dropout = " dropout" if case.unit_dropout else ""
     if case.backpropagates:
-        return case.method, "none"
-    return case.objective, case.gamma if case.method == "collab" else "none"
+        return case.method + dropout, "none"
+    return case.objective + dropout, case.gamma if case.method == "collab" else "none"

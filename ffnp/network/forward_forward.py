@@ -28,10 +28,12 @@ class ForwardForward(Method):
 
     def evaluate(self, batch: Batch, totals: Array) -> None:
         """Coefficients of the first `len(totals) - 1` layers; see `Backend.evaluate`."""
-        layers = len(totals) - 1
-        self.backend.evaluate(
-            self.objective, batch.goodness[:layers], batch.coefficients[:layers], totals
-        )
+        layers = slice(0, len(totals) - 1)
+        coefficients = batch.coefficients[layers]
+        self.backend.evaluate(self.objective, batch.goodness[layers], coefficients, totals)
+        if self.network.gain != 1:
+            # a = kept * phi(z), where kept is 0 or the gain: dg/dz = 2 a * gain * phi'(z)
+            coefficients *= self.network.gain
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`: each layer's from its own coefficients."""

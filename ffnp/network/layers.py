@@ -23,10 +23,13 @@ class Joined:
     # layer's delta, summed over these rows
     shared: Array
     scale: Array  # (N, R): all ones: images are not normalised again
+    # (N, D): what a pixel of x is multiplied by in training; None without dropout of pixels
+    kept: Array | None = None
 
     def part(self, images: slice) -> "Joined":
         """Views of some of the images."""
-        return Joined(self.x[images], self.labels[images], self.shared[images], self.scale[images])
+        arrays = (self.x, self.labels, self.shared, self.scale, self.kept)
+        return Joined(*(None if array is None else array[images] for array in arrays))
 
     @property
     def rows(self) -> Array:
@@ -76,7 +79,7 @@ class Dense:
         self.gradient = Gradient(parameters.gradients[f"{name}.bias"])
         self.width = len(self.bias)
 
-    def activity(self, goodness: Array, training: bool) -> Activity:
+    def activity(self, goodness: Array, training: bool, dropout: bool = False) -> Activity:
         """Buffers for what the layer computes; its goodness goes into the given (N, R) array."""
 
         def empty(*shape: int) -> Array:
@@ -89,6 +92,7 @@ class Dense:
             delta=empty(*shape) if training else None,
             goodness=goodness,
             scale=empty(*goodness.shape),
+            kept=empty(len(goodness), self.width) if dropout else None,
         )
 
     def forward(self, inputs: Any, out: Activity) -> None:
@@ -177,7 +181,7 @@ class LabelledDense(Dense):
 class Output(Dense):
     """The output layer of a perceptron: z = h W; the loss adds the bias."""
 
-    def activity(self, goodness: Array, training: bool) -> Activity:
+    def activity(self, goodness: Array, training: bool, dropout: bool = False) -> Activity:
         """See `Dense.activity`: the logits, which their gradient overwrites."""
         shape = (*goodness.shape, self.width)
         logits = self.backend.empty(shape, goodness.dtype)

@@ -8,9 +8,12 @@ import numpy as np
 
 from ffnp.backends.activity import Activity, Array, Product
 from ffnp.backends.reference import Backend
+from ffnp.network.dropout import Dropout
 from ffnp.network.layers import Dense, Gradient, Joined, LabelledDense, Output
 from ffnp.network.parameters import Parameters
 from ffnp.objectives.activations import Activation
+
+NO_DROPOUT = Dropout()
 
 
 @dataclass
@@ -32,6 +35,8 @@ class Batch:
         Which of the whole batch's images these are.
     index : array or None
         Where a source finds the images, which are its first axis. See `take`.
+    step : int
+        Of the training, which decides what dropout leaves out.
     split : sequence of Batch
         Views of these buffers, some images each (`sharing.split`); none of a batch left whole.
     """
@@ -43,6 +48,7 @@ class Batch:
     gradients: list[Gradient]
     images: slice
     index: Array = None
+    step: int = 0
     split: "Sequence[Batch]" = ()
 
     @property
@@ -60,11 +66,11 @@ class Batch:
         """(N, R) int32 labels."""
         return self.inputs[0].labels
 
-    def take(self, labels: Array, index: Array = None) -> None:
+    def take(self, labels: Array, index: Array = None, step: int = 0) -> None:
         """Hold other images from now on: their labels, and where a source finds them."""
-        self.inputs[0].labels, self.index = labels, index
+        self.inputs[0].labels, self.index, self.step = labels, index, step
         for part in self.split:
-            part.take(labels[part.images], None if index is None else index[part.images])
+            part.take(labels[part.images], None if index is None else index[part.images], step)
 
     def part(self, images: slice, empty: Callable[..., Array]) -> "Batch":
         """Views of some of the images, with gradients of their own, by `Backend.empty`."""
@@ -88,6 +94,8 @@ class Network:
         D and K.
     normalised : bool
         Whether a layer reads its predecessor's rows at length 1.
+    dropout : Dropout
+        Without normalisation the last layer, which the loss reads, leaves out nothing.
     """
 
     def __init__(
@@ -97,11 +105,16 @@ class Network:
         pixels: int,
         classes: int,
         normalised: bool,
+        dropout: Dropout,
     ) -> None:
         self.backend, self.parameters = parameters.backend, parameters
         self.layers = list(layers)
         self.depth = len(self.layers)
         self.pixels, self.classes, self.normalised = pixels, classes, normalised
+        self.dropout = dropout
+        # a goodness sums the squares of activities, a layer that is not normalised sums activities
+        self._power = 2 if normalised else 1
+        self.gain = dropout.gain(dropout.units, self._power)
 
     def batch(self, images: int, rows: int, training: bool) -> Batch:
         """Buffers for `images` images of `rows` label rows."""
@@ -112,15 +125,19 @@ class Network:
 
         goodness = empty(self.depth, images, rows)
         goodness[...] = 0  # an output layer has none
+        dropping = self.depth if self.normalised else self.depth - 1
+        dropping = dropping if training and self.dropout.units else 0
         ones = self.backend.to_device(np.ones((images, rows), dtype))
         activities = [
-            layer.activity(own, training) for layer, own in zip(self.layers, goodness, strict=True)
+            layer.activity(own, training, dropout=i < dropping)
+            for i, (layer, own) in enumerate(zip(self.layers, goodness, strict=True))
         ]
         joined = Joined(
             x=empty(images, self.pixels),
             labels=self.backend.empty((images, rows), np.dtype(np.int32)),
             shared=empty(images, self.layers[0].width),
             scale=ones,
+            kept=empty(images, self.pixels) if training and self.dropout.pixels else None,
         )
         below = [a if self.normalised else replace(a, scale=ones) for a in activities[:-1]]
         return Batch(
@@ -132,9 +149,24 @@ class Network:
             images=slice(0, images),
         )
 
+    def drop_pixels(self, batch: Batch) -> None:
+        """Leave out pixels of the batch's images, if any are to be."""
+        x, kept = batch.x, batch.inputs[0].kept
+        if kept is not None:
+            self.dropout.draw_pixels(self.backend, batch.step, batch.images.start, kept)
+            x *= kept
+
+    def _drop_units(self, batch: Batch, layer: int) -> None:
+        """Draw which units of a layer (from 0) are left out, if any are to be."""
+        kept = batch.activities[layer].kept
+        if kept is not None:
+            first = batch.images.start
+            self.dropout.draw_units(self.backend, batch.step, layer, first, self._power, kept)
+
     def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
         for i in range(start, self.depth if stop is None else stop):
+            self._drop_units(batch, i)
             self.layers[i].forward(batch.inputs[i], batch.activities[i])
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
@@ -148,6 +180,9 @@ class Network:
         """Deltas of all layers but the last, by the chain rule from the last one's."""
         for i in reversed(range(self.depth - 1)):
             self.layers[i + 1].input_gradient(batch.activities[i + 1], batch.activities[i])
+            delta, kept = batch.activities[i].delta, batch.activities[i].kept
+            if kept is not None:
+                delta *= kept[:, None, :]
             self.layers[i].backward(batch.inputs[i], batch.activities[i], batch.gradients[i])
 
     def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
@@ -164,6 +199,7 @@ def labelled_network(
     label_scale: float,
     dtype: np.dtype[Any],
     normalised: bool = True,
+    dropout: Dropout = NO_DROPOUT,
 ) -> Network:
     """L layers over an image joined with a label.
 
@@ -173,7 +209,7 @@ def labelled_network(
     parameters = Parameters(backend, layer_shapes([pixels + classes, *hidden]), dtype)
     first = LabelledDense(parameters, "layer1", activation, pixels, label_scale)
     later = [Dense(parameters, f"layer{i}", activation) for i in range(2, len(hidden) + 1)]
-    return Network(parameters, [first, *later], pixels, classes, normalised)
+    return Network(parameters, [first, *later], pixels, classes, normalised, dropout)
 
 
 def perceptron(
@@ -183,12 +219,13 @@ def perceptron(
     hidden: Sequence[int],
     activation: Activation,
     dtype: np.dtype[Any],
+    dropout: Dropout = NO_DROPOUT,
 ) -> Network:
     """L hidden layers from pixels, and an output for each class; no labels, no normalisation."""
     parameters = Parameters(backend, layer_shapes([pixels, *hidden, classes]), dtype)
     below = [Dense(parameters, f"layer{i}", activation) for i in range(1, len(hidden) + 1)]
     output = Output(parameters, f"layer{len(hidden) + 1}", activation)
-    return Network(parameters, [*below, output], pixels, classes, normalised=False)
+    return Network(parameters, [*below, output], pixels, classes, False, dropout)
 
 
 def layer_shapes(widths: Sequence[int]) -> dict[str, tuple[int, ...]]:

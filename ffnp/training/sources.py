@@ -1,5 +1,6 @@
 """What a batch is filled with: scaled images, or what frozen layers computed from them."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -36,7 +37,7 @@ class Pixels:
     start = 0
 
     def __init__(self, method: Method, images: Array, scaling: Scaling) -> None:
-        self._backend, self._images, self._scaling = method.backend, images, scaling
+        self._network, self._images, self._scaling = method.network, images, scaling
 
     def advance(self, start: int) -> bool:
         return start == 0
@@ -46,8 +47,10 @@ class Pixels:
         return order
 
     def fill(self, batch: Batch) -> None:
-        """Scaled pixels into `batch.x`."""
-        self._backend.standardise(self._images, batch.index, self._scaling, out=batch.x)
+        """Scaled pixels into `batch.x`, some of them left out in training."""
+        backend = self._network.backend
+        backend.standardise(self._images, batch.index, self._scaling, out=batch.x)
+        self._network.drop_pixels(batch)
 
 
 class Shared:
@@ -82,10 +85,10 @@ class Shared:
         return order
 
     def fill(self, batch: Batch) -> None:
-        """The first layer's activity."""
+        """The first layer's activity; a frozen layer leaves out no units."""
         joined = batch.inputs[0]
         self._backend.standardise(self._table, batch.index, UNSCALED, out=joined.shared)
-        self._first.activate(joined, batch.activities[0])
+        self._first.activate(joined, replace(batch.activities[0], kept=None))
 
 
 class Frozen:

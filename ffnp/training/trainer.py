@@ -1,5 +1,6 @@
 """Training: epochs of shuffled batches with fresh wrong labels, stopped and resumed anywhere."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -174,6 +175,11 @@ class Trainer:
                     raise InputError(f"no fitting tensor 'optimizer{i}.{name}' in the saved state")
                 array[...] = backend.to_device(saved)
 
+    @property
+    def _epoch(self) -> int:
+        """The number of this epoch, over all phases."""
+        return self.position.phase * self.epochs + self.position.epoch
+
     def _rows_done(self) -> int:
         """How many images the last batch had."""
         return min(self._size, len(self.split) - (self.position.batch - 1) * self._size)
@@ -185,7 +191,8 @@ class Trainer:
         if len(rows) not in self._buffers:
             self._buffers[len(rows)] = model.method.training_batch(len(rows))
         batch = self._buffers[len(rows)]
-        batch.take(labels[start : start + len(rows)], rows)
+        step = self._epoch * self.batches + position.batch
+        batch.take(labels[start : start + len(rows)], rows, step)
         lr = self._lr((position.epoch + position.batch / self.batches) / self.epochs)
         with np.errstate(over="ignore", invalid="ignore"):  # `check` reports what comes of it
             self.schedule.step(batch, self._source, self._totals, position.phase, lr)
@@ -193,13 +200,12 @@ class Trainer:
     def _draw(self) -> tuple[Array, Array]:
         """This epoch's shuffled source indices and label rows, the same on all backends."""
         model, seed = self.model, self._seed
-        number = self.position.phase * self.epochs + self.position.epoch
-        order = stream(seed, SHUFFLE, number).permutation(len(self.split))
+        order = stream(seed, SHUFFLE, self._epoch).permutation(len(self.split))
         labels = candidate_labels(
             self.split.labels[order],
             model.data.classes,
             model.method.rows,
-            stream(seed, NEGATIVES, number),
+            stream(seed, NEGATIVES, self._epoch),
         )
         index = self._source.index(order, labels)
         return model.backend.to_device(index), model.backend.to_device(labels)
@@ -220,6 +226,8 @@ class Trainer:
 
 def learning_rate(schedule: str, lr: float, fraction: float) -> float:
     """The learning rate when `fraction` (0..1) of the phase's batches are done."""
+    if schedule == "cosine":
+        return lr * (1 + math.cos(math.pi * fraction)) / 2
     return lr if schedule == "constant" else lr * min(1.0, 2 * (1 - fraction))
 
 

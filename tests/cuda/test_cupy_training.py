@@ -41,6 +41,9 @@ VARIANTS = {
     "sequential": {"update": "sequential"},
     "gelu": {"activation": "gelu"},
     "raw": {"scaling": "raw"},
+    "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5},
+    "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
+    "dropout, backprop-label": {"method": "backprop-label", "unit_dropout": 0.5},
 }
 
 

@@ -26,6 +26,8 @@ SCHEDULES = {
     "sgd": {"optimizer": "sgd", "lr": 0.01},
     "softmax": {"objective": "softmax", "method": "ff"},
     "backprop-label": {"method": "backprop-label"},
+    "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5},
+    "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
     "backprop-pairwise": {"method": "backprop-pairwise"},
     "float64": {"dtype": "float64", "lr_schedule": "linear", "evaluate_every": 1},
 }

@@ -1,0 +1,97 @@
+"""Dropout: what is left out, from what, and that no two things draw the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_training import make_trainer, small_dataset, watch_steps
+
+from ffnp.backends import Backend
+from ffnp.backends.selection import make_backend
+from ffnp.config import Config
+from ffnp.errors import InputError
+from ffnp.model import DataDescription, Model
+from ffnp.network.dropout import Dropout
+from ffnp.network.sharing import learn
+from ffnp.training.sources import Pixels
+
+CONFIG = Config(
+    hidden=(64, 40), batch_size=20, epochs=2, pixel_dropout=0.25, unit_dropout=0.5, theta=5.0
+)
+
+
+def drawn(backend, **changes):
+    """A training batch of 20 images after a step, and the trainer's model."""
+    config, dataset = replace(CONFIG, **changes), small_dataset(train=20)
+    model = Model.create(config, DataDescription.of(dataset, config), backend)
+    batch = model.method.training_batch(20)
+    labels = np.tile(np.arange(2, dtype=np.int32), (20, 1))
+    batch.take(labels, np.arange(20), step=3)
+    source = Pixels(model.method, dataset.train.images, model.data.scaling)
+    learn(model.method, batch, source, np.zeros(3), range(2))
+    return batch, model
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.5, 0.9])
+def test_the_share_left_out_and_the_mean_that_stays(rate):
+    dropout, out = Dropout(pixels=rate, units=rate), np.empty((200, 500))
+    dropout.draw_pixels(Backend(), 0, 0, out)
+    assert (out == 0).mean() == pytest.approx(rate, abs=0.005)
+    assert out.mean() == pytest.approx(1, abs=0.02)
+    dropout.draw_units(Backend(), 0, 0, 0, 2, out)
+    assert (out**2).mean() == pytest.approx(1, abs=0.02)
+
+
+def test_every_step_site_row_and_seed_draws_other_numbers():
+    found = set()
+    for seed, step, layer in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]:
+        out = np.empty((3, 64))
+        Dropout(units=0.5, seed=seed).draw_units(Backend(), step, layer, 0, 2, out)
+        found |= {row.tobytes() for row in out}
+    assert len(found) == 4 * 3
+
+
+def test_left_out_units_have_no_activity_and_no_gradient():
+    batch, _ = drawn(Backend())
+    for activity in batch.activities:
+        dropped = activity.kept == 0
+        assert 0 < dropped.mean() < 1
+        assert not activity.values.transpose(0, 2, 1)[dropped].any()
+    left = batch.inputs[0].kept == 0
+    assert not batch.x[left].any()
+    assert np.count_nonzero(batch.x[~left])
+
+
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+def test_parts_of_a_batch_draw_what_the_whole_would(name):
+    batch, _ = drawn(Backend())
+    shared, _ = drawn(make_backend(name))
+    for one, other in zip(batch.activities, shared.activities, strict=True):
+        np.testing.assert_array_equal(one.kept, other.kept)
+    np.testing.assert_array_equal(batch.inputs[0].kept, shared.inputs[0].kept)
+
+
+def test_prediction_leaves_out_nothing():
+    _, model = drawn(Backend())
+    batch = model.method.scoring_batch(3)
+    assert batch.inputs[0].kept is None
+    assert all(activity.kept is None for activity in batch.activities)
+
+
+def test_no_two_steps_of_a_training_are_the_same():
+    trainer, steps = make_trainer(CONFIG, small_dataset(train=50)), []
+    watch_steps(trainer, lambda batch, lr: steps.append(batch.step))
+    for _ in trainer.run():
+        pass
+    assert steps == list(range(6))
+
+
+def test_a_baseline_drops_all_but_what_its_loss_reads():
+    batch, _ = drawn(Backend(), method="backprop-pairwise")
+    assert batch.activities[0].kept is not None and batch.activities[1].kept is None
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
+def test_rates_outside_are_refused(rate):
+    with pytest.raises(InputError, match="unit_dropout is .*: it must be in 0..0.95"):
+        Config(unit_dropout=rate)
