@@ -139,6 +139,13 @@ class Config:
             f"is {{}}: give the width of each layer, 1..{MOST_UNITS}",
         ),
     )
+    joined: str = option(
+        "first",
+        "Which layers read the image joined with the label: the first, or every one, beside the "
+        "layer below.",
+        choices=("first", "every"),
+        effect=lambda config: config.method in ("collab", "ff"),
+    )
     activation: str = option("relu", "Nonlinearity.", choices=ACTIVATIONS)
     theta: float = option(
         20.0,
@@ -231,6 +238,10 @@ class Config:
     def _check_together(self) -> None:
         if self.schedule == "layer" and self.update == "sequential":
             raise InputError("update sequential belongs to schedule network: leave out one")
+        if self.joined == "every" and (self.backpropagates or self.schedule == "layer"):
+            raise InputError(
+                "joined every belongs to methods collab and ff with schedule network: leave it out"
+            )
         if self.backpropagates:
             if self.schedule != "network" or self.update != "simultaneous":
                 raise InputError(

@@ -153,7 +153,7 @@ def _method(
         )
     network = labelled_network(
         backend, data.pixels, data.classes, config.hidden, activation, config.label_scale, dtype,
-        not config.backpropagates, dropout,
+        not config.backpropagates, dropout, config.joined,
     )  # fmt: skip
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))

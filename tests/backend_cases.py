@@ -166,6 +166,9 @@ def activate_labelled(random, dtype) -> Iterator[Case]:
             "activation": ACTIVATIONS[name],
             "out": blank_activity(random, n, r, h, dtype, kept),
         }
+        if r == 2:
+            arguments["scale"] = random.random((n, r)).astype(dtype)
+            arguments["out"].values[...] = random.normal(size=(n, r, h))
         yield Case(arguments, ("out",), scales={"out": 1})  # sigmoid' = a - a^2
 
 
@@ -216,14 +219,20 @@ def delta_labelled(random, dtype) -> Iterator[Case]:
         made = kind == "made before"
         arguments = {
             "coefficients": None if made else random.normal(size=(n, r)).astype(dtype),
-            "activity": activity(random, n, r, h, dtype, slope=kind == "slope", delta=made),
+            "activity": activity(
+                random, n, r, h, dtype, slope=kind == "slope", delta=made or r == 2
+            ),
             "labels": some_labels(random, n, r),
             "label_scale": 3.0,
             "out_sum": blank(n, h, dtype=dtype),
             "out_d_label_weights": blank(CLASSES, h, dtype=dtype),
             "out_d_bias": blank(h, dtype=dtype),
         }
-        yield Case(arguments, ("out_sum", "out_d_label_weights", "out_d_bias"))
+        written = ("out_sum", "out_d_label_weights", "out_d_bias")
+        if r == 2 and not made:
+            arguments["scale"] = random.random((n, r)).astype(dtype)
+            written += ("activity",)
+        yield Case(arguments, written)
 
 
 def backpropagate(random, dtype) -> Iterator[Case]:

@@ -70,6 +70,7 @@ def subjects(draw, gammas=GAMMAS, activations=tuple(ACTIVATIONS), dtypes=("float
         ACTIVATIONS[draw(st.sampled_from(activations))],
         LABEL_SCALE,
         np.dtype(draw(st.sampled_from(dtypes))),
+        joined=draw(st.sampled_from(["first", "every"])),
     )
     network.parameters.initialise(random)
     objective = LayerObjective(draw(objectives()), draw(st.sampled_from(gammas)))

@@ -140,12 +140,14 @@ class CupyBackend(Backend):
         bias: Array,
         activation: Activation,
         out: Activity,
+        scale: Array | None = None,
     ) -> None:
         self._kernels(out.values.dtype).launch(
             "activate_labelled", (labels.size,), (ROW,),
             shared=shared, label_weights=label_weights, labels=labels, label_scale=label_scale,
-            bias=bias, activation=ACTIVATION_NUMBERS[activation.name], kept=out.kept,
-            values=out.values, slope=out.slope, goodness=out.goodness, scale=out.scale,
+            bias=bias, scale_before=scale, activation=ACTIVATION_NUMBERS[activation.name],
+            kept=out.kept, values=out.values, slope=out.slope, goodness=out.goodness,
+            scale=out.scale,
         )  # fmt: skip
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
@@ -200,13 +202,15 @@ class CupyBackend(Backend):
         out_sum: Array,
         out_d_label_weights: Array,
         out_d_bias: Array,
+        scale: Array | None = None,
     ) -> None:
-        """A delta made from coefficients is not stored."""
+        """A delta made from coefficients is stored only with `scale`."""
+        stored = coefficients is None or scale is not None
         self._kernels(out_d_bias.dtype).launch(
             "delta_labelled",
             (_tiles(out_d_bias), len(out_d_label_weights) + 1), (TILE, TILE),
             coefficients=coefficients, values=activity.values, slope=activity.slope,
-            delta=activity.delta if coefficients is None else None,
+            scale=scale, delta=activity.delta if stored else None,
             labels=labels, label_scale=label_scale, sum=out_sum,
             d_label_weights=out_d_label_weights, d_bias=out_d_bias,
         )  # fmt: skip

@@ -203,13 +203,15 @@ __device__ void finish_row(real squares, real* goodness, real* scale) {
     }
 }
 
-// One block a row: z = x W_x + s W_y[label] + b, where `shared` holds x W_x of the image.
+// One block a row: z = x W_x + s W_y[label] + b, where `shared` holds x W_x of the image; and
+// scale a_prev W, where `values` holds a_prev W.
 KERNEL activate_labelled(
     const real* shared,         // (N, H)
     const real* label_weights,  // (K, H)
     const int* labels,          // (N, R)
     real label_scale,
     const real* bias,           // (H)
+    const real* scale_before,   // (N, R) or null
     int activation,
     const real* kept,           // (N, H) or null
     real* values,               // (N, R, H)
@@ -223,8 +225,10 @@ KERNEL activate_labelled(
     const real* label = label_weights + size_t(labels[row]) * H;
     real squares = 0;
     for (int h = threadIdx.x; h < H; h += blockDim.x) {
+        const size_t i = size_t(row) * H + h;
         real z = shared[image + h] + label_scale * label[h] + bias[h];
-        squares += store(activation, z, size_t(row) * H + h, kept, image + h, values, slope);
+        if (scale_before) z += values[i] * scale_before[row];
+        squares += store(activation, z, i, kept, image + h, values, slope);
     }
     finish_row(squares, goodness, scale);
 }
@@ -396,12 +400,14 @@ KERNEL delta(
 // Block (tile, k) sums the rows with label k; block (tile, K) the rows of each image, and all.
 // In the forward pass this was z = x W_x + s W_y[label] + b for each of R rows; so
 // dW_x = x^T (sum of dJ/dz over the R rows), dW_y[k] = s (sum over rows with label k).
-// dJ/dz is made on the way; where `coefficients` is null, `delta` holds it.
+// dJ/dz is made on the way; where `coefficients` is null, `delta` holds it. Where `scale` is not,
+// `delta` becomes scale dJ/dz.
 KERNEL delta_labelled(
     const real* coefficients,  // (N, R) or null
     const real* values,        // (N, R, H)
     const real* slope,         // (N, R, H) or null
-    const real* delta,         // (N, R, H) or null
+    const real* scale,         // (N, R) or null
+    real* delta,               // (N, R, H) or null
     const int* labels,         // (N, R)
     real label_scale,
     real* sum,                 // (N, H)
@@ -418,8 +424,9 @@ KERNEL delta_labelled(
             for (int row = n * R; row < (n + 1) * R; row++) {
                 if (label < K && labels[row] != label) continue;
                 size_t i = size_t(row) * H + column;
-                if (coefficients) image += d_z_of(coefficients[row], values, slope, i);
-                else image += delta[i];
+                real d_z = coefficients ? d_z_of(coefficients[row], values, slope, i) : delta[i];
+                image += d_z;
+                if (scale && label == K) delta[i] = scale[row] * d_z;
             }
             if (label == K) sum[size_t(n) * H + column] = image;
             total += image;

@@ -54,15 +54,16 @@ class NumbaBackend(NumpyBackend):
         bias: Array,
         activation: Activation,
         out: Activity,
+        scale: Array | None = None,
     ) -> None:
         if activation.name != "relu":
             super().activate_labelled(
-                shared, label_weights, labels, label_scale, bias, activation, out
+                shared, label_weights, labels, label_scale, bias, activation, out, scale
             )
             return
         kernels.relu_labelled(
-            shared, label_weights, labels, label_scale, bias, out.kept, out.values, out.goodness,
-            out.scale,
+            shared, label_weights, labels, label_scale, bias, scale, out.kept, out.values,
+            out.goodness, out.scale,
         )  # fmt: skip
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:

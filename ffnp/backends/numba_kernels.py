@@ -40,10 +40,13 @@ def standardise(images, rows, mean, deviation, length, out):
 
 
 @compiled
-def relu_labelled(shared, label_weights, labels, label_scale, bias, kept, values, goodness, scale):
+def relu_labelled(
+    shared, label_weights, labels, label_scale, bias, row_scale, kept, values, goodness, scale
+):
     """a = kept * relu(z), z = shared[n] + label_scale * label_weights[label] + bias; g, 1 / |a|.
 
-    `kept` (N, H) may be None: compiled without it, then.
+    With `row_scale` (N, R), row_scale * values is added to z. It and `kept` (N, H) may be None:
+    compiled without them, then.
     """
     number = values.dtype.type
     s, epsilon = number(label_scale), number(EPSILON)
@@ -54,6 +57,8 @@ def relu_labelled(shared, label_weights, labels, label_scale, bias, kept, values
             g = number(0)
             for h in range(len(a)):
                 z = image[h] + s * w[h] + bias[h]
+                if row_scale is not None:
+                    z += row_scale[n, r] * a[h]
                 positive = number(0) if z <= 0 else z  # NaN stays NaN
                 if kept is not None:
                     positive *= kept[n, h]

@@ -142,13 +142,20 @@ class NumpyBackend(Backend):
         bias: Array,
         activation: Activation,
         out: Activity,
+        scale: Array | None = None,
     ) -> None:
         addend = self._scratch("addend", label_weights.shape, label_weights.dtype)
         np.multiply(label_weights, label_scale, out=addend)
         addend += bias
         for block in blocks(len(labels), labels.shape[1] * len(bias)):
             z = out.values[block]
-            np.take(addend, labels[block], axis=0, out=z, mode="clip")
+            if scale is None:
+                np.take(addend, labels[block], axis=0, out=z, mode="clip")
+            else:
+                z *= scale[block, :, None]
+                taken = self._scratch("taken", z.shape, z.dtype)
+                np.take(addend, labels[block], axis=0, out=taken, mode="clip")
+                z += taken
             z += shared[block, None, :]
             self._finish_block(block, activation, out)
         self._finish_scale(out)
@@ -226,6 +233,7 @@ class NumpyBackend(Backend):
         out_sum: Array,
         out_d_label_weights: Array,
         out_d_bias: Array,
+        scale: Array | None = None,
     ) -> None:
         if coefficients is None:
             values = activity.delta
@@ -236,6 +244,9 @@ class NumpyBackend(Backend):
             if activity.slope is not None:
                 values = np.multiply(values, activity.slope, out=activity.delta)
         self._reduce(factor, values, labels, label_scale, out_sum, out_d_label_weights, out_d_bias)
+        if scale is not None:
+            factor *= scale
+            np.multiply(values, factor[:, :, None], out=activity.delta)
 
     def _twice(self, coefficients: Array) -> Array:
         twice = self._scratch("twice", coefficients.shape, coefficients.dtype)

@@ -123,8 +123,9 @@ class Backend:
         bias: Array,
         activation: Activation,
         out: Activity,
+        scale: Array | None = None,
     ) -> None:
-        """First layer: add each row's label to x W_x, which its image's rows share, and activate.
+        """Add each row's label to x W_x, which its image's rows share, and activate.
 
         Parameters
         ----------
@@ -138,8 +139,13 @@ class Backend:
         activation : Activation
         out : Activity
             All of it but the delta is written.
+        scale : (N, R) array, optional
+            As for `activate`, of a layer that reads the layer below too: `out.values` holds
+            a_prev W.
         """
         z = shared[:, None, :] + label_scale * label_weights[labels] + bias  # (N, R, H)
+        if scale is not None:
+            z += out.values * scale[:, :, None]
         self._finish(z, activation, out)
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
@@ -220,8 +226,9 @@ class Backend:
         out_sum: Array,
         out_d_label_weights: Array,
         out_d_bias: Array,
+        scale: Array | None = None,
     ) -> None:
-        """First layer: the delta, summed over the rows of each image and of each label.
+        """The delta, summed over the rows of each image and of each label.
 
         In the forward pass this was z = x W_x + s W_y[label] + b for each of R rows; so
         dW_x = x^T (sum of dJ/dz over the R rows), dW_y[k] = s * (sum over rows with label k).
@@ -231,13 +238,15 @@ class Backend:
         coefficients : (N, R) array or None
             c = dJ/dg; None: the activity's delta holds dJ/dz already.
         activity : Activity
-            What its delta holds on return is left open.
+            Without `scale`, what its delta holds on return is left open.
         labels : (N, R) int32 array
         label_scale : float
         out_sum : (N, H) array
             Sum over an image's rows, for the product x^T out_sum.
         out_d_label_weights : (K, H) array
         out_d_bias : (H,) array
+        scale : (N, R) array, optional
+            As given to `activate_labelled`: the delta becomes scale * dJ/dz.
         """
         # (N, R, H)
         d_z = activity.delta if coefficients is None else self._d_z(coefficients, activity)
@@ -245,6 +254,8 @@ class Backend:
         out_d_bias[...] = out_sum.sum(axis=0)
         for k in range(len(out_d_label_weights)):
             out_d_label_weights[k] = label_scale * d_z[labels == k].sum(axis=0)
+        if scale is not None:
+            activity.delta[...] = d_z * scale[:, :, None]
 
     @staticmethod
     def _d_z(coefficients: Array, activity: Activity) -> Array:

@@ -18,14 +18,19 @@ TINY = Config(hidden=HIDDEN, theta=4.0, alpha=0.5, label_scale=2.0)
 
 
 def cases() -> list[Config]:
-    """Every objective x gamma x activation; baselines and dropout x activation."""
+    """Every objective x gamma x activation; baselines and parts of recipes x activation."""
     layered = [case for objective in OBJECTIVES for case in cases_of(objective)]
     baselines = [
         replace(TINY, method="backprop-label"),
         replace(TINY, method="backprop-pairwise", labels=ROWS),
     ]
-    dropping = [replace(case, unit_dropout=0.5) for case in (cases_of("softmax")[-1], baselines[0])]
-    return layered + _with_activations(baselines + dropping)
+    softmax = replace(TINY, objective="softmax", labels=ROWS)
+    parts = [
+        replace(softmax, unit_dropout=0.5),
+        replace(softmax, joined="every"),
+        replace(baselines[0], unit_dropout=0.5),
+    ]
+    return layered + _with_activations(baselines + parts)
 
 
 def cases_of(objective: str) -> list[Config]:
@@ -42,8 +47,8 @@ def _with_activations(methods: Iterable[Config]) -> list[Config]:
 
 
 def name_of(case: Config) -> tuple[str, str]:
-    """The objective or baseline of a case, with its dropout, and its gamma."""
-    dropout = " dropout" if case.unit_dropout else ""
+    """The objective or baseline of a case, with parts of its recipe, and its gamma."""
+    parts = " dropout" * bool(case.unit_dropout) + " joined" * (case.joined == "every")
     if case.backpropagates:
-        return case.method + dropout, "none"
-    return case.objective + dropout, case.gamma if case.method == "collab" else "none"
+        return case.method + parts, "none"
+    return case.objective + parts, case.gamma if case.method == "collab" else "none"

@@ -1,7 +1,8 @@
 """Dense layers: forward passes and local gradients, on buffers that the caller owns.
 
-Every layer has the same four operations: forward, delta, backward, product. The first layer reads
-images joined with labels (`Joined`), the others the activity of the layer below (`Activity`).
+Every layer has the same four operations: forward, delta, backward, products. The first layer reads
+images joined with labels (`Joined`), the others the activity of the layer below (`Activity`), or
+both.
 """
 
 from collections.abc import Callable
@@ -15,21 +16,28 @@ from ffnp.objectives.activations import Activation
 
 @dataclass
 class Joined:
-    """Images joined with label rows: what the first layer reads."""
+    """Images joined with label rows, and with the activity of the layer below if there is one."""
 
     x: Array  # (N, D): scaled images
     labels: Array  # (N, R) int32: the true label in column 0 when training
-    # (N, H_1): x W_x, which the R rows of an image share; the gradient overwrites it with the first
+    # (N, H): x W_x, which the R rows of an image share; the gradient overwrites it with the
     # layer's delta, summed over these rows
     shared: Array
     scale: Array  # (N, R): all ones: images are not normalised again
     # (N, D): what a pixel of x is multiplied by in training; None without dropout of pixels
     kept: Array | None = None
+    below: Activity | None = None
 
     def part(self, images: slice) -> "Joined":
         """Views of some of the images."""
-        arrays = (self.x, self.labels, self.shared, self.scale, self.kept)
-        return Joined(*(None if array is None else array[images] for array in arrays))
+        return Joined(
+            x=self.x[images],
+            labels=self.labels[images],
+            shared=self.shared[images],
+            scale=self.scale[images],
+            kept=None if self.kept is None else self.kept[images],
+            below=self.below and self.below.part(images),
+        )
 
     @property
     def rows(self) -> Array:
@@ -108,10 +116,10 @@ class Dense:
         """As `delta`, by the chain rule from dJ/da in `out.delta`; inputs are not normalised."""
         self.backend.backpropagate(out, gradient.bias)
 
-    def product(self, inputs: Any, out: Activity) -> Product:
-        """The product that gives the gradient of the weights, after `delta` or `backward`."""
+    def products(self, inputs: Any, out: Activity) -> list[Product]:
+        """The products that give the gradient of the weights, after `delta` or `backward`."""
         # In the forward pass this was z = (a_prev W) * scale + b; the delta is scale * dJ/dz.
-        return inputs.rows.T, out.delta_rows, self.d_weights
+        return [(inputs.rows.T, out.delta_rows, self.d_weights)]
 
     def input_gradient(self, out: Activity, inputs: Activity) -> None:
         """dJ/da_prev = (dJ/dz) W^T, from the delta of `out` into the delta of `inputs`."""
@@ -119,9 +127,10 @@ class Dense:
 
 
 class LabelledDense(Dense):
-    """The first layer: z = x W_x + s W_y[label] + b, with [W_x; W_y] stored as (D + K, H).
+    """z = x W_x + s W_y[label] + b, with [W_x; W_y] stored as (D + K, H).
 
-    The joined input [x, s onehot(label)] is never built: the R rows of an image share x W_x.
+    The joined input [x, s onehot(label)] is never built: the R rows of an image share x W_x. A
+    layer that also reads the one below adds h W_h, with W_h after W_y.
 
     Parameters
     ----------
@@ -129,6 +138,8 @@ class LabelledDense(Dense):
         As for `Dense`.
     pixels : int
         D: the first D rows of the weights are W_x.
+    classes : int
+        K: the next K rows are W_y; what is left is W_h.
     label_scale : float
         s, the label's entry in the joined input.
     """
@@ -139,24 +150,32 @@ class LabelledDense(Dense):
         name: str,
         activation: Activation,
         pixels: int,
+        classes: int,
         label_scale: float,
     ) -> None:
         super().__init__(parameters, name, activation)
         self.label_scale = label_scale
-        self.pixel_weights, self.label_weights = self.weights[:pixels], self.weights[pixels:]
-        self.d_pixel_weights = self.d_weights[:pixels]
-        self.gradient = Gradient(self.gradient.bias, self.d_weights[pixels:])
+        rows = slice(0, pixels), slice(pixels, pixels + classes), slice(pixels + classes, None)
+        self.pixel_weights, self.label_weights, self.below_weights = (
+            self.weights[part] for part in rows
+        )
+        self.d_pixel_weights, d_label_weights, self.d_below_weights = (
+            self.d_weights[part] for part in rows
+        )
+        self.gradient = Gradient(self.gradient.bias, d_label_weights)
 
     def forward(self, inputs: Joined, out: Activity) -> None:
         """Activate images x (N, D) joined with labels (N, R); `inputs.shared` is written."""
         self.backend.multiply([(inputs.x, self.pixel_weights, inputs.shared)])
+        if inputs.below is not None:
+            self.backend.multiply([(inputs.below.rows, self.below_weights, out.rows)])
         self.activate(inputs, out)
 
     def activate(self, inputs: Joined, out: Activity) -> None:
-        """Activate images whose x W_x is known already."""
+        """Activate images whose x W_x, and a_prev W_h in `out`, are known already."""
         self.backend.activate_labelled(
             inputs.shared, self.label_weights, inputs.labels, self.label_scale,
-            self.bias, self.activation, out,
+            self.bias, self.activation, out, inputs.below and inputs.below.scale,
         )  # fmt: skip
 
     def delta(
@@ -166,16 +185,20 @@ class LabelledDense(Dense):
         self.backend.delta_labelled(
             coefficients, out, inputs.labels, self.label_scale,
             inputs.shared, gradient.label_weights, gradient.bias,
+            inputs.below and inputs.below.scale,
         )  # fmt: skip
 
     def backward(self, inputs: Joined, out: Activity, gradient: Gradient) -> None:
         super().backward(inputs, out, gradient)
         self.delta(None, inputs, out, gradient)
 
-    def product(self, inputs: Joined, out: Activity) -> Product:
-        """See `Dense.product`: for the pixel weights."""
+    def products(self, inputs: Joined, out: Activity) -> list[Product]:
+        """See `Dense.products`: for the pixels' weights, and for those of the layer below."""
         # In the forward pass this was z = x W_x + ... for all rows of an image.
-        return inputs.x.T, inputs.shared, self.d_pixel_weights
+        products = [(inputs.x.T, inputs.shared, self.d_pixel_weights)]
+        if inputs.below is not None:
+            products.append((inputs.below.rows.T, out.delta_rows, self.d_below_weights))
+        return products
 
 
 class Output(Dense):

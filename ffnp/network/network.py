@@ -23,7 +23,7 @@ class Batch:
     Attributes
     ----------
     inputs : list, one a layer
-        What each layer reads: the joined images, then the activity of the layer below.
+        What each layer reads: the joined images, then the activity of the layer below, or both.
     activities : list of Activity, one a layer
     goodness : (L, N, R) array
         `goodness[i]` is `activities[i].goodness`.
@@ -68,7 +68,10 @@ class Batch:
 
     def take(self, labels: Array, index: Array = None, step: int = 0) -> None:
         """Hold other images from now on: their labels, and where a source finds them."""
-        self.inputs[0].labels, self.index, self.step = labels, index, step
+        for inputs in self.inputs:
+            if isinstance(inputs, Joined):
+                inputs.labels = labels
+        self.index, self.step = index, step
         for part in self.split:
             part.take(labels[part.images], None if index is None else index[part.images], step)
 
@@ -127,11 +130,12 @@ class Network:
         goodness[...] = 0  # an output layer has none
         dropping = self.depth if self.normalised else self.depth - 1
         dropping = dropping if training and self.dropout.units else 0
-        ones = self.backend.to_device(np.ones((images, rows), dtype))
         activities = [
             layer.activity(own, training, dropout=i < dropping)
             for i, (layer, own) in enumerate(zip(self.layers, goodness, strict=True))
         ]
+        ones = self.backend.to_device(np.ones((images, rows), dtype))
+        below = [a if self.normalised else replace(a, scale=ones) for a in activities[:-1]]
         joined = Joined(
             x=empty(images, self.pixels),
             labels=self.backend.empty((images, rows), np.dtype(np.int32)),
@@ -139,9 +143,14 @@ class Network:
             scale=ones,
             kept=empty(images, self.pixels) if training and self.dropout.pixels else None,
         )
-        below = [a if self.normalised else replace(a, scale=ones) for a in activities[:-1]]
+        later: list[Any] = [
+            replace(joined, shared=empty(images, layer.width), below=activity)
+            if isinstance(layer, LabelledDense)
+            else activity
+            for layer, activity in zip(self.layers[1:], below, strict=True)
+        ]
         return Batch(
-            inputs=[joined, *below],
+            inputs=[joined, *later],
             activities=activities,
             goodness=goodness,
             coefficients=empty(*goodness.shape) if training else empty(self.depth, 0, 0),
@@ -187,7 +196,8 @@ class Network:
 
     def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
         """The products, not computed yet, that give the weights' gradients of some layers."""
-        return [self.layers[i].product(batch.inputs[i], batch.activities[i]) for i in layers]
+        pairs = [self.layers[i].products(batch.inputs[i], batch.activities[i]) for i in layers]
+        return [product for products in pairs for product in products]
 
 
 def labelled_network(
@@ -200,16 +210,28 @@ def labelled_network(
     dtype: np.dtype[Any],
     normalised: bool = True,
     dropout: Dropout = NO_DROPOUT,
+    joined: str = "first",
 ) -> Network:
     """L layers over an image joined with a label.
 
     `pixels` is D, `classes` K, `hidden` the widths H_1..H_L, and `label_scale` s, the label's entry
     in the joined input. `normalised`: whether a layer reads its predecessor's rows at length 1.
+    `joined`: whether the `first` layer reads the joined input, or `every` one does, beside the
+    layer below.
     """
-    parameters = Parameters(backend, layer_shapes([pixels + classes, *hidden]), dtype)
-    first = LabelledDense(parameters, "layer1", activation, pixels, label_scale)
-    later = [Dense(parameters, f"layer{i}", activation) for i in range(2, len(hidden) + 1)]
-    return Network(parameters, [first, *later], pixels, classes, normalised, dropout)
+    every = pixels + classes if joined == "every" else 0
+    inputs = [pixels + classes, *(every + width for width in hidden[:-1])]
+    parameters = Parameters(backend, layer_shapes(inputs, hidden), dtype)
+
+    def layer(number: int) -> Dense:
+        if number == 1 or every:
+            return LabelledDense(
+                parameters, f"layer{number}", activation, pixels, classes, label_scale
+            )
+        return Dense(parameters, f"layer{number}", activation)
+
+    layers = [layer(number) for number in range(1, len(hidden) + 1)]
+    return Network(parameters, layers, pixels, classes, normalised, dropout)
 
 
 def perceptron(
@@ -222,16 +244,17 @@ def perceptron(
     dropout: Dropout = NO_DROPOUT,
 ) -> Network:
     """L hidden layers from pixels, and an output for each class; no labels, no normalisation."""
-    parameters = Parameters(backend, layer_shapes([pixels, *hidden, classes]), dtype)
+    shapes = layer_shapes([pixels, *hidden], [*hidden, classes])
+    parameters = Parameters(backend, shapes, dtype)
     below = [Dense(parameters, f"layer{i}", activation) for i in range(1, len(hidden) + 1)]
     output = Output(parameters, f"layer{len(hidden) + 1}", activation)
     return Network(parameters, [*below, output], pixels, classes, False, dropout)
 
 
-def layer_shapes(widths: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors of dense layers between consecutive widths."""
+def layer_shapes(inputs: Sequence[int], outputs: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors of dense layers."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1):
-        shapes[f"layer{i}.weights"] = (inputs, outputs)
-        shapes[f"layer{i}.bias"] = (outputs,)
+    for i, (read, units) in enumerate(zip(inputs, outputs, strict=True), start=1):
+        shapes[f"layer{i}.weights"] = (read, units)
+        shapes[f"layer{i}.bias"] = (units,)
     return shapes

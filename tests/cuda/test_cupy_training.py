@@ -41,6 +41,8 @@ VARIANTS = {
     "sequential": {"update": "sequential"},
     "gelu": {"activation": "gelu"},
     "raw": {"scaling": "raw"},
+    "joined": {"joined": "every"},
+    "joined, gelu": {"joined": "every", "activation": "gelu", "unit_dropout": 0.5},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
     "dropout, backprop-label": {"method": "backprop-label", "unit_dropout": 0.5},

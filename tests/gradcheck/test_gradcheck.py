@@ -38,7 +38,8 @@ def differences(*layers):
 def test_every_combination_is_there():
     methods = {(objective, gamma) for objective in OBJECTIVES for gamma in GAMMAS}
     methods |= {("backprop-label", "none"), ("backprop-pairwise", "none")}
-    methods |= {("softmax dropout", "next"), ("backprop-label dropout", "none")}
+    methods |= {("softmax dropout", "others"), ("softmax joined", "others")}
+    methods |= {("backprop-label dropout", "none")}
     assert set(CASES) == {(*method, name) for method in methods for name in ACTIVATIONS}
 
 

@@ -141,6 +141,28 @@ def test_shared_first_layer_is_the_joined_input(subject):
     close(gradients["layer1.bias"], delta.sum(axis=(0, 1)))
 
 
+@given(subject=subjects(dtypes=("float64",)))
+def test_a_later_layer_reads_the_joined_input_and_the_layer_below(subject):
+    """Goodness and gradients of layer 2 against [x, s onehot(label), h] W, where all are read."""
+    method, batch = subject.method, subject.batch
+    subject.evaluate()
+    h = batch.activities[0].values * batch.activities[0].scale[:, :, None]
+    weights = subject.weights["layer2.weights"]
+    if len(weights) == h.shape[2]:
+        read = h
+    else:
+        x = np.broadcast_to(batch.x[:, None], (*batch.labels.shape, batch.x.shape[1]))
+        read = np.concatenate([x, LABEL_SCALE * np.eye(CLASSES)[batch.labels], h], axis=2)
+    z = read @ weights + subject.weights["layer2.bias"]
+    activation = method.network.layers[1].activation
+    a, slope = activation.value(z), activation.slope(z)
+    close(batch.goodness[1], (a * a).sum(axis=2))
+    delta = 2 * batch.coefficients[1][:, :, None] * a * slope
+    gradients = subject.gradients()
+    close(gradients["layer2.weights"], np.einsum("nri,nro->io", read, delta))
+    close(gradients["layer2.bias"], delta.sum(axis=(0, 1)))
+
+
 @given(subject=subjects(activations=("relu", "leaky_relu"), dtypes=("float64",)),
        factor=st.floats(0.1, 10))  # fmt: skip
 def test_a_layer_scaled_is_louder_and_says_the_same(subject, factor):
@@ -179,7 +201,8 @@ def test_order_of_hidden_units_does_not_matter(subject):
     units = subject.random.permutation(len(subject.weights["layer1.bias"]))
     first, bias = subject.weights["layer1.weights"], subject.weights["layer1.bias"]
     first[...], bias[...] = first[:, units], bias[units]
-    subject.weights["layer2.weights"][...] = subject.weights["layer2.weights"][units]
+    above = subject.weights["layer2.weights"][-len(units) :]  # after the joined input's, if any
+    above[...] = above[units]
     subject.method.forward(subject.batch)
     close(subject.batch.goodness, before)
 

@@ -26,6 +26,7 @@ SCHEDULES = {
     "sgd": {"optimizer": "sgd", "lr": 0.01},
     "softmax": {"objective": "softmax", "method": "ff"},
     "backprop-label": {"method": "backprop-label"},
+    "joined": {"joined": "every", "unit_dropout": 0.5},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
     "backprop-pairwise": {"method": "backprop-pairwise"},
