@@ -12,8 +12,8 @@ from ffnp.plotting import (
     draw_curves,
     draw_entropy,
     draw_layers,
+    drawing,
     literal,
-    new_figure,
     new_parts,
     one_scale,
     save,
@@ -31,6 +31,7 @@ ACROSS = 4  # runs, side by side
 @click.command()
 @click.argument("runs", type=Location(), nargs=-1, required=True)
 @click.option("-o", "--output", type=Location(), required=True, metavar="FILE.png|.svg")
+@drawing()  # that nothing can draw is known before anything is evaluated
 def plot(runs: tuple[Path, ...], output: Path) -> None:
     """Draw errors of layers and groups, learning curves and, where recorded, entropies.
 
@@ -39,7 +40,6 @@ def plot(runs: tuple[Path, ...], output: Path) -> None:
       ffnp plot runs/20261123-150000-mnist-collab-0 -o run.png
     """
     check_suffix(output)
-    new_figure(1, 1)  # that nothing can draw is known before anything is evaluated
     names = [folder.resolve().name for folder in runs]
     if len(set(names)) < len(names):  # of one name in several places
         names = [str(folder) for folder in runs]

@@ -3,12 +3,13 @@
 import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ffnp.config import Config
-from ffnp.errors import InputError
+from ffnp.errors import InputError, importing
 from ffnp.files import write_atomically
 
 # Okabe and Ito's colours, each with a marker and a line style of its own.
@@ -25,6 +26,24 @@ SUFFIXES = (".png", ".svg")
 
 Result = Mapping[str, Any]  # with `test_error`, `metrics` and `config`
 Line = tuple[str, list[tuple[int, float]]]  # its name, and its points by epoch
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Inside, Matplotlib draws as it does by itself, whatever the user's matplotlibrc says.
+
+    `InputError` if it cannot draw at all.
+    """
+    with importing("Matplotlib", "matplotlib", "plot"):
+        try:
+            from matplotlib import style
+            from matplotlib.figure import Figure  # noqa: F401
+        except ValueError as error:
+            raise InputError(
+                f"Matplotlib: {error}: unset MPLBACKEND, or mend your matplotlibrc"
+            ) from error
+    with style.context("default"):
+        yield
 
 
 def new_figure(rows: int, columns: int) -> tuple[Any, Any]:
@@ -45,12 +64,8 @@ def new_parts(*shapes: tuple[int, int]) -> tuple[Any, list[tuple[Any, Any]]]:
 
 
 def _figure(rows: int, columns: int) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise InputError("figures need Matplotlib: pip install 'ffnp[plot]'") from error
-    except ValueError as error:  # of a variable of Matplotlib's
-        raise InputError(f"Matplotlib: {error}: unset MPLBACKEND") from error
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(3.6 * columns, 3.0 * rows), layout="constrained")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ffnp import Config, train
 from ffnp.errors import InputError
-from ffnp.plotting import STYLES, draw_curves, draw_layers, new_figure, styles
+from ffnp.plotting import STYLES, draw_curves, draw_layers, drawing, new_figure, styles
 
 SMALL = Config(
     limit_train=200, limit_test=100, hidden=(12, 10), epochs=2, batch_size=50, backend="numpy"
@@ -51,8 +51,8 @@ def test_other_formats_are_refused(ffnp, folders, tmp_path):
 
 def test_missing_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(InputError, match="pip install 'ffnp\\[plot\\]'"):
-        new_figure(1, 1)
+    with pytest.raises(InputError, match="pip install 'ffnp\\[plot\\]'"), drawing():
+        pass
 
 
 def test_lines_differ_in_colour_and_in_marker():

@@ -157,7 +157,9 @@ def test_a_full_disk_behind_standard_output():
     with open("/dev/full", "w") as full:
         done = command("info", stdout=full)
     assert done.returncode == 1
-    assert done.stderr == "Error: standard output cannot be used: No space left on device\n"
+    assert (
+        done.stderr == "Error: standard output cannot be used: No space left on device: free some\n"
+    )
 
 
 def test_a_reader_that_has_gone():
