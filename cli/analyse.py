@@ -16,7 +16,7 @@ from .options import Location, backend_option, device_option, json_option
 @click.argument("run", type=Location())
 @click.option(
     "--rows", type=click.IntRange(min=1), default=ROWS, show_default=True,
-    help="Test images of the sample.",
+    help="Images of the sample, evenly over the test set.",
 )  # fmt: skip
 @backend_option
 @device_option
@@ -33,7 +33,8 @@ def analyse(run: Path, rows: int, backend: str, device: int, json: bool) -> None
     if json:
         click.echo(dumps({"run_dir": str(run)} | found.to_dict()))
         return
-    click.echo(f"functional entropy of {found.images} test images, each with two labels")
+    images = f"{found.images} {model.config.evaluated} images"
+    click.echo(f"functional entropy of {images}, each with two labels")
     click.echo("rows     total = between layers + mean of each layer's own")
     for name in KINDS:
         entropy = getattr(found, f"entropy_{name}")

@@ -52,4 +52,4 @@ def evaluate(
         errors = {"test_error": test.to_dict(), "confusion": test.confusion.tolist()}
         click.echo(dumps(found | errors))
     else:
-        click.echo(error_table(test, names, config.evaluated))
+        click.echo(error_table(test, config.evaluated, layers))

@@ -1,5 +1,7 @@
 """`ffnp plot`: pictures of stored runs."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from ffnp.plotting import (
     draw_curves,
     draw_entropy,
     draw_layers,
+    draw_pairs,
     drawing,
     literal,
     new_parts,
@@ -44,18 +47,21 @@ def plot(runs: tuple[Path, ...], output: Path) -> None:
     if len(set(names)) < len(names):  # of one name in several places
         names = [str(folder) for folder in runs]
     results = {name: _result(folder) for name, folder in zip(names, runs, strict=True)}
-    records = [record for result in results.values() for record in result["metrics"]]
-    curves = KINDS if any("analysis" in record for record in records) else ()
-    across = max(min(len(results), ACROSS), 1 + len(curves))
+    recorded = {name for r in results.values() for record in r["metrics"] for name in record}
+    drawn: list[Callable[..., None]] = [draw_pairs]
+    if "test_error" in recorded:
+        drawn.append(partial(draw_curves, training=True))
+    if "analysis" in recorded:
+        drawn += [partial(draw_entropy, kind=kind) for kind in KINDS]
+    across = max(min(len(results), ACROSS), len(drawn))
     figure, parts = new_parts((-(-len(results) // across), across), (1, across))
     (_, layers), (_, epochs) = parts
     for axis, (name, result) in zip(layers.flat, results.items(), strict=False):
         draw_layers(axis, result)
         axis.set_title(f"{literal(name)}\n{_title(result)}", fontsize=8)
     one_scale(layers.flat)
-    draw_curves(epochs[0, 0], results)
-    for axis, kind in zip(epochs[0, 1:], curves, strict=False):
-        draw_entropy(axis, results, kind)
+    for axis, draw in zip(epochs.flat, drawn, strict=False):
+        draw(axis, results)
     for part, axes in parts:
         for axis in axes.flat:
             axis.set_visible(axis.has_data())

@@ -121,6 +121,5 @@ def _summary(result: Result) -> str:
         f"{Path(config.dataset).stem}: {', '.join(parts)}; "
         f"{config.epochs} epoch{'s'[: config.epochs > 1]} in {result.seconds:.1f} s on {backend}"
     )
-    layers = list(range(1, len(result.test.layers) + 1))
     stored = "" if result.run is None else f"\nstored in {result.run.folder}"
-    return f"{head}\n\n{error_table(result.test, layers, config.evaluated)}{stored}"
+    return f"{head}\n\n{error_table(result.test, config.evaluated)}{stored}"

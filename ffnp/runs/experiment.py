@@ -21,6 +21,7 @@ from ffnp.scoring.evaluation import Evaluation, evaluate
 from ffnp.training.trainer import Trainer
 
 CHECKPOINT_SECONDS = 30.0
+SAMPLE = 1000  # training images, evenly over them all, whose error is recorded beside the test's
 
 
 class Watcher:
@@ -49,7 +50,10 @@ class Result:
     seconds : float
         Spent in training: without loading the data, evaluations and analyses.
     metrics : list of dict
-        One record an epoch: phase, epoch, losses, training error, seconds so far.
+        One record an epoch: phase, epoch, losses, seconds so far; `pair_error`, in %: of how many
+        training images a wrong label of the few in the batch wins against the true one; with
+        `evaluate_every` `test_error`, and `train_error` of SAMPLE training images, by the vote
+        for one of all labels.
     run : Run or None
         Where it is stored.
     """
@@ -211,6 +215,7 @@ def _train(
     saved = run.read_state(trainer) if run else {}
     metrics = run.metrics()[: trainer.epochs_done] if run else []
     done = run is not None and run.finished and trainer.finished
+    sample = dataset.train.spread(SAMPLE)
     start = time.perf_counter() - float(saved.get("seconds", 0.0))
     checkpoint = Every(checkpoint_seconds)
     watcher.start(trainer)
@@ -230,14 +235,15 @@ def _train(
                 "phase": position.phase + 1,
                 "epoch": position.epoch + 1,
                 "losses": losses,
-                "train_error": error,
+                "pair_error": error,
                 "seconds": seconds(),
             }
             pause = time.perf_counter()
             trained = trainer.schedule.losses(position.phase)
             if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
-                voters = range(1, trained + 1)
-                record["test_error"] = evaluate(model, dataset.test, voters).to_dict()
+                for name, split in (("test", dataset.test), ("train", sample)):
+                    found = evaluate(model, split, range(1, trained + 1))
+                    record[f"{name}_error"] = found.to_dict()
             if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
                 record["analysis"] = analyse(model, dataset.test, layers=trained).to_dict()
             start += time.perf_counter() - pause  # the clock of training stands still
