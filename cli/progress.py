@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,16 +13,21 @@ from tqdm import tqdm
 from ffnp.runs.experiment import Watcher
 from ffnp.training.trainer import Trainer
 
+GRACE = 2.0  # seconds in which a second Ctrl-C is the first one's impatience
+
 
 @contextmanager
 def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Inside, the first SIGINT or SIGTERM calls `act`, a second one interrupts at once."""
+    """Inside, the first SIGINT or SIGTERM calls `act`, and one after GRACE interrupts at once."""
     numbers = (signal.SIGINT, signal.SIGTERM)
+    first: list[float] = []
 
     def handle(number: int, frame: object) -> None:
-        for each in numbers:
-            signal.signal(each, signal.default_int_handler)
-        act()
+        first.append(time.monotonic())
+        if len(first) == 1:
+            act()
+        elif first[-1] - first[0] > GRACE:
+            raise KeyboardInterrupt
 
     before = [signal.signal(number, handle) for number in numbers]
     try:
@@ -46,6 +52,10 @@ class Bars(Watcher):
         """Leave the bars as they are."""
         for bar in reversed(self._bars):
             bar.close()
+
+    def note(self, text: str) -> None:
+        """Say it above the bars."""
+        tqdm.write(f"Note: {text}", file=sys.stderr)
 
     def start(self, trainer: Trainer) -> None:
         """Set up the bars where training stands."""

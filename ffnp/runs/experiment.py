@@ -14,6 +14,7 @@ from ffnp.data.catalogue import CATALOGUE
 from ffnp.errors import InputError, TrainingError
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
+from ffnp.runs.bits import computed, otherwise
 from ffnp.runs.folder import Every, Run
 from ffnp.runs.own import import_objective, naming
 from ffnp.scoring.analysis import analyse
@@ -36,6 +37,9 @@ class Watcher:
 
     def epoch(self, record: dict[str, Any]) -> None:
         """An epoch is done; `record` is its line of metrics."""
+
+    def note(self, text: str) -> None:
+        """Something that one should know, and that stops nothing."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ def resume(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     *,
     objective: Objective | None = None,
-    dataset: Dataset | None = None,
+    dataset: Dataset | Path | str | None = None,
+    data_dir: Path | str | None = None,
 ) -> Result:
     """Continue a run that was stopped or killed, to the same bits as if it had not been.
 
@@ -141,26 +146,38 @@ def resume(
     folder : Path or str
         Of the run.
     backend : str, optional
-        Continue on another backend; the bits are the same only on the run's own.
+        Continue on another backend; the bits are the same only on the run's own, with as many
+        threads.
     watcher, checkpoint_seconds
         As for `train`.
     objective, dataset
         Those that `train` was given. The file of an objective FILE.py:NAME is imported again.
+    dataset, data_dir : Path or str, optional
+        Where the data set is now, if it has moved.
     """
     run = Run(Path(folder))
     config = run.config()
     if objective is None:
         run.check_objective()
-    if backend is not None:
-        config = replace(config, backend=backend)
-    data, trainer = _prepare(config, objective, dataset)
+    elsewhere: dict[str, Any] = {"backend": backend}
+    if data_dir is not None:
+        elsewhere["data_dir"] = str(data_dir)
+    if not isinstance(dataset, Dataset):
+        elsewhere["dataset"], dataset = dataset and str(dataset), None
+    config = replace(config, **{name: value for name, value in elsewhere.items() if value})
+    data, trainer = _prepare(_anchored(config), objective, dataset)
     with naming(config.objective), run.alone():
         return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
-def load_model(folder: Path | str, backend: str = "auto", device: int = 0) -> Model:
-    """The trained model of the run in `folder`; see `make_backend` for `backend` and `device`."""
-    return Run(Path(folder)).model(make_backend(backend, device))
+def load_model(
+    folder: Path | str, backend: str = "auto", device: int = 0, *, last: bool = False
+) -> Model:
+    """The trained model of the run in `folder`; see `make_backend` for `backend` and `device`.
+
+    With `last`, where the training is not finished: with the weights that were last saved.
+    """
+    return Run(Path(folder)).model(make_backend(backend, device), last)
 
 
 def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
@@ -216,6 +233,8 @@ def _train(
     metrics = run.metrics()[: trainer.epochs_done] if run else []
     done = run is not None and run.finished and trainer.finished
     sample = dataset.train.spread(SAMPLE)
+    if not done and (change := otherwise(model, saved)):
+        watcher.note(change)
     start = time.perf_counter() - float(saved.get("seconds", 0.0))
     checkpoint = Every(checkpoint_seconds)
     watcher.start(trainer)
@@ -225,7 +244,7 @@ def _train(
 
     def save() -> None:
         if run is not None:
-            run.write_state(trainer, {"seconds": seconds()})
+            run.write_state(trainer, {"seconds": seconds(), **computed(model)})
 
     for position in trainer.run():
         stop = watcher.batch(trainer)

@@ -82,7 +82,11 @@ class Run:
             except OSError as error:
                 raise StorageError(f"{path} cannot be locked: {error.strerror}") from error
             remove_partial(self.folder)
-            yield
+            try:
+                yield
+            except KeyboardInterrupt as interrupt:
+                interrupt.add_note(f"continue with `ffnp train --resume {self.folder}`")
+                raise
 
     def config(self) -> Config:
         """The configuration that the run was started with."""
@@ -141,17 +145,25 @@ class Run:
         """Store the trained model."""
         write_tensors(self.folder / MODEL, model.weights(), _described(model))
 
-    def model(self, backend: Backend) -> Model:
-        """The trained model, on a backend; `InputError` if there is none, or it is damaged."""
-        path = self.folder / MODEL
+    def model(self, backend: Backend, last: bool = False) -> Model:
+        """The trained model, on a backend; `InputError` if there is none, or it is damaged.
+
+        With `last`, of a training that is not finished: the weights that were last saved.
+        """
+        path, state = self.folder / MODEL, self.folder / STATE
+        again = f"`ffnp train --resume {self.folder}`"
         if not self.finished:
-            if (self.folder / CONFIG).exists():
+            if not (self.folder / CONFIG).exists():
+                raise InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}")
+            if not state.exists():
+                raise InputError(f"{self.folder} has no weights yet: finish it with {again}")
+            if not last:
                 raise InputError(
-                    f"{self.folder} has no trained model yet: "
-                    f"finish it with `ffnp train --resume {self.folder}`"
+                    f"{self.folder} has no trained model yet: finish it with {again}, or load its "
+                    "last weights with load_model(..., last=True)"
                 )
-            raise InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}")
-        mend = f"remove it, and `ffnp train --resume {self.folder}` makes it again"
+            path = state
+        mend = f"remove it, and {again} makes it again"
         tensors, values = read_tensors(path, mend)
         try:
             config = Config.from_dict(values["config"])
