@@ -105,7 +105,9 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
     try:
         text = content.decode("utf-8-sig")
         values = _of_run(text) if text.startswith("{") else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # TOML's, JSON's or UTF-8's
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8: save it so ({error})") from error
+    except (ValueError, RecursionError) as error:  # TOML's or JSON's
         raise InputError(f"{path} is neither TOML nor a run's config.json: {error}") from error
     twice = [name for name in values if "-" in name and name.replace("-", "_") in values]
     if twice:

@@ -17,29 +17,13 @@ from ffnp.objectives import Objective
 from ffnp.runs.bits import computed, otherwise
 from ffnp.runs.folder import Every, Run
 from ffnp.runs.own import import_objective, naming
+from ffnp.runs.watching import Watcher as Watcher
 from ffnp.scoring.analysis import analyse
 from ffnp.scoring.evaluation import Evaluation, evaluate
 from ffnp.training.trainer import Trainer
 
 CHECKPOINT_SECONDS = 30.0
 SAMPLE = 1000  # training images, evenly over them all, whose error is recorded beside the test's
-
-
-class Watcher:
-    """Is told how a training goes, and may stop it; this one says nothing."""
-
-    def start(self, trainer: Trainer) -> None:
-        """Training begins, or goes on, from `trainer.position`."""
-
-    def batch(self, trainer: Trainer) -> bool:
-        """A batch is done; True asks to stop here, with the state saved."""
-        return False
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        """An epoch is done; `record` is its line of metrics."""
-
-    def note(self, text: str) -> None:
-        """Something that one should know, and that stops nothing."""
 
 
 @dataclass(frozen=True)

@@ -154,7 +154,7 @@ class Run:
         again = f"`ffnp train --resume {self.folder}`"
         if not self.finished:
             if not (self.folder / CONFIG).exists():
-                raise InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}")
+                raise self._no_run()
             if not state.exists():
                 raise InputError(f"{self.folder} has no weights yet: finish it with {again}")
             if not last:
@@ -180,6 +180,14 @@ class Run:
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {mend}") from error
         return model
+
+    def _no_run(self) -> InputError:
+        """The error of a name that is no run's, with the run that may be meant."""
+        meant = [path.parent for path in self.folder.glob(f"*/{CONFIG}")]
+        if (self.folder.parent / CONFIG).exists():  # one of its files
+            meant = [self.folder.parent]
+        mend = f"give one, e.g. {max(meant)}" if meant else "give one that `ffnp train` made"
+        return InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}: {mend}")
 
     def write_state(self, trainer: Trainer, extra: dict[str, Any]) -> None:
         """Store all that `resume` needs, with plain values of the caller's."""
@@ -211,9 +219,10 @@ class Run:
             raise InputError(f"{path} was written by another version of ffnp: train anew")
         other = sorted(name for name in set(config) - ELSEWHERE if saved[name] != config[name])
         if other:
+            was = ", ".join(f"{name} {saved[name]}" for name in other)
             raise InputError(
                 f"{path} was trained with another {', '.join(other)} than {self.folder / CONFIG} "
-                "says: restore that file, or train anew with --config"
+                f"says (it was {was}): restore that file, or train anew with --config"
             )
         if values.get("data") != json.loads(json.dumps(trainer.model.data.to_dict())):
             raise InputError(f"{path} was trained on other data: give the run's own data set")
