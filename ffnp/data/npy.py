@@ -4,6 +4,7 @@ The header of a `.npy` file is matched against what NumPy writes, never evaluate
 claims is compared with the file's size before anything is allocated or mapped.
 """
 
+import errno
 import math
 import os
 import re
@@ -118,7 +119,11 @@ def _member(archive: ZipFile, name: str, path: Readable) -> NDArray[Any]:
         raise InputError(f"{where} is compressed in a way that NumPy never uses")
     with archive.open(info) as stream:
         header = read_header(stream, info.file_size, where)
-        values = np.frombuffer(read_exactly(stream, header.size, where), header.dtype)
+        return _values(stream, header, where)
+
+
+def _values(stream: IO[bytes], header: Header, where: object) -> NDArray[Any]:
+    values = np.frombuffer(read_exactly(stream, header.size, where), header.dtype)
     return values.reshape(header.shape, order=header.order)
 
 
@@ -128,6 +133,10 @@ def map_npy(path: Readable) -> NDArray[Any]:
         header = read_header(file, os.fstat(file.fileno()).st_size, path)
         if header.size == 0:  # nothing can be mapped
             return np.empty(header.shape, header.dtype)
-        return np.memmap(
-            cast(BinaryIO, file), header.dtype, "r", header.offset, header.shape, header.order
-        )
+        place = (header.offset, header.shape, header.order)
+        try:
+            return np.memmap(cast(BinaryIO, file), header.dtype, "r", *place)
+        except OSError as error:
+            if error.errno != errno.ENODEV:  # the file system maps none: it is read
+                raise
+        return _values(file, header, path)

@@ -109,7 +109,7 @@ def train(
     data, trainer = _prepare(config, objective, dataset)
     names = [Path(folder)] if isinstance(folder, Path | str) else folder
     run = None if names is None else Run.create(names, config)
-    with naming(config.objective), run.alone() if run else nullcontext():
+    with naming(config.objective), run.alone(new=True) if run else nullcontext():
         return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 

@@ -18,6 +18,7 @@ from ffnp.backends import Backend
 from ffnp.config import Config, is_reference
 from ffnp.errors import GoneError, InputError, StorageError
 from ffnp.files import (
+    CANNOT,
     GOOD_COPY,
     partial,
     reading,
@@ -64,10 +65,11 @@ class Run:
         raise InputError(f"{folder} exists already: give --out another name, or --resume it")
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, new: bool = False) -> Iterator[None]:
         """Be the folder's only writer; `InputError` if another process is.
 
-        The system sees to it when its writer ends in any way.
+        The system sees to it when its writer ends in any way. Where the file system has no locks, a
+        new folder needs none, and another one is refused: somebody may be writing there.
         """
         path = self.folder / CONFIG
         with writing(path):
@@ -80,7 +82,11 @@ class Run:
                     f"another process trains in {self.folder}: wait until it ends, or stop it"
                 ) from error
             except OSError as error:
-                raise StorageError(f"{path} cannot be locked: {error.strerror}") from error
+                if not (new and error.errno in CANNOT):
+                    raise StorageError(
+                        f"{path} cannot be locked: {error.strerror}: copy {self.folder} to a disk "
+                        "that can, and resume it there"
+                    ) from error
             remove_partial(self.folder)
             try:
                 yield
@@ -258,7 +264,8 @@ def _make(folder: Path, config: Config) -> bool:
         with suppress(OSError):
             for made in missing:
                 made.rmdir()
-        if getattr(error.__cause__, "errno", None) == errno.ENOTEMPTY:  # of `rename`
+        # Of `rename`: which of them depends on the file system.
+        if getattr(error.__cause__, "errno", None) in (errno.ENOTEMPTY, errno.EEXIST):
             return False
         raise
     return True
