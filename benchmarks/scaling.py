@@ -18,7 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ffnp.bench import CASES, Shapes, compare_steps, machine
-from ffnp.plotting import STYLES, check_suffix, new_figure
+from ffnp.plotting import STYLES, check_suffix, drawing, new_figure
 
 MNIST, CORES = CASES["mnist"], os.cpu_count() or 1
 CALLS_FLOP = 1e11  # the calls of a case take about as much, 10 to `rounds` of them
@@ -67,6 +67,7 @@ def measure(case: Case, names: tuple[str, ...], rounds: int) -> dict[str, Any]:
         return compare_steps(names, shapes, np.dtype(dtype), calls)
 
 
+@drawing()
 def draw(found: dict[str, Any], names: tuple[str, ...], path: Path) -> None:
     """Floor ratio along each axis."""
     import matplotlib

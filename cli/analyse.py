@@ -5,35 +5,47 @@ from pathlib import Path
 
 import click
 
-from ffnp.runs.experiment import load_data, load_model
 from ffnp.scoring.analysis import KINDS, ROWS
 from ffnp.scoring.analysis import analyse as analyse_model
 
 from .options import Location, backend_option, device_option, json_option
+from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
 @click.command()
 @click.argument("run", type=Location())
 @click.option(
     "--rows", type=click.IntRange(min=1), default=ROWS, show_default=True,
-    help="Test images of the sample.",
+    help="Images of the sample, evenly over the test set.",
 )  # fmt: skip
+@dataset_option
+@data_dir_option
 @backend_option
 @device_option
 @json_option
-def analyse(run: Path, rows: int, backend: str, device: int, json: bool) -> None:
+def analyse(
+    run: Path,
+    rows: int,
+    dataset: str | None,
+    data_dir: str | None,
+    backend: str,
+    device: int,
+    json: bool,
+) -> None:
     """Functional entropy of RUN's goodness, its decomposition, and each layer's statistics.
 
     \b
     Example:
       ffnp analyse runs/20261123-150000-mnist-collab-0
     """
-    model = load_model(run, backend, device)
-    found = analyse_model(model, load_data(model.config).test, rows)
+    model = model_of(run, backend, device)
+    data, config = data_of(model.config, dataset, data_dir)
+    found = analyse_model(model, data.test, rows)
     if json:
         click.echo(dumps({"run_dir": str(run)} | found.to_dict()))
         return
-    click.echo(f"functional entropy of {found.images} test images, each with two labels")
+    images = f"{found.images} {config.evaluated} images"
+    click.echo(f"functional entropy of {images}, each with two labels")
     click.echo("rows     total = between layers + mean of each layer's own")
     for name in KINDS:
         entropy = getattr(found, f"entropy_{name}")

@@ -11,6 +11,7 @@ from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
 from ffnp.bench import Shapes, machine
 from ffnp.bench import bench as measure
+from ffnp.errors import in_short
 
 from .options import Decorator, backend_option, config_option, device_option, json_option
 
@@ -83,7 +84,10 @@ def _against_pytorch(
         return None
     try:
         from ffnp.bench.pytorch import VERSION, compare
-    except ImportError:
+    except ModuleNotFoundError:
+        return None
+    except Exception as error:
+        click.echo(f"PyTorch does not work here: {in_short(error)}: not measured", err=True)
         return None
     found, failures = compare(backend, shapes, dtype, rounds)
     for style, reason in failures.items():

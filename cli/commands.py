@@ -1,12 +1,16 @@
 """The commands, one line for every error, and the exit status that goes with it."""
 
+import errno
+import io
 import os
 import sys
+import traceback
 from contextlib import suppress
+from typing import Any
 
 import click
 
-from ffnp.errors import FFNPError
+from ffnp.errors import FFNPError, in_short
 
 from .analyse import analyse
 from .bench import bench
@@ -21,9 +25,39 @@ from .reproduce import reproduce
 from .train import train
 
 DEBUG = "FFNP_DEBUG"
+MENDS = {  # what the system refuses, and how to mend it
+    errno.ENOSPC: "free some",
+    errno.EDQUOT: "free some, or ask for a higher quota",
+    errno.EAGAIN: "raise the limit of processes and threads (ulimit -u)",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs",
+    errno.ENOMEM: "use smaller batches, layers or data",
+}
+OUTPUT = "standard output"
+LOOK = f"set {DEBUG}=1 to see where"
 
 
-@click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "FFNP"})
+class Kept(Exception):
+    """Brings its cause past click, which takes any EOFError for Ctrl-C, any EPIPE for stdout's."""
+
+
+class Commands(click.Group):
+    """The commands."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was given."""
+        try:
+            return super().invoke(ctx)
+        except FFNPError:
+            raise
+        except (EOFError, OSError) as error:
+            raise Kept from error
+
+
+ENVIRONMENT = {"auto_envvar_prefix": "FFNP"}
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings=ENVIRONMENT)
 @click.version_option(package_name="ffnp")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -35,41 +69,62 @@ for command in (train, evaluate, predict, analyse, plot, reproduce, gradcheck, b
     cli.add_command(command)
 
 
+class Output(io.FileIO):
+    """Standard output, which says its name when it takes no more."""
+
+    def write(self, data: Any) -> int:
+        """Write bytes."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = OUTPUT
+            raise
+
+
 def run() -> int:
     """Run the command line: 0 done, 1 failed, 2 wrong command or input."""
+    if (out := sys.__stdout__) is not None and sys.stdout is out:  # None: closed by the shell
+        raw = io.BufferedWriter(Output(out.fileno(), "wb", closefd=False))
+        sys.stdout = io.TextIOWrapper(raw, out.encoding, "backslashreplace")  # names of any bytes
     try:
         status = cli(standalone_mode=False)
-        if sys.stdout is not None:  # it is, where the shell closed it
+        if sys.stdout is not None:
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
-    except click.ClickException as error:
+    except Exception as error:
+        if DEBUG in os.environ:
+            traceback.print_exc()
+        return _fail(error.__cause__ if isinstance(error, Kept) and error.__cause__ else error)
+
+
+def _fail(error: BaseException) -> int:
+    """Say what went wrong, in one line; the exit status."""
+    if isinstance(error, OSError) and error.filename == OUTPUT:  # it is given no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has read enough
+            return 1
+    message = _message(error)
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    with suppress(OSError):  # of standard error
+        click.echo(f"Error: {line}", err=True)
+    return getattr(error, "exit_status", getattr(error, "exit_code", 1))
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, FFNPError):
+        return str(error)
+    if isinstance(error, click.ClickException):
         source = ""  # of a bad value, if not the command line
         if isinstance(error, click.BadParameter) and error.ctx and error.param:
             source = origin(error.ctx, error.param.name or "")
-        return _fail(" ".join(error.format_message().split()) + source, error.exit_code)
-    except click.Abort:
-        return _fail("interrupted")
-    except MemoryError:
-        return _fail("out of memory: use smaller batches, layers or data")
-    except FFNPError as error:
-        return _fail(str(error), error.exit_status)
-    except OSError as error:
-        if error.filename is None:  # standard output, closed or full: it takes no more
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # whoever read it has read enough
-            return 1
-        return _fail(f"{error.filename or 'standard output'} cannot be used: {error.strerror}")
-    except Exception as error:
-        if DEBUG in os.environ:
-            raise
-        return _fail(
-            f"{type(error).__name__}: {error}: this should not happen: "
-            f"set {DEBUG}=1 to see where it does, and report it"
-        )
-
-
-def _fail(message: str, status: int = 1) -> int:
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    click.echo(f"Error: {line}", err=True)
-    return status
+        return " ".join(error.format_message().split()) + source
+    if isinstance(error, click.Abort):
+        return ": ".join(["interrupted", *getattr(error.__cause__, "__notes__", ())])
+    if isinstance(error, MemoryError):
+        return f"out of memory: {MENDS[errno.ENOMEM]}"
+    if isinstance(error, OSError) and error.strerror:
+        what = f"{error.filename} cannot be used" if error.filename else "the system refuses"
+        return f"{what}: {error.strerror}: {MENDS.get(error.errno or 0, LOOK)}"
+    if "can't start new thread" in str(error):
+        return f"the system refuses another thread: {MENDS[errno.EAGAIN]}"
+    return f"{in_short(error)}: this should not happen: {LOOK}, and report it"

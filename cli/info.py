@@ -42,5 +42,7 @@ def info(json: bool) -> None:
     for pool in pools:
         library, threads = f"{pool['internal_api']} {pool['version']}", pool["num_threads"]
         click.echo(f"{'blas':8} {library}, {threads} threads")
+    if not pools:
+        click.echo(f"{'blas':8} none that threadpoolctl knows: the backends take one thread")
     for name, reason in backends.items():
         click.echo(f"backend  {name}: {reason}")

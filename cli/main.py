@@ -7,7 +7,7 @@ import sys
 def main() -> None:
     """Run the command line: exit status 0 done, 1 failed, 2 wrong command or input."""
     if sys.stderr is None:  # closed by the shell
-        sys.stderr = open(os.devnull, "w")
+        sys.stderr = open(os.devnull, "w", errors="backslashreplace")
     try:
         from .commands import run  # here: the imports take long enough to be interrupted
 

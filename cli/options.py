@@ -1,5 +1,6 @@
 """Option types and options that several commands share."""
 
+import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields
@@ -102,9 +103,12 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
         return
     content = read_bytes(path)
     try:
-        values = tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:  # TOML's or UTF-8's
-        raise InputError(f"{path} is not TOML: {error}") from error
+        text = content.decode("utf-8-sig")
+        values = _of_run(text) if text.startswith("{") else tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8: save it so ({error})") from error
+    except (ValueError, RecursionError) as error:  # TOML's or JSON's
+        raise InputError(f"{path} is neither TOML nor a run's config.json: {error}") from error
     twice = [name for name in values if "-" in name and name.replace("-", "_") in values]
     if twice:
         raise InputError(f"{path}: {twice[0]} is there twice, once with _: leave out one")
@@ -115,6 +119,14 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
         raise InputError(f"{path}: unknown option {', '.join(unknown)}: see `ffnp train --help`")
     ctx.meta[FILE] = path
     ctx.default_map = {name: _text(path, name, value) for name, value in values.items()}
+
+
+def _of_run(text: str) -> dict[str, Any]:
+    """The configuration in a run's `config.json`, without what is left open."""
+    values = json.loads(text).get("config")
+    if not isinstance(values, dict):
+        raise ValueError("it has no configuration")
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def origin(ctx: click.Context, name: str) -> str:

@@ -7,10 +7,10 @@ import click
 import numpy as np
 
 from ffnp.data.inputs import read_images
-from ffnp.runs.experiment import load_model
 from ffnp.scoring.evaluation import scores
 
 from .options import Location, backend_option, device_option, json_option
+from .stored import model_of
 
 
 @click.command()
@@ -28,7 +28,7 @@ def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, json
     Example:
       ffnp predict runs/20261123-150000-mnist-collab-0 digits.npy seven.png
     """
-    model = load_model(run, backend, device)
+    model = model_of(run, backend, device)
     found = []
     for path in inputs:
         images = model.data.flat(read_images(path, model.data.shape), str(path))

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,16 +13,21 @@ from tqdm import tqdm
 from ffnp.runs.experiment import Watcher
 from ffnp.training.trainer import Trainer
 
+GRACE = 2.0  # seconds in which a second Ctrl-C is the first one's impatience
+
 
 @contextmanager
 def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Inside, the first SIGINT or SIGTERM calls `act`, a second one interrupts at once."""
+    """Inside, the first SIGINT or SIGTERM calls `act`, and one after GRACE interrupts at once."""
     numbers = (signal.SIGINT, signal.SIGTERM)
+    first: list[float] = []
 
     def handle(number: int, frame: object) -> None:
-        for each in numbers:
-            signal.signal(each, signal.default_int_handler)
-        act()
+        first.append(time.monotonic())
+        if len(first) == 1:
+            act()
+        elif first[-1] - first[0] > GRACE:
+            raise KeyboardInterrupt
 
     before = [signal.signal(number, handle) for number in numbers]
     try:
@@ -47,9 +53,16 @@ class Bars(Watcher):
         for bar in reversed(self._bars):
             bar.close()
 
+    def note(self, text: str) -> None:
+        """Say it above the bars."""
+        tqdm.write(f"Note: {text}", file=sys.stderr)
+
     def start(self, trainer: Trainer) -> None:
         """Set up the bars where training stands."""
         hidden, total = not sys.stderr.isatty(), trainer.phases * trainer.epochs
+        rows = trainer.model.method.rows  # among which the true label is to win
+        self._pairs = {1: "running error", 2: "pairs"}.get(rows, f"of {rows} labels")
+        self._evaluated = trainer.model.config.evaluated
         done, batch = trainer.epochs_done, trainer.position.batch
         self._epochs = tqdm(desc="epochs", total=total, initial=done, unit="epoch", disable=hidden)
         self._batches = tqdm(
@@ -59,17 +72,19 @@ class Bars(Watcher):
         self._bars = [self._epochs, self._batches]
 
     def batch(self, trainer: Trainer) -> bool:
-        """Move on by a batch, with the running loss and error; whether to stop."""
+        """Move on by a batch, with the running loss and pair error; whether to stop."""
         if self._batches.update() and trainer.totals_on_host:
             losses, error = trainer.losses()
-            self._batches.set_postfix_str(f"loss {np.mean(losses):.4f}, error {error:.2f}%")
+            text = f"loss {np.mean(losses):.4f}, {self._pairs} {error:.2f}%"
+            self._batches.set_postfix_str(text)
         return self._stop
 
     def epoch(self, record: dict[str, Any]) -> None:
         """Move on by an epoch, with its loss and errors."""
-        text = f"loss {np.mean(record['losses']):.4f}, error {record['train_error']:.2f}%"
+        text = f"loss {np.mean(record['losses']):.4f}, {self._pairs} {record['pair_error']:.2f}%"
         if "test_error" in record:
-            text += f", test {record['test_error']['all']:.2f}%"
+            train, test = record["train_error"]["all"], record["test_error"]["all"]
+            text += f", error {train:.2f}% of training rows, {test:.2f}% of {self._evaluated} rows"
         self._epochs.set_postfix_str(text, refresh=False)
         self._epochs.update()
         self._batches.reset()

@@ -3,16 +3,19 @@
 from ffnp.scoring.evaluation import Evaluation
 
 
-def error_table(test: Evaluation, layers: list[int], split: str) -> str:
+def error_table(test: Evaluation, split: str, layers: list[int] | None = None) -> str:
     """Errors of each layer alone and of the first layers together, a line a layer.
 
-    `split` names the rows: test, or validation.
+    `split` names the rows: test, or validation. `layers` are those that were chosen to vote.
     """
-    images = int(test.confusion.sum())
-    if len(layers) == 1:
-        return f"{split} error {test.all:.2f}% of {images} images"
-    lines = ["layer   alone %   with all before it %"]
-    for layer, alone, group in zip(layers, test.layers, test.groups, strict=True):
+    total = f"{split} error {test.all:.2f}% of {int(test.confusion.sum())} images"
+    names = layers or list(range(1, len(test.layers) + 1))
+    if len(names) == 1:
+        return total if layers is None else f"{total}, by layer {names[0]} alone"
+    lines = [f"layer   alone %   with {'all' if layers is None else 'those'} before it %"]
+    for layer, alone, group in zip(names, test.layers, test.groups, strict=True):
         lines.append(f"{layer:5d}   {alone:7.2f}   {group:7.2f}")
-    lines.append(f"{split} error {test.all:.2f}% of {images} images, by the vote of all")
+    *first, last = map(str, names)
+    voters = "all" if layers is None else f"layers {', '.join(first)} and {last}"
+    lines.append(f"{total}, by the vote of {voters}")
     return "\n".join(lines)

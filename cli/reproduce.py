@@ -13,7 +13,7 @@ from ffnp.config import Config
 from ffnp.data.loading import find
 from ffnp.errors import InputError
 from ffnp.files import write_atomically
-from ffnp.plotting import new_figure, save
+from ffnp.plotting import drawing, save
 from ffnp.reproduction import TARGETS, Task, expand, run_tasks, stop_file
 from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
 from ffnp.reproduction.figures import figure2, figure4
@@ -39,6 +39,8 @@ class Note(click.ParamType):  # type: ignore[type-arg]
         dataset, _, text = value.partition("=")
         if dataset not in DATASETS or not text:
             self.fail(f"write DATASET=TEXT, DATASET one of {', '.join(DATASETS)}", param, ctx)
+        if any("\ud800" <= c <= "\udfff" for c in text):  # no UTF-8
+            self.fail(f"{text!r} is not UTF-8: write letters", param, ctx)
         return dataset, text
 
 
@@ -112,7 +114,8 @@ def reproduce(
       ffnp reproduce table1 --protocol fast --seeds 3 --datasets mnist --no-train
     """
     if target in FIGURES:
-        new_figure(1, 1)  # that nothing can draw is known before anything is trained
+        # that nothing can draw is known before anything is trained
+        click.get_current_context().with_resource(drawing())
     for name in ("epochs", "input_length"):
         if options[name] is None:
             del options[name]  # the protocol's

@@ -20,6 +20,8 @@ from .options import Location, config_options, json_option, origin, read_config_
 from .progress import Bars, on_signals
 from .report import error_table
 
+MOVABLE = ("backend", "dataset", "data_dir")  # of a run that is resumed
+
 
 def _number(_: click.Context, __: click.Parameter, value: float) -> float:
     if math.isnan(value):
@@ -71,8 +73,8 @@ def train(
             folder = default_folders(config) if out is None else out
             result = experiment.train(config, folder, bars, checkpoint_every)
         else:
-            backend = _backend_of_resumed(ctx, options)
-            result = experiment.resume(resume, backend, bars, checkpoint_every)
+            backend, elsewhere = _elsewhere(ctx, options)
+            result = experiment.resume(resume, backend, bars, checkpoint_every, **elsewhere)
     click.echo(dumps(result.to_dict()) if json else _summary(result))
 
 
@@ -99,15 +101,16 @@ def _check_effects(ctx: click.Context, config: Config) -> None:
         click.echo(f"Note: --{name.replace('_', '-')} has no effect on this training", err=True)
 
 
-def _backend_of_resumed(ctx: click.Context, options: dict[str, Any]) -> str | None:
-    """A resumed run keeps its configuration: only the backend may be another."""
+def _elsewhere(ctx: click.Context, options: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """A resumed run keeps its configuration: only its backend and its data may be elsewhere."""
     given = {name: ctx.get_parameter_source(name) for name in (*options, "out", "config")}
     fixed = [n for n, source in given.items() if source is ParameterSource.COMMANDLINE]
-    changed = ", ".join("--" + n.replace("_", "-") for n in fixed if n != "backend")
+    changed = ", ".join("--" + n.replace("_", "-") for n in fixed if n not in MOVABLE)
     if changed:
         raise InputError(f"{changed} cannot change in a resumed run: leave it out")
     own = given["backend"] in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    return None if own else options["backend"]
+    data: dict[str, Any] = {n: options[n] for n in ("dataset", "data_dir") if n in fixed}
+    return None if own else options["backend"], data
 
 
 def _summary(result: Result) -> str:
@@ -121,6 +124,5 @@ def _summary(result: Result) -> str:
         f"{Path(config.dataset).stem}: {', '.join(parts)}; "
         f"{config.epochs} epoch{'s'[: config.epochs > 1]} in {result.seconds:.1f} s on {backend}"
     )
-    layers = list(range(1, len(result.test.layers) + 1))
     stored = "" if result.run is None else f"\nstored in {result.run.folder}"
-    return f"{head}\n\n{error_table(result.test, layers, config.evaluated)}{stored}"
+    return f"{head}\n\n{error_table(result.test, config.evaluated)}{stored}"

@@ -54,7 +54,7 @@ def main(images, epochs):
     config = ffnp.Config(limit_train=images, epochs=epochs, lr_schedule="linear")
     result = ffnp.train(config, objective=Hinge())
     for epoch in result.metrics:
-        print(f"epoch {epoch['epoch']}: training error {epoch['train_error']:.1f}%")
+        print(f"epoch {epoch['epoch']}: wrong pairs of labels {epoch['pair_error']:.1f}%")
     print(f"test error: layers {result.test.layers}, vote {result.test.all}")
     return result.test.all
 

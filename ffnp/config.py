@@ -221,7 +221,11 @@ class Config:
     validation: int = option(
         0, "Evaluate on the last N training rows, held out.", needs=at_least(0), metavar="N"
     )
-    evaluate_every: int = option(0, "Epochs between test errors; 0: at the end.", needs=at_least(0))
+    evaluate_every: int = option(
+        0,
+        "Epochs between errors of the test and of 1,000 training rows; 0: at the end.",
+        needs=at_least(0),
+    )
     analyse_every: int = option(
         0, "Epochs between analyses of goodness; 0: none.", needs=at_least(0)
     )

@@ -3,6 +3,9 @@
 The command line prints the message alone and exits with `exit_status`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class FFNPError(Exception):
     """Base of every error that ffnp raises on purpose: something failed (exit status 1)."""
@@ -26,3 +29,37 @@ class StorageError(FFNPError, OSError):
 
 class TrainingError(FFNPError, RuntimeError):
     """Training cannot go on: the numbers are no longer finite, or the network has died."""
+
+
+def in_short(error: BaseException) -> str:
+    """Type and first line of what an error began with."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    line = next(filter(None, map(str.strip, str(error).splitlines())), "")
+    return ": ".join(filter(None, (type(error).__name__, line)))
+
+
+@contextmanager
+def importing(title: str, module: str, extra: str) -> Iterator[None]:
+    """Turn whatever goes wrong while an optional package is imported into one `InputError`.
+
+    Parameters
+    ----------
+    title, module : str
+        What people call the package, and what Python does.
+    extra : str
+        The extra of ffnp that installs it.
+    """
+    install = f"pip install 'ffnp[{extra}]'"
+    try:
+        yield
+    except FFNPError:
+        raise
+    except (Exception, SystemExit) as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name
+        if missing and missing.partition(".")[0] == module:
+            raise InputError(f"{title} is not installed: {install}") from error
+        raise InputError(
+            f"{title} is installed, but does not work ({in_short(error)}): "
+            f"{install} --force-reinstall, or uninstall it"
+        ) from error

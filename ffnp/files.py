@@ -1,5 +1,6 @@
 """Files read without trust and written whole or not at all: one clear error for each fault."""
 
+import errno
 import gzip
 import os
 import zlib
@@ -14,6 +15,8 @@ from ffnp.errors import FFNPError, InputError, StorageError
 Readable = Path | Traversable
 CHUNK = 1 << 20
 GOOD_COPY = "replace it by a good copy"  # what mends most damage
+# What a file system answers that cannot do it at all: CIFS to fsync of a folder, some to locks.
+CANNOT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 PARTIAL = ".partial"  # ends the name of what is not yet whole
 
 
@@ -97,7 +100,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                flush(file.fileno())
             rename(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -119,8 +122,20 @@ def remove_partial(folder: Path) -> None:
 def rename(old: Path, new: Path) -> None:
     """Rename a file or folder so that the name survives a crash."""
     old.replace(new)
-    folder = os.open(new.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        folder = os.open(new.parent, os.O_RDONLY)
+    except PermissionError:  # it may be written but not read: it cannot be flushed
+        return
+    try:
+        flush(folder)
     finally:
         os.close(folder)
+
+
+def flush(descriptor: int) -> None:
+    """Bring what was written to the disk, where the file system can be told to."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in CANNOT:
+            raise

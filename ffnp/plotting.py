@@ -3,12 +3,13 @@
 import io
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ffnp.config import Config
-from ffnp.errors import InputError
+from ffnp.errors import InputError, importing
 from ffnp.files import write_atomically
 
 # Okabe and Ito's colours, each with a marker and a line style of its own.
@@ -24,7 +25,25 @@ LINES = ("-", "--", "-.", ":")  # in this order in STYLES
 SUFFIXES = (".png", ".svg")
 
 Result = Mapping[str, Any]  # with `test_error`, `metrics` and `config`
-Line = tuple[str, list[tuple[int, float]]]  # its name, and its points by epoch
+Line = tuple[str, list[tuple[int, float]], Mapping[str, Any]]  # its name, points by epoch, style
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Inside, Matplotlib draws as it does by itself, whatever the user's matplotlibrc says.
+
+    `InputError` if it cannot draw at all.
+    """
+    with importing("Matplotlib", "matplotlib", "plot"):
+        try:
+            from matplotlib import style
+            from matplotlib.figure import Figure  # noqa: F401
+        except ValueError as error:
+            raise InputError(
+                f"Matplotlib: {error}: unset MPLBACKEND, or mend your matplotlibrc"
+            ) from error
+    with style.context("default"):
+        yield
 
 
 def new_figure(rows: int, columns: int) -> tuple[Any, Any]:
@@ -45,12 +64,8 @@ def new_parts(*shapes: tuple[int, int]) -> tuple[Any, list[tuple[Any, Any]]]:
 
 
 def _figure(rows: int, columns: int) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise InputError("figures need Matplotlib: pip install 'ffnp[plot]'") from error
-    except ValueError as error:  # of a variable of Matplotlib's
-        raise InputError(f"Matplotlib: {error}: unset MPLBACKEND") from error
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(3.6 * columns, 3.0 * rows), layout="constrained")
 
 
@@ -79,7 +94,7 @@ def literal(name: str) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def styles() -> Iterator[dict[str, str]]:
+def styles() -> Iterator[dict[str, Any]]:
     """STYLES, then the same with other line styles: 24 that differ."""
     for turn in count():
         for i, style in enumerate(STYLES):
@@ -113,29 +128,43 @@ def one_scale(axes: Sequence[Any]) -> None:
         axis.set_ylim(min(errors) / 1.2, max(errors) * 1.2 + 0.1)
 
 
-def draw_curves(axes: Any, results: Mapping[str, Result]) -> None:
-    """Error by epoch: on the test set where it was recorded, else of the training rows."""
-    kinds, lines = set(), list[Line]()
-    for name, result in results.items():
-        tested = [r for r in result["metrics"] if "test_error" in r]
+def draw_curves(axes: Any, results: Mapping[str, Result], training: bool = False) -> None:
+    """Error by epoch, where it was recorded; beside it that of the sample of training rows."""
+    lines, kinds = list[Line](), set()
+    for (name, result), style in zip(results.items(), styles(), strict=False):
+        tested = [record for record in result["metrics"] if "test_error" in record]
         points = [(_epoch(r, result), r["test_error"]["all"]) for r in tested]
-        label, kind = literal(name), _config(result).evaluated
-        if not points:
-            label, kind = f"{label} (training rows)", "training"
-            points = [(_epoch(r, result), r["train_error"]) for r in result["metrics"]]
-        kinds.add(kind)
-        lines.append((label, points))
+        lines.append((literal(name), points, style))
+        kinds |= {_config(result).evaluated} if points else set()
+        sampled = [r for r in tested if training and isinstance(r.get("train_error"), Mapping)]
+        points = [(_epoch(r, result), r["train_error"]["all"]) for r in sampled]
+        faint = style | {"alpha": 0.5, "markerfacecolor": "none"}
+        lines.append((f"{literal(name)}, training rows", points, faint))
     _error_scale(axes, _draw_by_epoch(axes, lines, results))
     axes.set_ylabel(f"{kinds.pop()} error, %" if len(kinds) == 1 else "error, %")
+
+
+def draw_pairs(axes: Any, results: Mapping[str, Result]) -> None:
+    """Pair error by epoch: of how many training images a wrong label of the batch wins."""
+    lines = list[Line]()
+    for (name, result), style in zip(results.items(), styles(), strict=False):
+        # ffnp 0.1 called it train_error.
+        points = [
+            (_epoch(r, result), r["pair_error" if "pair_error" in r else "train_error"])
+            for r in result["metrics"]
+        ]
+        lines.append((literal(name), points, style))
+    _error_scale(axes, _draw_by_epoch(axes, lines, results))
+    axes.set_ylabel("pair error, %")
 
 
 def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
     """Functional entropy of goodness by epoch (the paper's figures 4a to 4c)."""
     lines = list[Line]()
-    for name, result in results.items():
+    for (name, result), style in zip(results.items(), styles(), strict=False):
         analysed = [r for r in result["metrics"] if "analysis" in r]
         points = [(_epoch(r, result), r["analysis"][f"entropy_{kind}"]["total"]) for r in analysed]
-        lines.append((literal(name), points))
+        lines.append((literal(name), points, style))
     entropies = _draw_by_epoch(axes, lines, results)
     if entropies:
         axes.set_ylim(0, 1.08 * max(*entropies, 1e-9))
@@ -171,7 +200,7 @@ def _error_scale(axes: Any, errors: Sequence[float]) -> None:
 
 def _draw_by_epoch(axes: Any, lines: Sequence[Line], results: Mapping[str, Result]) -> list[float]:
     """Draw lines, and where a phase of schedule layer begins; the values of all points."""
-    for (label, points), style in zip(lines, styles(), strict=False):
+    for label, points, style in lines:
         if points:  # about ten markers a line, however many points it has
             every = max(1, len(points) // 10)
             thin = {**style, "markevery": every, "markersize": 4, "linewidth": 1.2}
@@ -186,7 +215,7 @@ def _draw_by_epoch(axes: Any, lines: Sequence[Line], results: Mapping[str, Resul
     }
     for start in sorted(starts):
         axes.axvline(start - 0.5, color="0.6", linewidth=0.8, zorder=0)
-    return [value for _, points in lines for _, value in points]
+    return [value for _, points, _ in lines for _, value in points]
 
 
 def _epoch(record: Mapping[str, Any], result: Result) -> int:

@@ -32,7 +32,7 @@ def test_own_objective_has_the_right_gradient_and_learns(capsys):
     assert example("own_objective")["main"](images=2000, epochs=2) < 30
     lines = capsys.readouterr().out.splitlines()
     assert float(lines[0].rpartition(" ")[2]) < 1e-6
-    assert lines[2].startswith("epoch 2: training error")
+    assert lines[2].startswith("epoch 2: wrong pairs")
 
 
 def test_a_wrong_slope_would_be_noticed():

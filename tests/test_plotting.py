@@ -9,7 +9,15 @@ import pytest
 
 from ffnp import Config, train
 from ffnp.errors import InputError
-from ffnp.plotting import STYLES, draw_curves, draw_layers, new_figure, styles
+from ffnp.plotting import (
+    STYLES,
+    draw_curves,
+    draw_layers,
+    draw_pairs,
+    drawing,
+    new_figure,
+    styles,
+)  # fmt: skip
 
 SMALL = Config(
     limit_train=200, limit_test=100, hidden=(12, 10), epochs=2, batch_size=50, backend="numpy"
@@ -51,8 +59,8 @@ def test_other_formats_are_refused(ffnp, folders, tmp_path):
 
 def test_missing_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(InputError, match="pip install 'ffnp\\[plot\\]'"):
-        new_figure(1, 1)
+    with pytest.raises(InputError, match="pip install 'ffnp\\[plot\\]'"), drawing():
+        pass
 
 
 def test_lines_differ_in_colour_and_in_marker():
@@ -68,9 +76,9 @@ def test_lines_differ_in_colour_and_in_marker():
 )
 def test_an_error_axis_has_numbers(errors):
     record = {"phase": 1, "epoch": 1}
-    metrics = [record | {"epoch": i, "train_error": e} for i, e in enumerate(errors, start=1)]
+    metrics = [record | {"epoch": i, "pair_error": e} for i, e in enumerate(errors, start=1)]
     figure, axes = new_figure(1, 1)
-    draw_curves(axes[0, 0], {"a": {"metrics": metrics, "config": {"epochs": 2}}})
+    draw_pairs(axes[0, 0], {"a": {"metrics": metrics, "config": {"epochs": 2}}})
     figure.draw_without_rendering()
     low, high = axes[0, 0].get_ylim()
     labels = axes[0, 0].get_yticklabels() + axes[0, 0].get_yticklabels(minor=True)
@@ -79,10 +87,10 @@ def test_an_error_axis_has_numbers(errors):
 
 
 def test_every_run_has_a_line_and_an_error_of_0_a_place():
-    record = {"phase": 1, "epoch": 1, "train_error": 0.0}
+    record = {"phase": 1, "epoch": 1, "pair_error": 0.0}
     result = {"metrics": [record, record | {"epoch": 2}], "config": {"epochs": 2}}
     _, axes = new_figure(1, 1)
-    draw_curves(axes[0, 0], {f"run {i}": result for i in range(14)})
+    draw_pairs(axes[0, 0], {f"run {i}": result for i in range(14)})
     assert len(axes[0, 0].lines) == 14
     shown = axes[0, 0].transData.transform(axes[0, 0].lines[0].get_xydata())
     assert np.isfinite(shown).all()
@@ -99,8 +107,8 @@ def test_a_baseline_has_an_output_and_no_layers():
 
 
 def test_axes_say_which_rows_were_measured():
-    record = {"phase": 1, "epoch": 1, "train_error": 9.0}
-    tested = record | {"test_error": {"all": 3.0}}
+    record = {"phase": 1, "epoch": 1, "pair_error": 4.5}
+    tested = record | {"test_error": {"all": 3.0}, "train_error": {"all": 2.0}}
     errors = {"layers": [4.0, 6.0], "groups": [4.0, 3.0]}
 
     def result(record, validation):
@@ -109,15 +117,39 @@ def test_axes_say_which_rows_were_measured():
             "config": {"epochs": 1, "validation": validation},
         }  # fmt: skip
 
-    _, axes = new_figure(1, 4)
+    _, axes = new_figure(1, 5)
     draw_layers(axes[0, 0], result(tested, 10))
     draw_curves(axes[0, 1], {"a": result(tested, 0)})
-    draw_curves(axes[0, 2], {"a": result(record, 0)})
-    draw_curves(axes[0, 3], {"a": result(record, 0), "b": result(tested, 0)})
+    draw_curves(axes[0, 2], {"a": result(tested, 10)}, training=True)
+    draw_curves(axes[0, 3], {"a": result(tested, 10), "b": result(tested, 0)})
+    draw_pairs(axes[0, 4], {"a": result(record, 0), "b": result(tested, 0)})
     assert [axis.get_ylabel() for axis in axes[0]] == [
-        "validation error, %", "test error, %", "training error, %", "error, %",
+        "validation error, %", "test error, %", "validation error, %", "error, %", "pair error, %",
     ]  # fmt: skip
-    assert [line.get_label() for line in axes[0, 3].lines] == ["a (training rows)", "b"]
+    drawn = [
+        [(line.get_label(), line.get_ydata()[0]) for line in axis.lines] for axis in axes[0, 1:]
+    ]
+    assert drawn == [
+        [("a", 3.0)],
+        [("a", 3.0), ("a, training rows", 2.0)],
+        [("a", 3.0), ("b", 3.0)],
+        [("a", 4.5), ("b", 4.5)],
+    ]
+
+
+def test_pairs_are_never_on_one_axis_with_errors():
+    """Of two runs one recorded its errors; both are of ffnp 0.1: pairs are their train_error."""
+    record = {"phase": 1, "epoch": 1, "train_error": 4.5}
+    tested = {**record, "test_error": {"all": 21.0, "layers": [21.0], "groups": [21.0]}}
+    results = {
+        name: {"metrics": [each], "config": {"epochs": 1}}
+        for name, each in (("old", record), ("tested", tested))
+    }
+    _, axes = new_figure(1, 2)
+    draw_curves(axes[0, 0], results, training=True)
+    draw_pairs(axes[0, 1], results)
+    values = [[line.get_ydata()[0] for line in axis.lines] for axis in axes[0]]
+    assert values == [[21.0], [4.5, 4.5]]
 
 
 def test_analyse_prints_what_training_recorded(ffnp, folders):

@@ -9,15 +9,14 @@ assumes nothing of NaN and infinity: they pass through as in the reference.
 
 import math
 
-from numba import njit
-
+from ffnp.backends.compiling import compiled
 from ffnp.backends.reference import EPSILON
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
-compiled = njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+fast = compiled(fastmath=FAST, error_model="numpy")
 
 
-@compiled
+@fast
 def standardise(images, rows, mean, deviation, length, out):
     """out = x * length / sqrt(|x|^2 + 1), x = (images[rows] - mean) / deviation.
 
@@ -39,7 +38,7 @@ def standardise(images, rows, mean, deviation, length, out):
             x[d] = factor * (number(pixels[d]) - shift)
 
 
-@compiled
+@fast
 def relu_labelled(
     shared, label_weights, labels, label_scale, bias, row_scale, kept, values, goodness, scale
 ):
@@ -68,7 +67,7 @@ def relu_labelled(
             scale[n, r] = number(1) / (math.sqrt(g) + epsilon)
 
 
-@compiled
+@fast
 def relu(row_scale, bias, kept, values, goodness, scale):
     """a = kept * relu(z), z = row_scale * values + bias, in place; g, 1 / |a|; see above."""
     number = values.dtype.type
@@ -88,7 +87,7 @@ def relu(row_scale, bias, kept, values, goodness, scale):
             scale[n, r] = number(1) / (math.sqrt(g) + epsilon)
 
 
-@compiled
+@fast
 def delta(coefficients, row_scale, values, out, d_bias):
     """d_z = 2 c a; d_bias = sum of d_z over rows; out = row_scale * d_z."""
     number = values.dtype.type
@@ -103,7 +102,7 @@ def delta(coefficients, row_scale, values, out, d_bias):
                 o[h] = s * d_z
 
 
-@compiled
+@fast
 def reduce_labelled(factor, values, labels, label_scale, out_sum, d_label_weights, d_bias):
     """d_z = factor * values: its sums over an image's rows, over a label's, and over all rows."""
     s = values.dtype.type(label_scale)
@@ -125,7 +124,7 @@ def reduce_labelled(factor, values, labels, label_scale, out_sum, d_label_weight
             of_label[h] *= s
 
 
-@compiled
+@fast
 def adam(weights, gradient, mean, variance, rate, beta1, beta2, epsilon):
     """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + e)."""
     number = weights.dtype.type
@@ -141,7 +140,7 @@ def adam(weights, gradient, mean, variance, rate, beta1, beta2, epsilon):
         weights[i] -= lr * (m / (math.sqrt(v) + e))
 
 
-@compiled
+@fast
 def sgd(weights, gradient, velocity, lr, momentum):
     """velocity = momentum velocity + g; w -= lr velocity."""
     number = weights.dtype.type

@@ -6,14 +6,14 @@ Other objectives run as the reference.
 import math
 
 import numpy as np
-from numba import njit
 
+from ffnp.backends.compiling import compiled
 from ffnp.objectives.collaboration import GAMMAS
 
 OTHERS, PREVIOUS, NEXT = (GAMMAS.index(name) for name in ("others", "previous", "next"))
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def evaluate(theta, gamma, smallest, goodness, coefficients, totals):
     """As `Backend.evaluate`; `gamma` indexes GAMMAS, coefficients below `smallest` become 0."""
     layers, images, rows = goodness.shape
@@ -47,7 +47,7 @@ def evaluate(theta, gamma, smallest, goodness, coefficients, totals):
     totals[layers] += wrong
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def is_wrong(goodness, n):
     """Whether some wrong label of image n has at least the total goodness of the true one."""
     true = goodness[:, n, 0].sum()
@@ -57,7 +57,7 @@ def is_wrong(goodness, n):
     return 0
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def sigmoid_of_image(total, theta, images, out):
     """Softplus(-(total[0] - theta)) + mean over r > 0 of softplus(total[r] - theta).
 

@@ -2,27 +2,30 @@
 
 import numpy as np
 
+from ffnp.errors import InputError, importing, in_short
 
-def probe(device: int) -> str | None:
-    """Why a GPU cannot be used, with the remedy; None if it can.
+
+def check_gpu(device: int) -> None:
+    """Raise `InputError`, with the remedy, if a GPU cannot be used.
 
     The CUDA libraries are only looked for when they are used: so a kernel is compiled and run,
     and two matrices are multiplied.
     """
-    try:
+    with importing("CuPy", "cupy", "cuda12"):
         import cupy
 
         from ffnp.backends.cupy_backend import CupyBackend
-    except ModuleNotFoundError as error:
-        if error.name != "cupy":
-            raise
-        return "CuPy is not installed: pip install 'ffnp[cuda12]'"
+
+        runtime = cupy.cuda.runtime  # an empty folder called cupy is imported, too
     try:
-        devices = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        return f"CuPy is installed, but no GPU answers ({error}): see that `nvidia-smi` lists one"
+        devices = runtime.getDeviceCount()
+    except Exception as error:
+        raise InputError(
+            f"CuPy is installed, but no GPU answers ({in_short(error)}): "
+            "see that `nvidia-smi` lists one"
+        ) from error
     if device >= devices:
-        return f"there is no GPU {device}: choose a device in 0..{devices - 1}"
+        raise InputError(f"there is no GPU {device}: choose a device in 0..{devices - 1}")
     try:
         with cupy.cuda.Device(device):
             backend = CupyBackend(device)
@@ -30,10 +33,8 @@ def probe(device: int) -> str | None:
             backend.multiply([(square, square, product)])
             backend.sgd(product[0], square[0], square[1], step=1, lr=1.0, momentum=0.9)
             backend.to_host(product)  # waits: what went wrong on the device is raised here
-    except (RuntimeError, ImportError) as error:
-        reason = str(error).partition("\n")[0]
-        return (
-            f"GPU {device} answers, but CUDA's libraries do not work ({reason}): "
+    except Exception as error:
+        raise InputError(
+            f"GPU {device} answers, but CUDA's libraries do not work ({in_short(error)}): "
             "pip install 'ffnp[cuda12]'"
-        )
-    return None
+        ) from error

@@ -1,7 +1,9 @@
 """Which backend a name stands for, and which can be had here."""
 
+import os
+
 from ffnp.backends.reference import Backend
-from ffnp.errors import InputError
+from ffnp.errors import InputError, importing
 
 BACKENDS = ("auto", "numpy", "numba", "cupy", "reference")
 
@@ -45,17 +47,30 @@ def make_backend(name: str, device: int = 0) -> Backend:
 
 def unavailable(name: str, device: int = 0) -> str | None:
     """Why a backend (not `auto`) cannot be had here, with the remedy; None if it can."""
-    if name == "numba":
+    try:
+        if name == "cupy":
+            from ffnp.backends.probing import check_gpu
+
+            check_gpu(device)
+        if name == "numba":
+            _check_numba()
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _check_numba() -> None:
+    with importing("numba", "numba", "fast"):
         try:
             import ffnp.backends.numba_backend  # noqa: F401
-        except ImportError as error:  # not installed, or too old for this NumPy
-            return f"{error}: pip install 'ffnp[fast]'"
-        except RuntimeError as error:  # neither the package nor the user's cache can be written
-            return f"{error}: set NUMBA_CACHE_DIR to a directory to write to"
-        except ValueError as error:  # of an environment variable of numba's
-            return f"{error}: unset that variable"
-    if name == "cupy":
-        from ffnp.backends.probing import probe
-
-        return probe(device)
-    return None
+        except ImportError:
+            raise
+        except RuntimeError as error:
+            if "cannot cache" not in str(error):
+                raise
+            raise InputError(f"{error}: set NUMBA_CACHE_DIR to a directory to write to") from error
+        except ValueError as error:
+            variables = [name for name in os.environ if name.startswith("NUMBA_")]
+            if not variables:
+                raise
+            raise InputError(f"{error}: unset {', '.join(variables)}") from error

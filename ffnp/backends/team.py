@@ -12,6 +12,8 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+from ffnp.errors import FFNPError
+
 Task = Callable[[], None]
 
 
@@ -79,9 +81,15 @@ class Team:
 
     def _hire(self) -> None:
         todo: SimpleQueue[Any] = SimpleQueue()
-        self._todo.append(todo)
         arguments = (self._local, todo)
-        threading.Thread(target=_serve, args=arguments, daemon=True).start()
+        try:
+            threading.Thread(target=_serve, args=arguments, daemon=True).start()
+        except RuntimeError as error:
+            raise FFNPError(
+                f"the system gives no thread beside {threading.active_count()}: raise its limit "
+                "(ulimit -u), or set OPENBLAS_NUM_THREADS=1"
+            ) from error
+        self._todo.append(todo)
         weakref.finalize(self, todo.put, None)  # the thread ends with the team
 
 

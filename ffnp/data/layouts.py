@@ -24,8 +24,13 @@ class Layout:
         for folder in (place / self.folder, place) if self.folder else (place,):
             found = []
             for name in self.files:
-                paths = [folder / (name + ending) for ending in self.endings]
-                found.append(next((path for path in paths if path.is_file()), paths[-1]))
+                paths = [
+                    folder / (spelt + ending)
+                    for spelt in dict.fromkeys((name, name.replace("-idx", ".idx")))
+                    for ending in self.endings
+                ]
+                usual = paths[len(self.endings) - 1]
+                found.append(next((path for path in paths if path.is_file()), usual))
             if found[0].is_file():
                 return found
         return None

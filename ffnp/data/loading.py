@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ffnp.data.arrays import from_arrays
+from ffnp.data.arrays import Arrays, from_arrays
 from ffnp.data.catalogue import CATALOGUE, lookup
 from ffnp.data.dataset import Dataset
 from ffnp.data.known import Copy
@@ -11,12 +11,12 @@ from ffnp.data.npy import read_npz
 from ffnp.errors import InputError
 
 
-def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
+def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Dataset:
     """Load a data set.
 
     Parameters
     ----------
-    name_or_path : str
+    name_or_path : str or Path
         `mnist` (embedded), `fashion-mnist`, `cifar10`, the path of a `.npz` file with x_train,
         y_train, x_test and y_test, or of a folder of IDX, CIFAR-10 or `.npy` files.
     data_dir : Path or str, optional
@@ -35,17 +35,23 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
     StorageError
         The system cannot read a file.
     """
-    path = Path(name_or_path)
-    if name_or_path not in CATALOGUE and path.is_dir():
+    name, path = str(name_or_path), Path(name_or_path)
+    if name not in CATALOGUE and path.is_dir():
         for layout in LAYOUTS:
             paths = layout.find(path)
             if paths is not None:
                 return from_arrays(*layout.read(paths), name=str(path))
-        raise InputError(f"{path} holds no data set: give one of IDX, CIFAR-10 or .npy files")
-    if path.suffix == ".npz":
+        wanted = ", or ".join(layout.files[0] for layout in LAYOUTS)
+        raise InputError(f"{path} holds no data set: it needs {wanted}, and what goes with it")
+    if path.suffix.lower() == ".npz":
         return from_arrays(*read_npz(path), name=str(path))
-    copy = find(name_or_path, data_dir)
-    return from_arrays(*copy.layout.read(copy.paths), name_or_path, copy.known.classes)
+    if name not in CATALOGUE and path.is_file():
+        raise InputError(
+            f"{path} is a file, but no .npz: save its arrays as {', '.join(Arrays._fields)} in "
+            "one (numpy.savez), or give the folder of a data set's files"
+        )
+    copy = find(name, data_dir)
+    return from_arrays(*copy.layout.read(copy.paths), name, copy.known.classes)
 
 
 def find(name: str, data_dir: Path | str | None = None) -> Copy:

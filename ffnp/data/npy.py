@@ -4,6 +4,7 @@ The header of a `.npy` file is matched against what NumPy writes, never evaluate
 claims is compared with the file's size before anything is allocated or mapped.
 """
 
+import errno
 import math
 import os
 import re
@@ -27,6 +28,14 @@ HEADER = re.compile(
     r"\{'descr': '(?P<dtype>[<>|=]?[biuf]\d{1,2})', 'fortran_order': (?P<fortran>True|False), "
     r"'shape': \((?P<shape>(?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
 )
+KINDS = {  # of NumPy's types, that hold no plain numbers
+    "O": "Python objects",
+    "M": "dates",
+    "m": "times",
+    "c": "complex numbers",
+    "V": "bytes of no type",
+    "[": "records of several fields",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ def read_header(stream: IO[bytes], held: int, where: object) -> Header:
     text = stream.read(length) if length <= LONGEST_HEADER else b""
     match = HEADER.fullmatch(text.decode("latin1"))
     if match is None:
-        raise InputError(f"{where} is not a .npy array of plain numbers: save it with numpy.save")
+        raise _no_numbers(text.decode("latin1"), where)
     try:
         dtype = np.dtype(match["dtype"])
     except TypeError as error:
@@ -64,6 +73,17 @@ def read_header(stream: IO[bytes], held: int, where: object) -> Header:
     if held != offset + size:
         raise InputError(f"{where} declares {size} bytes of data but holds {held - offset}")
     return Header(dtype, order, shape, offset, size)
+
+
+def _no_numbers(header: str, where: object) -> InputError:
+    """What an array of anything else holds, and what to save in its place."""
+    found = re.search(r"'descr': (?:'[<>|=]?([A-Za-z])|(\[))", header)
+    kind = (found[1] or found[2]) if found else ""
+    if kind in ("U", "S", "a"):
+        labels = "numpy.unique(labels, return_inverse=True)[1]"
+        return InputError(f"{where} holds text: save numbers, of labels {labels}")
+    held = KINDS.get(kind, "no plain numbers")
+    return InputError(f"{where} holds {held}: save it with numpy.save, as an array of numbers")
 
 
 def read_npz(path: Readable) -> Arrays:
@@ -99,7 +119,11 @@ def _member(archive: ZipFile, name: str, path: Readable) -> NDArray[Any]:
         raise InputError(f"{where} is compressed in a way that NumPy never uses")
     with archive.open(info) as stream:
         header = read_header(stream, info.file_size, where)
-        values = np.frombuffer(read_exactly(stream, header.size, where), header.dtype)
+        return _values(stream, header, where)
+
+
+def _values(stream: IO[bytes], header: Header, where: object) -> NDArray[Any]:
+    values = np.frombuffer(read_exactly(stream, header.size, where), header.dtype)
     return values.reshape(header.shape, order=header.order)
 
 
@@ -109,6 +133,10 @@ def map_npy(path: Readable) -> NDArray[Any]:
         header = read_header(file, os.fstat(file.fileno()).st_size, path)
         if header.size == 0:  # nothing can be mapped
             return np.empty(header.shape, header.dtype)
-        return np.memmap(
-            cast(BinaryIO, file), header.dtype, "r", header.offset, header.shape, header.order
-        )
+        place = (header.offset, header.shape, header.order)
+        try:
+            return np.memmap(cast(BinaryIO, file), header.dtype, "r", *place)
+        except OSError as error:
+            if error.errno != errno.ENODEV:  # the file system maps none: it is read
+                raise
+        return _values(file, header, path)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +62,14 @@ def finished(out: Path, task: Task) -> dict[str, Any] | None:
             try:
                 if not _is_result(result):
                     raise InputError("it is not the result of a run")
-                same = _same(Config.from_dict(result["config"]), task)
+                other = _differences(Config.from_dict(result["config"]), task)
             except InputError as error:
                 mend = f"{GOOD_COPY}, or remove it, and the run is made again"
                 raise InputError(f"{path} is damaged: {error}: {mend}") from error
-            if same:
+            if not other:
                 return result
             if name == task.name:
-                raise _another(path)
+                raise _another(path, other)
     return None
 
 
@@ -105,10 +104,10 @@ def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, A
     folder = out / FOLDERS / task.name
     if not folder.exists():
         result = train(task.config, folder, stop)
-    elif _same(Run(folder).config(), task):
-        result = resume(folder, watcher=stop)
+    elif other := _differences(Run(folder).config(), task):
+        raise _another(folder, other)
     else:
-        raise _another(folder)
+        result = resume(folder, watcher=stop)
     title = data_title(result.model.config)
     found = result.to_dict() | {"data": title, "metrics": result.metrics}
     del found["run_dir"]  # no path is kept
@@ -125,14 +124,18 @@ def store(out: Path, task: Task, result: dict[str, Any]) -> None:
     write_atomically(path, json.dumps(result, indent=1).encode() + b"\n")
 
 
-def _same(config: Config, task: Task) -> bool:
-    """Whether it decides the same result: wherever the data lie, whatever is recorded."""
-    free: dict[str, Any] = {"data_dir": None, "evaluate_every": 0, "analyse_every": 0}
-    return replace(config, **free) == replace(task.config, **free)
+def _differences(config: Config, task: Task) -> dict[str, Any]:
+    """What decides another result, and how; not where the data lie, nor what is recorded."""
+    mine, found = task.config.to_dict(), config.to_dict()
+    free = {"data_dir", "evaluate_every", "analyse_every"}
+    return {n: value for n, value in found.items() if n not in free and value != mine[n]}
 
 
-def _another(where: Path) -> InputError:
-    return InputError(f"{where} has another configuration: give another --out, or remove it")
+def _another(where: Path, other: Mapping[str, Any]) -> InputError:
+    return InputError(
+        f"{where} is of another configuration ({', '.join(f'{n} {v}' for n, v in other.items())}): "
+        "give the same, another --out, or remove it"
+    )
 
 
 def data_title(config: Config) -> str:

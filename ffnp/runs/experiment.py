@@ -14,27 +14,16 @@ from ffnp.data.catalogue import CATALOGUE
 from ffnp.errors import InputError, TrainingError
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
+from ffnp.runs.bits import computed, otherwise
 from ffnp.runs.folder import Every, Run
 from ffnp.runs.own import import_objective, naming
+from ffnp.runs.watching import Watcher as Watcher
 from ffnp.scoring.analysis import analyse
 from ffnp.scoring.evaluation import Evaluation, evaluate
 from ffnp.training.trainer import Trainer
 
 CHECKPOINT_SECONDS = 30.0
-
-
-class Watcher:
-    """Is told how a training goes, and may stop it; this one says nothing."""
-
-    def start(self, trainer: Trainer) -> None:
-        """Training begins, or goes on, from `trainer.position`."""
-
-    def batch(self, trainer: Trainer) -> bool:
-        """A batch is done; True asks to stop here, with the state saved."""
-        return False
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        """An epoch is done; `record` is its line of metrics."""
+SAMPLE = 1000  # training images, evenly over them all, whose error is recorded beside the test's
 
 
 @dataclass(frozen=True)
@@ -49,7 +38,10 @@ class Result:
     seconds : float
         Spent in training: without loading the data, evaluations and analyses.
     metrics : list of dict
-        One record an epoch: phase, epoch, losses, training error, seconds so far.
+        One record an epoch: phase, epoch, losses, seconds so far; `pair_error`, in %: of how many
+        training images a wrong label of the few in the batch wins against the true one; with
+        `evaluate_every` `test_error`, and `train_error` of SAMPLE training images, by the vote
+        for one of all labels.
     run : Run or None
         Where it is stored.
     """
@@ -117,7 +109,7 @@ def train(
     data, trainer = _prepare(config, objective, dataset)
     names = [Path(folder)] if isinstance(folder, Path | str) else folder
     run = None if names is None else Run.create(names, config)
-    with naming(config.objective), run.alone() if run else nullcontext():
+    with naming(config.objective), run.alone(new=True) if run else nullcontext():
         return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
@@ -128,7 +120,8 @@ def resume(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     *,
     objective: Objective | None = None,
-    dataset: Dataset | None = None,
+    dataset: Dataset | Path | str | None = None,
+    data_dir: Path | str | None = None,
 ) -> Result:
     """Continue a run that was stopped or killed, to the same bits as if it had not been.
 
@@ -137,26 +130,38 @@ def resume(
     folder : Path or str
         Of the run.
     backend : str, optional
-        Continue on another backend; the bits are the same only on the run's own.
+        Continue on another backend; the bits are the same only on the run's own, with as many
+        threads.
     watcher, checkpoint_seconds
         As for `train`.
     objective, dataset
         Those that `train` was given. The file of an objective FILE.py:NAME is imported again.
+    dataset, data_dir : Path or str, optional
+        Where the data set is now, if it has moved.
     """
     run = Run(Path(folder))
     config = run.config()
     if objective is None:
         run.check_objective()
-    if backend is not None:
-        config = replace(config, backend=backend)
-    data, trainer = _prepare(config, objective, dataset)
+    elsewhere: dict[str, Any] = {"backend": backend}
+    if data_dir is not None:
+        elsewhere["data_dir"] = str(data_dir)
+    if not isinstance(dataset, Dataset):
+        elsewhere["dataset"], dataset = dataset and str(dataset), None
+    config = replace(config, **{name: value for name, value in elsewhere.items() if value})
+    data, trainer = _prepare(_anchored(config), objective, dataset)
     with naming(config.objective), run.alone():
         return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
-def load_model(folder: Path | str, backend: str = "auto", device: int = 0) -> Model:
-    """The trained model of the run in `folder`; see `make_backend` for `backend` and `device`."""
-    return Run(Path(folder)).model(make_backend(backend, device))
+def load_model(
+    folder: Path | str, backend: str = "auto", device: int = 0, *, last: bool = False
+) -> Model:
+    """The trained model of the run in `folder`; see `make_backend` for `backend` and `device`.
+
+    With `last`, where the training is not finished: with the weights that were last saved.
+    """
+    return Run(Path(folder)).model(make_backend(backend, device), last)
 
 
 def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
@@ -211,6 +216,9 @@ def _train(
     saved = run.read_state(trainer) if run else {}
     metrics = run.metrics()[: trainer.epochs_done] if run else []
     done = run is not None and run.finished and trainer.finished
+    sample = dataset.train.spread(SAMPLE)
+    if not done and (change := otherwise(model, saved)):
+        watcher.note(change)
     start = time.perf_counter() - float(saved.get("seconds", 0.0))
     checkpoint = Every(checkpoint_seconds)
     watcher.start(trainer)
@@ -220,7 +228,7 @@ def _train(
 
     def save() -> None:
         if run is not None:
-            run.write_state(trainer, {"seconds": seconds()})
+            run.write_state(trainer, {"seconds": seconds(), **computed(model)})
 
     for position in trainer.run():
         stop = watcher.batch(trainer)
@@ -230,14 +238,15 @@ def _train(
                 "phase": position.phase + 1,
                 "epoch": position.epoch + 1,
                 "losses": losses,
-                "train_error": error,
+                "pair_error": error,
                 "seconds": seconds(),
             }
             pause = time.perf_counter()
             trained = trainer.schedule.losses(position.phase)
             if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
-                voters = range(1, trained + 1)
-                record["test_error"] = evaluate(model, dataset.test, voters).to_dict()
+                for name, split in (("test", dataset.test), ("train", sample)):
+                    found = evaluate(model, split, range(1, trained + 1))
+                    record[f"{name}_error"] = found.to_dict()
             if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
                 record["analysis"] = analyse(model, dataset.test, layers=trained).to_dict()
             start += time.perf_counter() - pause  # the clock of training stands still

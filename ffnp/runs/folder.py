@@ -18,6 +18,7 @@ from ffnp.backends import Backend
 from ffnp.config import Config, is_reference
 from ffnp.errors import GoneError, InputError, StorageError
 from ffnp.files import (
+    CANNOT,
     GOOD_COPY,
     partial,
     reading,
@@ -64,10 +65,11 @@ class Run:
         raise InputError(f"{folder} exists already: give --out another name, or --resume it")
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, new: bool = False) -> Iterator[None]:
         """Be the folder's only writer; `InputError` if another process is.
 
-        The system sees to it when its writer ends in any way.
+        The system sees to it when its writer ends in any way. Where the file system has no locks, a
+        new folder needs none, and another one is refused: somebody may be writing there.
         """
         path = self.folder / CONFIG
         with writing(path):
@@ -80,9 +82,17 @@ class Run:
                     f"another process trains in {self.folder}: wait until it ends, or stop it"
                 ) from error
             except OSError as error:
-                raise StorageError(f"{path} cannot be locked: {error.strerror}") from error
+                if not (new and error.errno in CANNOT):
+                    raise StorageError(
+                        f"{path} cannot be locked: {error.strerror}: copy {self.folder} to a disk "
+                        "that can, and resume it there"
+                    ) from error
             remove_partial(self.folder)
-            yield
+            try:
+                yield
+            except KeyboardInterrupt as interrupt:
+                interrupt.add_note(f"continue with `ffnp train --resume {self.folder}`")
+                raise
 
     def config(self) -> Config:
         """The configuration that the run was started with."""
@@ -141,17 +151,25 @@ class Run:
         """Store the trained model."""
         write_tensors(self.folder / MODEL, model.weights(), _described(model))
 
-    def model(self, backend: Backend) -> Model:
-        """The trained model, on a backend; `InputError` if there is none, or it is damaged."""
-        path = self.folder / MODEL
+    def model(self, backend: Backend, last: bool = False) -> Model:
+        """The trained model, on a backend; `InputError` if there is none, or it is damaged.
+
+        With `last`, of a training that is not finished: the weights that were last saved.
+        """
+        path, state = self.folder / MODEL, self.folder / STATE
+        again = f"`ffnp train --resume {self.folder}`"
         if not self.finished:
-            if (self.folder / CONFIG).exists():
+            if not (self.folder / CONFIG).exists():
+                raise self._no_run()
+            if not state.exists():
+                raise InputError(f"{self.folder} has no weights yet: finish it with {again}")
+            if not last:
                 raise InputError(
-                    f"{self.folder} has no trained model yet: "
-                    f"finish it with `ffnp train --resume {self.folder}`"
+                    f"{self.folder} has no trained model yet: finish it with {again}, or load its "
+                    "last weights with load_model(..., last=True)"
                 )
-            raise InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}")
-        mend = f"remove it, and `ffnp train --resume {self.folder}` makes it again"
+            path = state
+        mend = f"remove it, and {again} makes it again"
         tensors, values = read_tensors(path, mend)
         try:
             config = Config.from_dict(values["config"])
@@ -168,6 +186,14 @@ class Run:
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {mend}") from error
         return model
+
+    def _no_run(self) -> InputError:
+        """The error of a name that is no run's, with the run that may be meant."""
+        meant = [path.parent for path in self.folder.glob(f"*/{CONFIG}")]
+        if (self.folder.parent / CONFIG).exists():  # one of its files
+            meant = [self.folder.parent]
+        mend = f"give one, e.g. {max(meant)}" if meant else "give one that `ffnp train` made"
+        return InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}: {mend}")
 
     def write_state(self, trainer: Trainer, extra: dict[str, Any]) -> None:
         """Store all that `resume` needs, with plain values of the caller's."""
@@ -199,9 +225,10 @@ class Run:
             raise InputError(f"{path} was written by another version of ffnp: train anew")
         other = sorted(name for name in set(config) - ELSEWHERE if saved[name] != config[name])
         if other:
+            was = ", ".join(f"{name} {saved[name]}" for name in other)
             raise InputError(
                 f"{path} was trained with another {', '.join(other)} than {self.folder / CONFIG} "
-                "says: restore that file, or train anew with --config"
+                f"says (it was {was}): restore that file, or train anew with --config"
             )
         if values.get("data") != json.loads(json.dumps(trainer.model.data.to_dict())):
             raise InputError(f"{path} was trained on other data: give the run's own data set")
@@ -237,7 +264,8 @@ def _make(folder: Path, config: Config) -> bool:
         with suppress(OSError):
             for made in missing:
                 made.rmdir()
-        if getattr(error.__cause__, "errno", None) == errno.ENOTEMPTY:  # of `rename`
+        # Of `rename`: which of them depends on the file system.
+        if getattr(error.__cause__, "errno", None) in (errno.ENOTEMPTY, errno.EEXIST):
             return False
         raise
     return True

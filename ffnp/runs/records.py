@@ -11,15 +11,17 @@ MOST = 1e100  # more is no number that any training gives
 def is_epoch(record: Any) -> bool:
     """Whether this is what a training records of an epoch: sensible numbers, by name."""
     try:
+        old = "pair_error" not in record  # ffnp 0.1 called it train_error
+        tested = {"test_error"} if old else {"test_error", "train_error"}
         counts = [record["phase"], record["epoch"]]
         numbers = [record["seconds"], *record["losses"]]
         if "analysis" in record:
             numbers += [record["analysis"][f"entropy_{kind}"]["total"] for kind in KINDS]
         return (
             all(type(count) is int and count in COUNTS for count in counts)
-            and _within([record["train_error"]], 0, 100)
+            and _within([record["train_error" if old else "pair_error"]], 0, 100)
             and _within(numbers, -MOST, MOST)
-            and ("test_error" not in record or is_errors(record["test_error"]))
+            and all(is_errors(record[name]) for name in tested & set(record))
         )
     except (KeyError, TypeError):
         return False

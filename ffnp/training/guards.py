@@ -35,7 +35,7 @@ def check_alive(goodness: Array, gradients: Sequence[Array], error: float, where
     gradients : sequence of (P,) arrays
         Of the layers in training.
     error : float
-        Training error in %.
+        Pair error in %.
     where : str
     """
     rows, total = goodness.shape[2], goodness.sum(axis=0)  # (N, R)
@@ -49,6 +49,6 @@ def check_alive(goodness: Array, gradients: Sequence[Array], error: float, where
     else:
         return
     raise TrainingError(
-        f"the network has died in {where}: {reason}, and {error:.1f}% of the training "
-        "images are wrong: train anew with another theta, input scaling or learning rate"
+        f"the network has died in {where}: {reason}, and of {error:.1f}% of the training images "
+        "a wrong label wins: train anew with another theta, input scaling or learning rate"
     )

@@ -125,7 +125,7 @@ class Trainer:
         return isinstance(self._totals, np.ndarray)
 
     def losses(self) -> tuple[list[float], float]:
-        """Mean loss of each objective, and training error in %, of this epoch's batches so far."""
+        """Mean loss of each objective, and pair error in %, of this epoch's batches so far."""
         seen = min(self.position.batch * self._size, len(self.split))
         totals = self.model.backend.to_host(self._totals) / max(seen, 1)
         return totals[:-1].tolist(), 100 * float(totals[-1])

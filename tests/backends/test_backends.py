@@ -263,9 +263,9 @@ def test_empty_arrays_are_aligned_and_apart(backend, dtype):
 
 def test_without_numba_auto_is_numpy_and_numba_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
-    for name in ("backend", "kernels", "objectives"):
-        monkeypatch.delitem(sys.modules, f"ffnp.backends.numba_{name}", raising=False)
-        monkeypatch.delattr(ffnp.backends, f"numba_{name}", raising=False)
+    for name in ("compiling", "numba_backend", "numba_kernels", "numba_objectives"):
+        monkeypatch.delitem(sys.modules, f"ffnp.backends.{name}", raising=False)
+        monkeypatch.delattr(ffnp.backends, name, raising=False)
     assert make_backend("auto").name == "numpy"
     with pytest.raises(InputError, match=r"pip install 'ffnp\[fast\]'"):
         make_backend("numba")

@@ -157,7 +157,9 @@ def test_a_full_disk_behind_standard_output():
     with open("/dev/full", "w") as full:
         done = command("info", stdout=full)
     assert done.returncode == 1
-    assert done.stderr == "Error: standard output cannot be used: No space left on device\n"
+    assert (
+        done.stderr == "Error: standard output cannot be used: No space left on device: free some\n"
+    )
 
 
 def test_a_reader_that_has_gone():
@@ -214,10 +216,10 @@ def test_what_is_no_picture_is_not_called_damaged(ffnp, run_folder, tmp_path):
     assert "x.svg is neither an array nor a picture that Pillow knows" in err
 
 
-EPOCH = {"phase": 1, "epoch": 1, "losses": [1.0], "train_error": 1.0, "seconds": 1.0}
+EPOCH = {"phase": 1, "epoch": 1, "losses": [1.0], "pair_error": 1.0, "seconds": 1.0}
 BAD_EPOCHS = [
     {}, 1, {"phase": 1}, EPOCH | {"epoch": "x"}, EPOCH | {"losses": 1}, EPOCH | {"seconds": None},
-    EPOCH | {"train_error": float("nan")}, EPOCH | {"analysis": {"entropy_all": 1}},
+    EPOCH | {"pair_error": float("nan")}, EPOCH | {"analysis": {"entropy_all": 1}},
     EPOCH | {"test_error": {"all": 1, "layers": [], "groups": []}}, EPOCH | {"test_error": [1]},
 ]  # fmt: skip
 

@@ -163,14 +163,14 @@ def test_pixels_that_float32_cannot_square_are_refused(ffnp, tmp_path):
     assert "huge.npy holds NaN, infinite or too large values" in err
 
 
-EPOCH = {"phase": 1, "epoch": 1, "losses": [1.0], "train_error": 5.0, "seconds": 1.0}
+EPOCH = {"phase": 1, "epoch": 1, "losses": [1.0], "pair_error": 5.0, "seconds": 1.0}
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"epoch": 10**400}, {"epoch": 1e308}, {"epoch": 0}, {"phase": True}, {"losses": [10**400]},
-        {"train_error": 1e308}, {"train_error": -5}, {"seconds": 1e308}, {"losses": [True]},
+        {"pair_error": 1e308}, {"pair_error": -5}, {"seconds": 1e308}, {"losses": [True]},
         {"test_error": {"all": 101, "layers": [1], "groups": [1]}},
     ],
     ids=lambda change: str(change)[:30],

@@ -9,6 +9,8 @@ import gpu_shim
 import pytest
 import strict_cupy
 
+from ffnp.backends.selection import unavailable
+
 
 @pytest.fixture
 def cupy(monkeypatch):
@@ -31,9 +33,7 @@ def backend(cupy):
 @cache
 def missing_gpu():
     """Why there is no GPU to test on; None if there is one."""
-    from ffnp.backends.probing import probe
-
-    return probe(0)
+    return unavailable("cupy")
 
 
 def skip(reason, variable):

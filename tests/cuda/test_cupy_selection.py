@@ -33,9 +33,9 @@ def no_cublas(cupy, monkeypatch):
 
 MISSING = {
     not_installed: r"CuPy is not installed: pip install 'ffnp\[cuda12\]'",
-    no_gpu: r"no GPU answers \(cudaErrorNoDevice: .*\): see that `nvidia-smi` lists one",
-    no_compiler: r"CUDA's libraries do not work \(Failure finding libnvrtc.*\): pip install 'ffnp",
-    no_cublas: r"CUDA's libraries do not work \(libcublas.*\): pip install 'ffnp\[cuda12\]'",
+    no_gpu: r"no GPU answers \(.*: cudaErrorNoDevice: .*\): see that `nvidia-smi` lists one",
+    no_compiler: r"CUDA's libraries do not work \(.*: Failure finding libnvrtc.*\): pip install ",
+    no_cublas: r"CUDA's libraries do not work \(.*: libcublas.*\): pip install 'ffnp",
 }
 
 
@@ -59,14 +59,6 @@ def test_one_line_and_exit_status_2(cupy, monkeypatch, capsys):
 def test_a_device_that_does_not_exist(cupy):
     with pytest.raises(InputError, match="there is no GPU 3: choose a device in 0..0"):
         make_backend("cupy", 3)
-
-
-def test_a_broken_installation_is_not_taken_for_none(cupy, monkeypatch, tmp_path):
-    (tmp_path / "cupy.py").write_text("import a_part_of_cupy_that_is_missing\n")
-    monkeypatch.delitem(sys.modules, "cupy")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="a_part_of_cupy"):
-        unavailable("cupy")
 
 
 def test_auto_takes_the_gpu_that_answers(cupy):

@@ -6,6 +6,7 @@ import pytest
 from small_training import StopAfter, small_dataset
 
 from ffnp import Config, analyse, evaluate, resume, train
+from ffnp.data.dataset import Split
 from ffnp.errors import TrainingError
 from ffnp.runs.folder import Run
 from ffnp.runs.storage import read_tensors
@@ -70,6 +71,17 @@ def test_every_second_epoch_is_evaluated_and_the_last_as_the_result_is(dataset):
     assert found.metrics[-1]["test_error"] == found.test.to_dict()
     assert found.test.to_dict() == evaluate(found.model, dataset.test).to_dict()
     assert found.test.all != evaluate(found.model, dataset.train).all
+
+
+def test_a_fixed_sample_of_training_rows_is_evaluated_too(dataset, monkeypatch):
+    """Of all labels, and of the rows trained on: the pairs that training compares say less."""
+    monkeypatch.setattr("ffnp.runs.experiment.SAMPLE", 20)
+    config = replace(SMALL, evaluate_every=2, limit_train=40)
+    found = train(config, dataset=dataset)
+    assert ["train_error" in record for record in found.metrics] == [False, True, False, True]
+    sample = Split(dataset.train.images[:40:2], dataset.train.labels[:40:2])
+    assert found.metrics[-1]["train_error"] == evaluate(found.model, sample).to_dict()
+    assert all(0 <= record["pair_error"] <= 100 for record in found.metrics)
 
 
 def test_every_second_epoch_is_analysed_on_the_test_rows(dataset):

@@ -89,7 +89,7 @@ def test_no_gradient_is_death_where_errors_are_no_better_than_chance(make, rows,
     set_wrong(trainer, at_chance - 1)
     trainer.check()
     set_wrong(trainer, at_chance)
-    with pytest.raises(TrainingError, match="no gradient is left, and [57]0.0% of the training"):
+    with pytest.raises(TrainingError, match="no gradient is left, and of [57]0.0% of the"):
         trainer.check()
 
 

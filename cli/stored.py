@@ -1,0 +1,50 @@
+"""A stored run, as commands read it: its model, however far trained, and its data, wherever."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from ffnp.config import Config
+from ffnp.data import Dataset
+from ffnp.errors import InputError
+from ffnp.model import Model
+from ffnp.runs.experiment import load_data, load_model
+from ffnp.runs.folder import Run
+
+from .options import config_option
+
+dataset_option = click.option(
+    "--dataset", help="Another data set of the same shape, whole.  [default: the run's]"
+)
+data_dir_option = config_option("data_dir")
+
+
+def model_of(run: Path, backend: str = "auto", device: int = 0) -> Model:
+    """The run's model: the trained one, or with a note the last that was saved of a training."""
+    model = load_model(run, backend, device, last=True)
+    if not Run(run).finished:
+        click.echo(
+            f"Note: {run} is not finished: its last saved weights are used; "
+            f"`ffnp train --resume {run}` goes on",
+            err=True,
+        )
+    return model
+
+
+def data_of(
+    config: Config, dataset: str | None, data_dir: str | None, limit_test: int | None = None
+) -> tuple[Dataset, Config]:
+    """The run's data set, or another one, and the configuration that says which rows are whose."""
+    if dataset is not None:  # whole: the run's limits belong to its own set
+        config = replace(config, dataset=dataset, limit_train=None, limit_test=None, validation=0)
+    limit = limit_test or config.limit_test
+    config = replace(config, data_dir=data_dir or config.data_dir, limit_test=limit)
+    try:
+        return load_data(config), config
+    except InputError as error:
+        if dataset or "--data-dir" in str(error):
+            raise
+        raise InputError(
+            f"{error}: --dataset or --data-dir says where the run's data are now"
+        ) from error

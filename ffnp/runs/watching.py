@@ -1,0 +1,22 @@
+"""Whoever watches a training, and may stop it."""
+
+from typing import Any
+
+from ffnp.training.trainer import Trainer
+
+
+class Watcher:
+    """Is told how a training goes, and may stop it; this one says nothing."""
+
+    def start(self, trainer: Trainer) -> None:
+        """Training begins, or goes on, from `trainer.position`."""
+
+    def batch(self, trainer: Trainer) -> bool:
+        """A batch is done; True asks to stop here, with the state saved."""
+        return False
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """An epoch is done; `record` is its line of metrics."""
+
+    def note(self, text: str) -> None:
+        """Something that one should know, and that stops nothing."""
