@@ -3,6 +3,8 @@
 The command line prints the message alone and exits with `exit_status`.
 """
 
+from typing import Any
+
 
 class FFNPError(Exception):
     """Base of every error that ffnp raises on purpose: something failed (exit status 1)."""
@@ -26,3 +28,9 @@ class StorageError(FFNPError, OSError):
 
 class TrainingError(FFNPError, RuntimeError):
     """Training cannot go on: the numbers are no longer finite, or the network has died."""
+
+
+def expect(what: str, given: object, kind: Any, mend: str) -> None:
+    """Raise `InputError` if something that was given is not of a type (True is no number)."""
+    if not isinstance(given, kind) or isinstance(given, bool):
+        raise InputError(f"{what} is of type {type(given).__name__}: {mend}")

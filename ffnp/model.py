@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ffnp.backends import Backend
 from ffnp.config import Config
-from ffnp.data.dataset import Dataset, Images
-from ffnp.errors import InputError
+from ffnp.data.arrays import Images, as_images
+from ffnp.data.dataset import Dataset, Split
+from ffnp.errors import InputError, expect
 from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, Method
 from ffnp.network.network import labelled_network, perceptron
 from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
@@ -61,28 +61,38 @@ class DataDescription:
         )
 
     def flat(self, images: Any, where: str) -> Images:
-        """Images (N, D) or (N, *shape) as (N, D); `InputError` if the model learned from others."""
-        images = np.asarray(images)
-        if images.ndim == 0 or images.shape[1:] not in (self.shape, (self.pixels,)):
+        """Images (N, D) or (N, *shape), an array-like, as (N, D); `InputError` if they do not fit.
+
+        `where` begins the message.
+        """
+        checked = as_images(where, images)
+        self._check_images(where, checked.shape[1:], checked.dtype)
+        return checked.reshape(-1, self.pixels)
+
+    def check(self, split: Split) -> None:
+        """Raise `InputError` if a split's images or labels do not fit the model."""
+        expect("the split", split, Split, "give dataset.test, or ffnp.data.Split(images, labels)")
+        self._check_images(split.name, split.shape, split.images.dtype)
+        if split.labels.max() >= self.classes:
             raise InputError(
-                f"{where} has images of shape {images.shape[1:]}: the model takes "
+                f"{split.name} has label {split.labels.max()}, "
+                f"but the model knows only 0..{self.classes - 1}"
+            )
+
+    def _check_images(self, where: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        if shape not in (self.shape, (self.pixels,)):
+            raise InputError(
+                f"{where} has images of shape {shape}: the model takes "
                 f"{'x'.join(map(str, self.shape))}, or {self.pixels} values"
             )
-        found, wanted = _kind(images), UINT8 if self.integer else FLOATS
+        found, wanted = (
+            UINT8 if integer else FLOATS for integer in (dtype == np.uint8, self.integer)
+        )
         if found != wanted:
             raise InputError(
                 f"{where} has pixels that are {found}, but the model was "
                 f"trained on {wanted}: convert them"
             )
-        flat: Images = images.reshape(-1, self.pixels)
-        return flat
-
-
-def _kind(images: NDArray[Any]) -> str:
-    """FLOATS, UINT8, or the name of another type."""
-    if images.dtype == np.uint8:
-        return UINT8
-    return FLOATS if images.dtype.kind == "f" else str(images.dtype)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ffnp.data.arrays import from_arrays
 from ffnp.data.catalogue import CATALOGUE, lookup
-from ffnp.data.dataset import Dataset
+from ffnp.data.dataset import Dataset, from_arrays
 from ffnp.data.known import Copy
 from ffnp.data.layouts import LAYOUTS
 from ffnp.data.npy import read_npz

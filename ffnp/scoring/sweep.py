@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ffnp.data.dataset import Images
+from ffnp.data.arrays import Images
 from ffnp.model import Model
 from ffnp.network import Batch, Method, sharing
 
