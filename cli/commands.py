@@ -2,11 +2,14 @@
 
 import os
 import sys
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import click
 
-from ffnp.errors import FFNPError
+from ffnp.errors import FFNPError, InputWarning
 
 from .analyse import analyse
 from .bench import bench
@@ -38,7 +41,8 @@ for command in (train, evaluate, predict, analyse, plot, reproduce, gradcheck, b
 def run() -> int:
     """Run the command line: 0 done, 1 failed, 2 wrong command or input."""
     try:
-        status = cli(standalone_mode=False)
+        with _notes():
+            status = cli(standalone_mode=False)
         if sys.stdout is not None:  # it is, where the shell closed it
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
@@ -69,7 +73,28 @@ def run() -> int:
         )
 
 
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Every warning of an input is a line on standard error."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def note(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, InputWarning):
+                _say("Note", str(message))
+            else:
+                show(message, category, *rest)
+
+        warnings.simplefilter("always", InputWarning)
+        warnings.showwarning = note  # type: ignore[assignment]
+        yield
+
+
 def _fail(message: str, status: int = 1) -> int:
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    click.echo(f"Error: {line}", err=True)
+    _say("Error", message)
     return status
+
+
+def _say(kind: str, message: str) -> None:
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    click.echo(f"{kind}: {line}", err=True)

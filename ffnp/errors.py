@@ -30,6 +30,10 @@ class TrainingError(FFNPError, RuntimeError):
     """Training cannot go on: the numbers are no longer finite, or the network has died."""
 
 
+class InputWarning(UserWarning):
+    """The input may not be what is meant; the command line prints the message as a note."""
+
+
 def expect(what: str, given: object, kind: Any, mend: str) -> None:
     """Raise `InputError` if something that was given is not of a type (True is no number)."""
     if not isinstance(given, kind) or isinstance(given, bool):

@@ -61,9 +61,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.images)
 
-    def rows(self, index: Any) -> "Split":
+    def rows(self, index: Any, name: str | None = None) -> "Split":
         """Some of the rows, which are not checked again; a view of a slice of them."""
         part = copy(self)
+        object.__setattr__(part, "name", name or self.name)
         part._set(self.images[index], self.labels[index], self.shape)
         return part
 
@@ -156,6 +157,14 @@ class Dataset:
         """D, the number of values of one image."""
         return int(np.prod(self.shape))
 
+    def absent(self) -> list[str]:
+        """The classes of which there is no training image, as ranges."""
+        counts = np.bincount(self.train.labels, minlength=self.classes)
+        absent = np.flatnonzero(counts == 0)
+        runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1)
+        ends = [(run[0], run[-1]) for run in runs if len(run)]
+        return [f"{low}" if low == high else f"{low}..{high}" for low, high in ends]
+
     def hold_out(self, count: int) -> "Dataset":
         """The last `count` training rows in place of the test set: nothing is tuned on that."""
         if _count(count) >= len(self.train):
@@ -163,8 +172,8 @@ class Dataset:
                 f"validation is {count}, but {self.name} has only "
                 f"{len(self.train)} training images: hold out fewer"
             )
-        train, test = self.train.rows(slice(-count)), self.train.rows(slice(-count, None))
-        return replace(self, train=train, test=test)
+        held_out = self.train.rows(slice(-count, None), f"{self.name}: the validation set")
+        return replace(self, train=self.train.rows(slice(-count)), test=held_out)
 
     def limited(self, train: int | None, test: int | None) -> "Dataset":
         """The first `train` and `test` rows (None: all)."""

@@ -1,6 +1,7 @@
 """From a configuration to a trained, evaluated and stored model."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import OWN, Config, is_reference
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
-from ffnp.errors import InputError, TrainingError, expect
+from ffnp.errors import InputError, InputWarning, TrainingError, expect
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
 from ffnp.runs.folder import Every, Run
@@ -179,7 +180,16 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
     expect("the data set", dataset, Dataset, "ffnp.load(...) and ffnp.from_arrays make one")
     if config.validation:
         dataset = dataset.hold_out(config.validation)
-    return dataset.limited(config.limit_train, config.limit_test)
+    dataset = dataset.limited(config.limit_train, config.limit_test)
+    labels = dataset.test.labels
+    if len(labels) > 1 and labels.min() == labels.max():
+        warnings.warn(
+            f"{dataset.test.name} has images of class {labels[0]} alone: its error says nothing "
+            "of the others (shuffle the images, if they are sorted by class)",
+            InputWarning,
+            stacklevel=2,
+        )
+    return dataset
 
 
 def _anchored(config: Config) -> Config:
@@ -204,6 +214,12 @@ def _prepare(
         expect("the objective", objective, Callable, "give a function of (goodness, gamma)")
     backend = make_backend(config.backend, config.device)
     data = load_data(config, dataset)
+    if absent := data.absent():
+        mend = "shuffle the images, if they are sorted by class"
+        if min(data.train.labels.min(), data.test.labels.min()) == 1:
+            mend = "subtract 1 from the labels, if they count from 1"
+        text = f"{data.train.name} has no image of class {', '.join(absent)} ({mend})"
+        warnings.warn(text, InputWarning, stacklevel=3)
     model = Model.create(config, DataDescription.of(data, config), backend, objective)
     return data, Trainer(model, data.train)
 
