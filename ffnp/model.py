@@ -1,12 +1,13 @@
 """A model: a method with its weights, and what it must know of its data set to be used."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ffnp.backends import Backend
 from ffnp.config import Config
+from ffnp.data.appearance import Appearance
 from ffnp.data.arrays import Images, as_images
 from ffnp.data.dataset import Dataset, Split
 from ffnp.errors import InputError, expect
@@ -33,13 +34,16 @@ class DataDescription:
     classes: int  # K
     integer: bool  # whether pixels are uint8 (0..255) or floats
     scaling: Scaling  # with the training set's statistics
+    # None in runs of ffnp 0.1, which may go on nevertheless
+    appearance: Appearance | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, dataset: Dataset, config: Config) -> "DataDescription":
         """Describe a data set, and fit the scaling to its training images."""
         images = dataset.train.images
         scaling = fit_scaling(config.scaling, images, config.input_length, dataset.name)
-        return cls(dataset.shape, dataset.classes, images.dtype == np.uint8, scaling)
+        integer, appearance = images.dtype == np.uint8, Appearance.of(dataset.train)
+        return cls(dataset.shape, int(dataset.classes), integer, scaling, appearance)
 
     @property
     def pixels(self) -> int:
@@ -53,11 +57,13 @@ class DataDescription:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataDescription":
         """The description that `to_dict` wrote."""
+        appearance = values.get("appearance")
         return cls(
             tuple(values["shape"]),
             values["classes"],
             values["integer"],
             Scaling(**values["scaling"]),
+            None if appearance is None else Appearance.from_dict(appearance),
         )
 
     def flat(self, images: Any, where: str) -> Images:
@@ -68,6 +74,12 @@ class DataDescription:
         checked = as_images(where, images)
         self._check_images(where, checked.shape[1:], checked.dtype)
         return checked.reshape(-1, self.pixels)
+
+    def unlike(self, images: Images, start: int) -> tuple[int, str]:
+        """See `Appearance.unlike`; no image is, if nothing is known."""
+        if self.appearance is None:
+            return 0, ""
+        return self.appearance.unlike(images, self.shape, start)
 
     def check(self, split: Split) -> None:
         """Raise `InputError` if a split's images or labels do not fit the model."""

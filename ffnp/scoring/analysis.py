@@ -129,7 +129,7 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     found: list[Floats] = []
     alive = [np.zeros(width, bool) for width in model.config.hidden[:depth]]
     start = 0
-    for batch in sweep(model, sample.images, depth):
+    for batch in sweep(model, sample.images, depth, split.name):
         both = labels[start : start + len(batch.x)]
         scores = scores_of(model, batch, range(depth), start).astype(np.float64)  # (L, n, K)
         start += len(both)

@@ -43,7 +43,12 @@ class Evaluation:
         return {"all": self.all, "layers": self.layers, "groups": self.groups}
 
 
-def scores(model: Model, images: Any, layers: Iterable[int] | None = None) -> Iterator[Scores]:
+def scores(
+    model: Model,
+    images: Any,
+    layers: Iterable[int] | None = None,
+    name: str = "the input",
+) -> Iterator[Scores]:
     """Score every label of every image, block by block.
 
     Parameters
@@ -53,6 +58,8 @@ def scores(model: Model, images: Any, layers: Iterable[int] | None = None) -> It
         As the data set stores them: 0..255, or floats.
     layers : iterable of int, optional
         Which layers vote, from 1 (default: all).
+    name : str
+        What the images are, to begin messages.
 
     Yields
     ------
@@ -66,14 +73,19 @@ def scores(model: Model, images: Any, layers: Iterable[int] | None = None) -> It
         If a layer does not exist or cannot vote, or images do not fit the model.
     TrainingError
         If a score is NaN or infinite.
+
+    Warns
+    -----
+    InputWarning
+        Images are unlike those that the model learned from.
     """
     chosen = _voters(model, layers)
-    return _scores(model, model.data.flat(images, "the evaluated set"), chosen)
+    return _scores(model, model.data.flat(images, name), chosen, name)
 
 
-def _scores(model: Model, images: Images, voters: Sequence[int]) -> Iterator[Scores]:
-    start = 0
-    for batch in sweep(model, images, max(voters) + 1 if model.method.losses > 1 else None):
+def _scores(model: Model, images: Images, voters: Sequence[int], name: str) -> Iterator[Scores]:
+    start, layers = 0, max(voters) + 1 if model.method.losses > 1 else None
+    for batch in sweep(model, images, layers, name):
         yield scores_of(model, batch, voters, start)
         start += len(batch.x)
 
@@ -125,7 +137,7 @@ def evaluate(model: Model, split: Split, layers: Iterable[int] | None = None) ->
     wrong: NDArray[np.int64] | int = 0
     confusion = np.zeros((classes, classes), np.int64)
     start = 0
-    for found in _scores(model, split.images, voters):
+    for found in _scores(model, split.images, voters, split.name):
         true = split.labels[start : start + found.shape[1]]
         votes = np.stack([found, np.cumsum(found, axis=0)]).argmax(axis=3)  # (2, V, n)
         wrong = wrong + (votes != true).sum(axis=2)

@@ -71,7 +71,7 @@ def test_images_that_do_not_fit_are_refused(model, test_rows):
 
 def test_images_that_do_not_fit_are_not_scored(model, test_rows):
     for images in (test_rows.images[0], test_rows.images[:, :9], test_rows.images / 255):
-        with pytest.raises(InputError, match="the evaluated set has"):
+        with pytest.raises(InputError, match="the input has"):
             scores(model, images)  # before the first block is asked for
 
 
