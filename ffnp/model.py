@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ffnp.backends import Backend
+from ffnp.backends.selection import make_backend, unavailable
 from ffnp.config import Config
 from ffnp.data.appearance import Appearance
 from ffnp.data.arrays import Images, as_images
@@ -117,6 +118,12 @@ class Model:
     data : DataDescription
     method : Method
     backend : Backend
+
+    Notes
+    -----
+    A copy, and what is pickled, is configuration, description and weights, on a backend of its own:
+    that of the same name, or where that is not available the default. An objective of the user's
+    own is left out, as in a stored run.
     """
 
     config: Config
@@ -152,6 +159,18 @@ class Model:
         parameters = self.method.parameters
         flat = self.backend.to_host(parameters.flat)
         return parameters.views(flat)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.config, self.data, self.backend.name, self.weights())
+
+
+def _restored(
+    config: Config, data: DataDescription, backend: str, weights: dict[str, Any]
+) -> Model:
+    name = "auto" if unavailable(backend, config.device) else backend
+    model = Model.create(config, data, make_backend(name, config.device))
+    model.method.parameters.load(weights)
+    return model
 
 
 class NotGiven:
