@@ -1,5 +1,6 @@
 """A data set by name or path."""
 
+import warnings
 from pathlib import Path
 
 from ffnp.data.catalogue import CATALOGUE, lookup
@@ -7,7 +8,8 @@ from ffnp.data.dataset import Dataset, from_arrays
 from ffnp.data.known import Copy
 from ffnp.data.layouts import LAYOUTS
 from ffnp.data.npy import read_npz
-from ffnp.errors import InputError
+from ffnp.data.verifying import differing
+from ffnp.errors import InputError, InputWarning
 
 
 def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
@@ -33,6 +35,11 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
         The name is unknown, files are missing or malformed, or the data cannot be learned from.
     StorageError
         The system cannot read a file.
+
+    Warns
+    -----
+    InputWarning
+        The files of a named data set are not the published ones.
     """
     path = Path(name_or_path)
     if name_or_path not in CATALOGUE and path.is_dir():
@@ -44,7 +51,15 @@ def load(name_or_path: str, data_dir: Path | str | None = None) -> Dataset:
     if path.suffix == ".npz":
         return from_arrays(*read_npz(path), name=str(path))
     copy = find(name_or_path, data_dir)
-    return from_arrays(*copy.layout.read(copy.paths), name_or_path, copy.known.classes)
+    dataset = from_arrays(*copy.layout.read(copy.paths), name_or_path, copy.known.classes)
+    if others := differing(copy):
+        where = "" if data_dir is None else f" --data-dir {data_dir}"
+        text = (
+            f"{name_or_path} in {copy.place} is not the published data set: another content has "
+            f"{', '.join(others)} (`ffnp data verify {name_or_path}{where}` shows the checksums)"
+        )
+        warnings.warn(text, InputWarning, stacklevel=2)
+    return dataset
 
 
 def find(name: str, data_dir: Path | str | None = None) -> Copy:

@@ -26,6 +26,10 @@ from ffnp.data.catalogue import FASHION_MNIST
 from ffnp.errors import InputError
 from ffnp.runs.experiment import load_data
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.* is not the published data set:ffnp.errors.InputWarning"
+)
+
 ARRAYS = small_arrays(3, 4)
 X, Y, X_TEST, Y_TEST = ARRAYS
 
