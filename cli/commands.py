@@ -5,12 +5,14 @@ import io
 import os
 import sys
 import traceback
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
-from ffnp.errors import FFNPError, in_short
+from ffnp.errors import FFNPError, InputWarning, in_short
 
 from .analyse import analyse
 from .bench import bench
@@ -87,7 +89,8 @@ def run() -> int:
         raw = io.BufferedWriter(Output(out.fileno(), "wb", closefd=False))
         sys.stdout = io.TextIOWrapper(raw, out.encoding, "backslashreplace")  # names of any bytes
     try:
-        status = cli(standalone_mode=False)
+        with _notes():
+            status = cli(standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
@@ -103,10 +106,7 @@ def _fail(error: BaseException) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # whoever read it has read enough
             return 1
-    message = _message(error)
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    with suppress(OSError):  # of standard error
-        click.echo(f"Error: {line}", err=True)
+    _say("Error", _message(error))
     return getattr(error, "exit_status", getattr(error, "exit_code", 1))
 
 
@@ -128,3 +128,26 @@ def _message(error: BaseException) -> str:
     if "can't start new thread" in str(error):
         return f"the system refuses another thread: {MENDS[errno.EAGAIN]}"
     return f"{in_short(error)}: this should not happen: {LOOK}, and report it"
+
+
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Every warning of an input is a line on standard error."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def note(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, InputWarning):
+                _say("Note", str(message))
+            else:
+                show(message, category, *rest)
+
+        warnings.simplefilter("always", InputWarning)
+        warnings.showwarning = note  # type: ignore[assignment]
+        yield
+
+
+def _say(kind: str, message: str) -> None:
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    with suppress(OSError):  # of standard error
+        click.echo(f"{kind}: {line}", err=True)

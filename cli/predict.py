@@ -16,23 +16,38 @@ from .stored import model_of
 @click.command()
 @click.argument("run", type=Location())
 @click.argument("inputs", type=Location(), nargs=-1, required=True)
+@click.option("--invert", is_flag=True, help="Take dark for light: for digits dark on white.")
+@click.option(
+    "--prepare", is_flag=True,
+    help="Crop, scale and centre what is drawn, as MNIST's makers did: for pictures of any size.",
+)  # fmt: skip
 @backend_option
 @device_option
 @json_option
-def predict(run: Path, inputs: tuple[Path, ...], backend: str, device: int, json: bool) -> None:
+def predict(
+    run: Path,
+    inputs: tuple[Path, ...],
+    invert: bool,
+    prepare: bool,
+    backend: str,
+    device: int,
+    json: bool,
+) -> None:
     """Predict the labels of images, with each layer's goodness for each label.
 
-    INPUTS are .npy or .npz arrays of images, or picture files of the model's size.
+    INPUTS are .npy or .npz arrays of images, or picture files of the model's size. Images unlike
+    those that the model was trained on are named in a note.
 
     \b
     Example:
       ffnp predict runs/20261123-150000-mnist-collab-0 digits.npy seven.png
+      ffnp predict runs/20261123-150000-mnist-collab-0 drawn.jpg --prepare --invert
     """
     model = model_of(run, backend, device)
     found = []
     for path in inputs:
-        images = model.data.flat(read_images(path, model.data.shape), str(path))
-        every = np.concatenate(list(scores(model, images)), axis=1)  # (V, N, K)
+        images = read_images(path, model.data.shape, invert, prepare)
+        every = np.concatenate(list(scores(model, images, name=str(path))), axis=1)  # (V, N, K)
         labels = every.sum(axis=0).argmax(axis=1).tolist()
         for i, label in enumerate(labels):
             goodness = every[:, i].tolist()

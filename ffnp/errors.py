@@ -5,6 +5,7 @@ The command line prints the message alone and exits with `exit_status`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class FFNPError(Exception):
@@ -29,6 +30,16 @@ class StorageError(FFNPError, OSError):
 
 class TrainingError(FFNPError, RuntimeError):
     """Training cannot go on: the numbers are no longer finite, or the network has died."""
+
+
+class InputWarning(UserWarning):
+    """The input may not be what is meant; the command line prints the message as a note."""
+
+
+def expect(what: str, given: object, kind: Any, mend: str) -> None:
+    """Raise `InputError` if something that was given is not of a type (True is no number)."""
+    if not isinstance(given, kind) or isinstance(given, bool):
+        raise InputError(f"{what} is of type {type(given).__name__}: {mend}")
 
 
 def in_short(error: BaseException) -> str:

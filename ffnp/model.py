@@ -1,15 +1,17 @@
 """A model: a method with its weights, and what it must know of its data set to be used."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ffnp.backends import Backend
+from ffnp.backends.selection import make_backend, unavailable
 from ffnp.config import Config
-from ffnp.data.dataset import Dataset, Images
-from ffnp.errors import InputError
+from ffnp.data.appearance import Appearance
+from ffnp.data.arrays import Images, as_images
+from ffnp.data.dataset import Dataset, Split
+from ffnp.errors import InputError, expect
 from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, Method
 from ffnp.network.dropout import Dropout
 from ffnp.network.network import labelled_network, perceptron
@@ -34,13 +36,16 @@ class DataDescription:
     classes: int  # K
     integer: bool  # whether pixels are uint8 (0..255) or floats
     scaling: Scaling  # with the training set's statistics
+    # None in runs of ffnp 0.1, which may go on nevertheless
+    appearance: Appearance | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, dataset: Dataset, config: Config) -> "DataDescription":
         """Describe a data set, and fit the scaling to its training images."""
         images = dataset.train.images
         scaling = fit_scaling(config.scaling, images, config.input_length, dataset.name)
-        return cls(dataset.shape, dataset.classes, images.dtype == np.uint8, scaling)
+        integer, appearance = images.dtype == np.uint8, Appearance.of(dataset.train)
+        return cls(dataset.shape, int(dataset.classes), integer, scaling, appearance)
 
     @property
     def pixels(self) -> int:
@@ -54,36 +59,54 @@ class DataDescription:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataDescription":
         """The description that `to_dict` wrote."""
+        appearance = values.get("appearance")
         return cls(
             tuple(values["shape"]),
             values["classes"],
             values["integer"],
             Scaling(**values["scaling"]),
+            None if appearance is None else Appearance.from_dict(appearance),
         )
 
     def flat(self, images: Any, where: str) -> Images:
-        """Images (N, D) or (N, *shape) as (N, D); `InputError` if the model learned from others."""
-        images = np.asarray(images)
-        if images.ndim == 0 or images.shape[1:] not in (self.shape, (self.pixels,)):
+        """Images (N, D) or (N, *shape), an array-like, as (N, D); `InputError` if they do not fit.
+
+        `where` begins the message.
+        """
+        checked = as_images(where, images)
+        self._check_images(where, checked.shape[1:], checked.dtype)
+        return checked.reshape(-1, self.pixels)
+
+    def unlike(self, images: Images, start: int) -> tuple[int, str]:
+        """See `Appearance.unlike`; no image is, if nothing is known."""
+        if self.appearance is None:
+            return 0, ""
+        return self.appearance.unlike(images, self.shape, start)
+
+    def check(self, split: Split) -> None:
+        """Raise `InputError` if a split's images or labels do not fit the model."""
+        expect("the split", split, Split, "give dataset.test, or ffnp.data.Split(images, labels)")
+        self._check_images(split.name, split.shape, split.images.dtype)
+        if split.labels.max() >= self.classes:
             raise InputError(
-                f"{where} has images of shape {images.shape[1:]}: the model takes "
+                f"{split.name} has label {split.labels.max()}, "
+                f"but the model knows only 0..{self.classes - 1}"
+            )
+
+    def _check_images(self, where: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        if shape not in (self.shape, (self.pixels,)):
+            raise InputError(
+                f"{where} has images of shape {shape}: the model takes "
                 f"{'x'.join(map(str, self.shape))}, or {self.pixels} values"
             )
-        found, wanted = _kind(images), UINT8 if self.integer else FLOATS
+        found, wanted = (
+            UINT8 if integer else FLOATS for integer in (dtype == np.uint8, self.integer)
+        )
         if found != wanted:
             raise InputError(
                 f"{where} has pixels that are {found}, but the model was "
                 f"trained on {wanted}: convert them"
             )
-        flat: Images = images.reshape(-1, self.pixels)
-        return flat
-
-
-def _kind(images: NDArray[Any]) -> str:
-    """FLOATS, UINT8, or the name of another type."""
-    if images.dtype == np.uint8:
-        return UINT8
-    return FLOATS if images.dtype.kind == "f" else str(images.dtype)
 
 
 @dataclass(frozen=True)
@@ -96,6 +119,12 @@ class Model:
     data : DataDescription
     method : Method
     backend : Backend
+
+    Notes
+    -----
+    A copy, and what is pickled, is configuration, description and weights, on a backend of its own:
+    that of the same name, or where that is not available the default. An objective of the user's
+    own is left out, as in a stored run.
     """
 
     config: Config
@@ -131,6 +160,18 @@ class Model:
         parameters = self.method.parameters
         flat = self.backend.to_host(parameters.flat)
         return parameters.views(flat)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.config, self.data, self.backend.name, self.weights())
+
+
+def _restored(
+    config: Config, data: DataDescription, backend: str, weights: dict[str, Any]
+) -> Model:
+    name = "auto" if unavailable(backend, config.device) else backend
+    model = Model.create(config, data, make_backend(name, config.device))
+    model.method.parameters.load(weights)
+    return model
 
 
 class NotGiven:

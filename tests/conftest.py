@@ -11,6 +11,7 @@ from threadpoolctl import ThreadpoolController
 
 from ffnp.backends import dividing, numpy_backend
 from ffnp.data.loading import find
+from ffnp.data.verifying import differing
 from ffnp.files import inflated
 from ffnp.network import sharing
 from ffnp_cli.main import main
@@ -42,6 +43,7 @@ def inflated_mnist(tmp_path_factory):
             plain.write_bytes(content.read())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
+        assert differing(find("mnist")) == []  # remembered from now on
         yield
 
 

@@ -24,6 +24,7 @@ class Team:
     every product, all other passes run on one core, and what one core has in its cache is
     another's part of the next pass. Here a thread takes its images through many operations before
     it meets the others. Meanwhile BLAS is kept to one thread; its number is restored afterwards.
+    Callers in several threads wait for each other.
 
     Attributes
     ----------
@@ -37,7 +38,7 @@ class Team:
         self._blas = [(library, library.num_threads) for library in libraries]
         self.threads = max((threads for _, threads in self._blas), default=1)
         self._todo: list[SimpleQueue[Any]] = []
-        self._process = os.getpid()
+        self._process, self._lock = os.getpid(), threading.Lock()
         self._local = threading.local()
 
     @property
@@ -51,12 +52,12 @@ class Team:
         Whatever one of them raises is raised again, when all have ended: a KeyboardInterrupt too,
         since they write where the next call will.
         """
-        if self._process != os.getpid():  # a fork has none of the threads
-            self._process, self._todo = os.getpid(), []
-        while len(self._todo) < len(tasks) - 1:
-            self._hire()
+        if self._process != os.getpid():  # a fork has none of the threads, that hold the lock
+            self._process, self._todo, self._lock = os.getpid(), [], threading.Lock()
         call = _Call(len(tasks) - 1)
-        with self._blas_alone():
+        with self._lock, self._blas_alone():
+            while len(self._todo) < len(tasks) - 1:
+                self._hire()
             for todo, task in zip(self._todo, tasks[1:], strict=False):
                 todo.put((call, partial(copy_context().run, task)))  # with NumPy's errstate
             self._local.at_work = True
@@ -70,7 +71,10 @@ class Team:
 
     @contextmanager
     def _blas_alone(self) -> Iterator[None]:
-        """One BLAS thread for a while (threadpoolctl's own context takes 30 times as long)."""
+        """One BLAS thread for a while (threadpoolctl's own context takes 30 times as long).
+
+        threadpoolctl 3.8 lets one thread alone set the number, until that thread gives it up.
+        """
         for library, _ in self._blas:
             library.set_num_threads(1)
         try:
@@ -78,6 +82,7 @@ class Team:
         finally:
             for library, threads in self._blas:
                 library.set_num_threads(threads)
+                getattr(library, "clear_controlling_thread", lambda: None)()
 
     def _hire(self) -> None:
         todo: SimpleQueue[Any] = SimpleQueue()

@@ -1,12 +1,16 @@
-"""From the arrays that a reader found to a checked `Dataset`."""
+"""The door for arrays: what is given as images or labels becomes an array to rely on, or an error.
+
+It is converted once, here, and never copied if it is usable as it is.
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.data.dataset import Dataset, Images, Split
 from ffnp.errors import InputError
+
+Images = NDArray[np.uint8] | NDArray[np.float32]
 
 BLOCK = 4096  # images a block of the search for NaN
 LARGEST = 1e15  # of a pixel: with larger ones, the sum of an image's squares may leave float32
@@ -22,85 +26,121 @@ class Arrays(NamedTuple):
     y_test: NDArray[Any]
 
 
-def from_arrays(
-    x_train: NDArray[Any],
-    y_train: NDArray[Any],
-    x_test: NDArray[Any],
-    y_test: NDArray[Any],
-    name: str = "arrays",
-    classes: int | None = None,
-) -> Dataset:
-    """A data set of arrays: flattened, converted and checked.
+def as_images(where: str, given: Any) -> Images:
+    """Images (N, ...) of uint8 or float32, C-contiguous, from any array-like.
 
-    Images become (N, D), uint8 or float32, C-contiguous; labels stay uint8 or become int64.
-    Memory-mapped images are neither copied nor read: a NaN among them is found when it is used.
+    Other floats become float32, other integers, which must be 0..255, uint8. Images that are
+    mapped from a file must be of those types, and are neither copied nor searched for NaN.
 
     Parameters
     ----------
-    x_train, x_test : (N, ...) arrays
-        uint8 or float images.
-    y_train, y_test : (N,) or (N, 1) arrays
-        Integer labels.
-    name : str
-        Named in messages, and in the configuration of what is trained on it.
-    classes : int, optional
-        K, if it is known; else one more than the largest label of both splits.
+    where : str
+        What the images are, to begin messages.
+    given : (N, ...) array-like
 
     Raises
     ------
     InputError
-        Shapes or types that do not fit, labels that are no class indices, an empty set,
-        only one class, NaN or infinite pixels.
+        It is no array of numbers, is masked, or has NaN, infinite or too large pixels.
     """
-    shape = x_train.shape[1:]
-    if x_test.shape[1:] != shape:
-        raise InputError(
-            f"{name}: training images are of shape {shape}, "
-            f"test images of shape {x_test.shape[1:]}: they must agree"
-        )
-    if x_train.dtype.kind != x_test.dtype.kind:
-        raise InputError(
-            f"{name}: training images are {x_train.dtype}, test images "
-            f"{x_test.dtype}: save both as uint8 or both as float32"
-        )
-    where = f"{name}: the training set"
-    train = Split(_images(where, x_train), _labels(where, y_train))
-    where = f"{name}: the test set"
-    test = Split(_images(where, x_test), _labels(where, y_test))
-    low, high = int(train.labels.min()), int(train.labels.max())
-    if low == high:
-        raise InputError(f"{name}: every training label is {low}: give at least two classes")
-    high = max(high, int(test.labels.max()))
-    if classes is None:
-        classes = high + 1
-    elif high >= classes:
-        raise InputError(
-            f"{name} has label {high}, but its classes are 0..{classes - 1}: a file is damaged, "
-            f"`ffnp data verify {name}` says which"
-        )
-    return Dataset(name, train, test, classes, shape)
-
-
-def _images(where: str, images: NDArray[Any]) -> Images:
-    if images.ndim < 2 or images.size == 0:
+    images = _plain(where, "images", given)
+    if images.ndim < 2 or 0 in images.shape[1:]:
         raise InputError(
             f"{where} has images of shape {images.shape}: give (N, D) or (N, height, width, ...), "
             "none of them 0"
         )
-    if isinstance(images, np.memmap):
+    kind = images.dtype.kind
+    if _mapped(images):
         if images.dtype not in (np.uint8, np.float32) or not images.flags.c_contiguous:
             raise InputError(
                 f"{where} has images of type {images.dtype.str}, which cannot be used in place: "
                 "save them as uint8 or float32 in C order"
             )
-        return images.reshape(len(images), -1).view(np.ndarray)
-    flat = images.reshape(len(images), -1)
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(flat)
-    if images.dtype.kind != "f":
-        raise InputError(f"{where} has images of type {images.dtype}: save them as uint8 or float")
+        return images.view(np.ndarray)
+    if images.dtype != np.uint8 and kind in "iu" and images.size:
+        low, high = images.min(), images.max()
+        if low < 0 or high > 255:
+            raise InputError(
+                f"{where} has integer pixels {low}..{high}: scale them to 0..255, or give floats"
+            )
+    elif kind not in "iuf":
+        raise InputError(f"{where} has images of type {images.dtype}: give uint8 or floats")
+    if kind != "f":
+        return np.ascontiguousarray(images, np.uint8)
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
-        pixels = np.ascontiguousarray(flat, np.float32)
+        pixels = np.ascontiguousarray(images, np.float32)
+    _check_finite(where, pixels.reshape(len(pixels), -1))
+    return pixels
+
+
+def as_labels(where: str, given: Any) -> NDArray[np.integer]:
+    """Labels (N,) of uint8 or int64 from an array-like (N,) or (N, 1); a copy.
+
+    `InputError` if they are not class indices, one an image; `where` begins its message.
+    """
+    labels = _plain(where, "labels", given)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{where} has labels of shape {labels.shape} and type {labels.dtype}: "
+            f"give one integer class index an image{_mend(labels)}"
+        )
+    if len(labels) == 0:
+        raise InputError(f"{where} has no labels")
+    low, high = labels.min(), labels.max()
+    if low < 0 or high >= MOST_CLASSES:
+        raise InputError(
+            f"{where} has labels {low}..{high}: give class indices from 0 on, "
+            "e.g. np.unique(labels, return_inverse=True)[1]"
+        )
+    return np.array(labels, np.uint8 if labels.dtype == np.uint8 else np.int64)
+
+
+def _mend(labels: NDArray[Any]) -> str:
+    """How labels of some wrong kinds become right ones."""
+    if labels.ndim == 2:
+        return ": labels.argmax(axis=1), if they are one-hot"
+    if labels.dtype.kind in "fb":
+        return ": labels.astype(int), if they are whole numbers"
+    if labels.dtype.kind in "OUS":
+        return ": np.unique(labels, return_inverse=True)[1]"
+    return ""
+
+
+def _plain(where: str, what: str, given: Any) -> NDArray[Any]:
+    """An array-like as an array; a mapped one stays what it is."""
+    rows = given if isinstance(given, list | tuple) else ()
+    if any(isinstance(each, np.ma.MaskedArray) for each in (given, *rows)):
+        raise InputError(
+            f"{where} has masked {what}: fill what is masked, e.g. by {what}.filled(0), or leave "
+            "those rows out"
+        )
+    try:
+        array = np.asanyarray(given)
+    except Exception as error:  # ragged rows, or whatever an object's own conversion raises
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{where} has {what} that do not make an array ({reason}): give one array of numbers"
+        ) from error
+    if array.ndim == 0 and array.dtype.kind in "OUS":
+        raise InputError(
+            f"{where} has {what} of type {type(given).__name__}: give an array of numbers "
+            "(a sparse matrix has toarray())"
+        )
+    return array if isinstance(array, np.memmap) else np.asarray(array)
+
+
+def _mapped(array: Any) -> bool:
+    """Whether an array's memory is a file's."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+def _check_finite(where: str, pixels: NDArray[np.float32]) -> None:
     for start in range(0, len(pixels), BLOCK):
         bad = np.argwhere(~(abs(pixels[start : start + BLOCK]) <= LARGEST))
         if len(bad):
@@ -109,19 +149,3 @@ def _images(where: str, images: NDArray[Any]) -> Images:
                 f"{where} has a NaN, infinite or too large pixel (image {start + image}, pixel "
                 f"{pixel}): clean the images first"
             )
-    return pixels
-
-
-def _labels(where: str, labels: NDArray[Any]) -> NDArray[np.integer]:
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{where} has labels of shape {labels.shape} and type {labels.dtype}: "
-            "give one integer class index an image"
-        )
-    if len(labels) == 0:
-        raise InputError(f"{where} has no labels")
-    if labels.max() >= MOST_CLASSES:
-        raise InputError(f"{where} has label {labels.max()}: give class indices from 0 on")
-    return np.array(labels, np.uint8 if labels.dtype == np.uint8 else np.int64)

@@ -1,50 +1,89 @@
-"""The one in-memory form of a data set: flat images and integer labels."""
+"""The one in-memory form of a data set: flat images and integer labels, checked when made."""
 
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.errors import InputError
+from ffnp.data.arrays import Images, as_images, as_labels
+from ffnp.errors import InputError, expect
 
-Images = NDArray[np.uint8] | NDArray[np.float32]
+SAMPLE = 1000  # images, evenly over a split, that tell its range
+ORDERS = 50  # times the range of the other split: one of them is scaled, the other is not
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Images and labels of one split (training or test).
+
+    Made from array-likes, which are converted and checked: `InputError` says what is wrong. What
+    is uint8 or float32 and C-contiguous is not copied; mapped images are not read.
 
     Attributes
     ----------
     images : ndarray of shape (N, D), uint8 or float32, C-contiguous
-        One flat image a row, as stored (uint8: 0..255). May be memory-mapped.
+        One flat image a row, as stored (uint8: 0..255), from (N, ...). May be memory-mapped.
     labels : ndarray of shape (N,), uint8 or int64
-        Classes, each in 0..K-1.
+        Classes, from 0 on.
+    name : str
+        Begins messages.
+    shape : tuple of int
+        Of one image before flattening, e.g. (28, 28) or (3, 32, 32); by default that of the
+        images given.
     """
 
     images: Images
     labels: NDArray[np.integer]
+    name: str = "the split"
+    shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        images = as_images(self.name, self.images)
+        found = images.shape[1:]
+        if len(images) == 0:
+            raise InputError(f"{self.name} has images of shape {images.shape}: give at least one")
+        shape = self.shape or found
+        if found not in (shape, (int(np.prod(shape)),)):
+            raise InputError(f"{self.name} has images of shape {found}: give ones of {shape}")
+        labels = as_labels(self.name, self.labels)
+        if len(images) != len(labels):
+            raise InputError(
+                f"{self.name} has {len(images)} images but labels of shape {labels.shape}"
+            )
+        self._set(images.reshape(len(images), -1), labels, shape)
+
+    def _set(self, images: Images, labels: NDArray[Any], shape: tuple[int, ...]) -> None:
+        for name, value in dict(images=images, labels=labels, shape=shape).items():
+            object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def rows(self, index: Any, name: str | None = None) -> "Split":
+        """Some of the rows, which are not checked again; a view of a slice of them."""
+        part = copy(self)
+        object.__setattr__(part, "name", name or self.name)
+        part._set(self.images[index], self.labels[index], self.shape)
+        return part
+
     def first(self, count: int | None) -> "Split":
         """The first `count` rows (all of them with None); a view, nothing is copied."""
-        return self if count is None else Split(self.images[:count], self.labels[:count])
+        return self if count is None else self.rows(slice(_count(count)))
 
     def spread(self, count: int) -> "Split":
         """`count` rows (all, if there are no more), evenly over the whole, copied.
 
         Unlike the first rows, these are of all classes where a split is sorted by class.
         """
-        rows = min(count, len(self))
-        index = np.arange(rows) * len(self) // rows
-        return Split(self.images[index], self.labels[index])
+        rows = min(_count(count), len(self))
+        return self.rows(np.arange(rows) * len(self) // rows)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """A training and a test split of images of one shape.
+    """A training and a test split of images of one shape; `InputError` if they do not fit.
 
     Attributes
     ----------
@@ -52,49 +91,134 @@ class Dataset:
     train, test : Split
     classes : int
         K, the number of classes.
-    shape : tuple of int
-        Shape of one image before flattening, e.g. (28, 28) or (3, 32, 32).
     """
 
     name: str
     train: Split
     test: Split
     classes: int
-    shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        for part, split in (("training", self.train), ("test", self.test)):
-            where = f"{self.name}: the {part} set"
-            images, labels = split.images, split.labels
-            if images.ndim != 2 or images.shape[1] != self.pixels:
+        expect("the data set's name", self.name, str, "give a text")
+        for split in (self.train, self.test):
+            expect("a split", split, Split, "ffnp.from_arrays makes a data set of arrays")
+        expect("classes", self.classes, int | np.integer, "give the number of classes")
+        train, test = self.train, self.test
+        if train.shape != test.shape:
+            raise InputError(
+                f"{self.name}: training images are of shape {train.shape}, "
+                f"test images of shape {test.shape}: they must agree"
+            )
+        if train.images.dtype != test.images.dtype:
+            raise InputError(
+                f"{self.name}: training images are {train.images.dtype}, test images "
+                f"{test.images.dtype}: save both as uint8 or both as float32"
+            )
+        self._check_labels()
+        self._check_ranges()
+
+    def _check_labels(self) -> None:
+        for split in (self.train, self.test):
+            high = int(split.labels.max())
+            if high >= self.classes:
                 raise InputError(
-                    f"{where} has images of shape {images.shape}, not (N, {self.pixels})"
+                    f"{split.name} has label {high}, but its classes are 0..{self.classes - 1}: "
+                    "correct the labels (`ffnp data verify` checks the files of a published set)"
                 )
-            if labels.shape != (len(images),):
-                raise InputError(
-                    f"{where} has {len(images)} images but labels of shape {labels.shape}"
-                )
-            if len(images) == 0:
-                raise InputError(f"{where} is empty: it needs at least one image")
-            if self.classes < 2:
-                raise InputError(
-                    f"{where} has {self.classes} class: a wrong label needs at least two classes"
-                )
-            low, high = int(labels.min()), int(labels.max())
-            if low < 0 or high >= self.classes:
-                raise InputError(f"{where} has labels {low}..{high}, outside 0..{self.classes - 1}")
+        low = int(self.train.labels.min())
+        if low == self.train.labels.max():
+            raise InputError(
+                f"{self.train.name}: every training label is {low}: give at least two classes "
+                "(shuffle the images, if they are sorted by class)"
+            )
+
+    def _check_ranges(self) -> None:
+        """One split of 0..1 and one of 0..255 can be told, whatever they show."""
+        sizes = []
+        for split in (self.train, self.test):
+            pixels = np.abs(split.spread(SAMPLE).images.astype(np.float64))
+            sizes.append((pixels.mean(), pixels.max()))
+        (mean, most), (test_mean, test_most) = sizes
+        with np.errstate(all="ignore"):  # mapped pixels may be anything, and blank ones 0
+            ratios = sorted([test_mean / mean, test_most / most])
+        if ratios[0] > ORDERS or 0 < ratios[-1] < 1 / ORDERS:
+            raise InputError(
+                f"{self.name}: training pixels are up to {most:g}, test pixels up to "
+                f"{test_most:g}: scale both alike"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one image before flattening, e.g. (28, 28) or (3, 32, 32)."""
+        return self.train.shape
 
     @property
     def pixels(self) -> int:
         """D, the number of values of one image."""
         return int(np.prod(self.shape))
 
+    def absent(self) -> list[str]:
+        """The classes of which there is no training image, as ranges."""
+        counts = np.bincount(self.train.labels, minlength=self.classes)
+        absent = np.flatnonzero(counts == 0)
+        runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1)
+        ends = [(run[0], run[-1]) for run in runs if len(run)]
+        return [f"{low}" if low == high else f"{low}..{high}" for low, high in ends]
+
     def hold_out(self, count: int) -> "Dataset":
         """The last `count` training rows in place of the test set: nothing is tuned on that."""
-        images, labels = self.train.images, self.train.labels
-        train = Split(images[:-count], labels[:-count])
-        return replace(self, train=train, test=Split(images[-count:], labels[-count:]))
+        if _count(count) >= len(self.train):
+            raise InputError(
+                f"validation is {count}, but {self.name} has only "
+                f"{len(self.train)} training images: hold out fewer"
+            )
+        held_out = self.train.rows(slice(-count, None), f"{self.name}: the validation set")
+        return replace(self, train=self.train.rows(slice(-count)), test=held_out)
 
     def limited(self, train: int | None, test: int | None) -> "Dataset":
         """The first `train` and `test` rows (None: all)."""
         return replace(self, train=self.train.first(train), test=self.test.first(test))
+
+
+def _count(given: Any) -> int:
+    expect("the number of rows", given, int | np.integer, "give 1 or more")
+    if given < 1:
+        raise InputError(f"the number of rows is {given}: give 1 or more")
+    return int(given)
+
+
+def from_arrays(
+    x_train: Any,
+    y_train: Any,
+    x_test: Any,
+    y_test: Any,
+    name: str = "arrays",
+    classes: int | None = None,
+) -> Dataset:
+    """A data set of arrays: flattened, converted and checked.
+
+    Images become (N, D), uint8 or float32, C-contiguous; labels become uint8 or int64.
+    Memory-mapped images are neither copied nor read: a NaN among them is found when it is used.
+
+    Parameters
+    ----------
+    x_train, x_test : (N, ...) array-likes
+        Integer images (0..255) or float ones.
+    y_train, y_test : (N,) or (N, 1) array-likes
+        Integer labels.
+    name : str
+        Named in messages, and in the configuration of what is trained on it.
+    classes : int, optional
+        K, if it is known; else one more than the largest label of both splits.
+
+    Raises
+    ------
+    InputError
+        Shapes, types or ranges that do not fit, labels that are no class indices, an empty set,
+        only one class, NaN or infinite pixels.
+    """
+    train = Split(x_train, y_train, f"{name}: the training set")
+    test = Split(x_test, y_test, f"{name}: the test set")
+    if classes is None:
+        classes = 1 + int(max(train.labels.max(), test.labels.max()))
+    return Dataset(name, train, test, classes)

@@ -13,6 +13,11 @@ from ffnp.errors import InputError
 from ffnp.files import Readable
 
 
+def cache_path() -> Path:
+    """The user's cache folder of ffnp."""
+    return user_cache_path("ffnp", appauthor=False)
+
+
 @dataclass(frozen=True)
 class Archive:
     """A published `.tar.gz` that holds all files of a layout."""
@@ -52,8 +57,8 @@ class Known:
         if os.path.isdir(self.cache):  # False too if one may not look
             places.append(self.cache)
         places += self.system
-        if self.package is not None:
-            places.append(files(self.package) / self.name)
+        if self.embedded is not None:
+            places.append(self.embedded)
         for place in places:
             yield from self.copies_in(place)
 
@@ -79,9 +84,14 @@ class Known:
         )
 
     @property
+    def embedded(self) -> Readable | None:
+        """Where its files came with ffnp."""
+        return None if self.package is None else files(self.package) / self.name
+
+    @property
     def cache(self) -> Path:
         """Where its files are kept once fetched, in the user's cache folder."""
-        return user_cache_path("ffnp", appauthor=False) / self.name
+        return cache_path() / self.name
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """A data set by name or path."""
 
+import warnings
 from pathlib import Path
 
-from ffnp.data.arrays import Arrays, from_arrays
+from ffnp.data.arrays import Arrays
 from ffnp.data.catalogue import CATALOGUE, lookup
-from ffnp.data.dataset import Dataset
+from ffnp.data.dataset import Dataset, from_arrays
 from ffnp.data.known import Copy
 from ffnp.data.layouts import LAYOUTS
 from ffnp.data.npy import read_npz
-from ffnp.errors import InputError
+from ffnp.data.verifying import differing
+from ffnp.errors import InputError, InputWarning
 
 
 def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Dataset:
@@ -34,6 +36,11 @@ def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Datase
         The name is unknown, files are missing or malformed, or the data cannot be learned from.
     StorageError
         The system cannot read a file.
+
+    Warns
+    -----
+    InputWarning
+        The files of a named data set are not the published ones.
     """
     name, path = str(name_or_path), Path(name_or_path)
     if name not in CATALOGUE and path.is_dir():
@@ -51,7 +58,15 @@ def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Datase
             "one (numpy.savez), or give the folder of a data set's files"
         )
     copy = find(name, data_dir)
-    return from_arrays(*copy.layout.read(copy.paths), name, copy.known.classes)
+    dataset = from_arrays(*copy.layout.read(copy.paths), name, copy.known.classes)
+    if others := differing(copy):
+        where = "" if data_dir is None else f" --data-dir {data_dir}"
+        text = (
+            f"{name} in {copy.place} is not the published data set: another content has "
+            f"{', '.join(others)} (`ffnp data verify {name}{where}` shows the checksums)"
+        )
+        warnings.warn(text, InputWarning, stacklevel=2)
+    return dataset
 
 
 def find(name: str, data_dir: Path | str | None = None) -> Copy:

@@ -1,7 +1,8 @@
 """From a configuration to a trained, evaluated and stored model."""
 
 import time
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import OWN, Config, is_reference
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
-from ffnp.errors import InputError, TrainingError
+from ffnp.errors import InputError, InputWarning, TrainingError, expect
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
 from ffnp.runs.bits import computed, otherwise
@@ -101,13 +102,18 @@ def train(
     StorageError
         The folder cannot be written.
     """
+    expect("the configuration", config, Config, "ffnp.Config(...) makes one")
+    names = [Path(folder)] if isinstance(folder, Path | str) else folder
+    if names is not None:
+        expect("the folder", names, Iterable, "give a name, or names to choose from")
+    if watcher is not None:
+        expect("the watcher", watcher, Watcher, "give an object of a subclass of Watcher")
     if objective is not None:
         config = replace(config, objective=OWN)
     config = _anchored(config)
     if dataset is not None:
-        config = replace(config, dataset=dataset.name)
+        config = replace(config, dataset=getattr(dataset, "name", config.dataset))
     data, trainer = _prepare(config, objective, dataset)
-    names = [Path(folder)] if isinstance(folder, Path | str) else folder
     run = None if names is None else Run.create(names, config)
     with naming(config.objective), run.alone(new=True) if run else nullcontext():
         return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
@@ -139,7 +145,7 @@ def resume(
     dataset, data_dir : Path or str, optional
         Where the data set is now, if it has moved.
     """
-    run = Run(Path(folder))
+    run = _run(folder)
     config = run.config()
     if objective is None:
         run.check_objective()
@@ -161,7 +167,12 @@ def load_model(
 
     With `last`, where the training is not finished: with the weights that were last saved.
     """
-    return Run(Path(folder)).model(make_backend(backend, device), last)
+    return _run(folder).model(make_backend(backend, device), last)
+
+
+def _run(folder: Path | str) -> Run:
+    expect("the folder of the run", folder, str | Path, "give its name")
+    return Run(Path(folder))
 
 
 def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
@@ -171,14 +182,19 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
     """
     if dataset is None:
         dataset = load(config.dataset, config.data_dir)
+    expect("the data set", dataset, Dataset, "ffnp.load(...) and ffnp.from_arrays make one")
     if config.validation:
-        if len(dataset.train) <= config.validation:
-            raise InputError(
-                f"validation is {config.validation}, but {dataset.name} has only "
-                f"{len(dataset.train)} training images: hold out fewer"
-            )
         dataset = dataset.hold_out(config.validation)
-    return dataset.limited(config.limit_train, config.limit_test)
+    dataset = dataset.limited(config.limit_train, config.limit_test)
+    labels = dataset.test.labels
+    if len(labels) > 1 and labels.min() == labels.max():
+        warnings.warn(
+            f"{dataset.test.name} has images of class {labels[0]} alone: its error says nothing "
+            "of the others (shuffle the images, if they are sorted by class)",
+            InputWarning,
+            stacklevel=2,
+        )
+    return dataset
 
 
 def _anchored(config: Config) -> Config:
@@ -199,8 +215,16 @@ def _prepare(
         raise InputError(NOT_GIVEN)
     if is_reference(config.objective) and objective is None:
         objective = import_objective(config.objective)
+    if objective is not None and not callable(objective):
+        expect("the objective", objective, Callable, "give a function of (goodness, gamma)")
     backend = make_backend(config.backend, config.device)
     data = load_data(config, dataset)
+    if absent := data.absent():
+        mend = "shuffle the images, if they are sorted by class"
+        if min(data.train.labels.min(), data.test.labels.min()) == 1:
+            mend = "subtract 1 from the labels, if they count from 1"
+        text = f"{data.train.name} has no image of class {', '.join(absent)} ({mend})"
+        warnings.warn(text, InputWarning, stacklevel=3)
     model = Model.create(config, DataDescription.of(data, config), backend, objective)
     return data, Trainer(model, data.train)
 

@@ -230,8 +230,11 @@ class Run:
                 f"{path} was trained with another {', '.join(other)} than {self.folder / CONFIG} "
                 f"says (it was {was}): restore that file, or train anew with --config"
             )
-        if values.get("data") != json.loads(json.dumps(trainer.model.data.to_dict())):
-            raise InputError(f"{path} was trained on other data: give the run's own data set")
+        try:
+            if DataDescription.from_dict(values["data"]) != trainer.model.data:
+                raise InputError(f"{path} was trained on other data: give the run's own data set")
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path} is damaged: it does not describe its data: {mend}") from error
         try:
             trainer.load_state(tensors, values)
             extra: dict[str, Any] = values["extra"]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.data.dataset import Split
-from ffnp.errors import InputError
+from ffnp.errors import InputError, expect
 from ffnp.model import Model
 from ffnp.network.labels import candidate_labels
 from ffnp.randomness import ANALYSIS, stream
@@ -108,22 +108,28 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     Raises
     ------
     InputError
-        If the model is a baseline, or the images do not fit it.
+        If the model is a baseline, the images or labels do not fit it, or it has no such layers.
     TrainingError
         If a goodness is NaN or infinite.
     """
+    expect("the model", model, Model, "ffnp.load_model(folder) gives one")
     if model.config.backpropagates:
         raise InputError(f"{model.config.method} has no goodness of layers to analyse")
+    model.data.check(split)
     sample = split.spread(rows)
-    images = model.data.flat(sample.images, "the analysed set")
+    depth, to_host = model.method.depth, model.backend.to_host
+    if layers is not None:
+        expect("layers", layers, int | np.integer, f"give how many, 1..{depth}")
+        if not 1 <= layers <= depth:
+            raise InputError(f"layers is {layers}: give how many, 1..{depth}")
+        depth = int(layers)
     labels = candidate_labels(
         sample.labels, model.data.classes, 2, stream(model.config.seed, ANALYSIS)
     )
-    depth, to_host = layers or model.method.depth, model.backend.to_host
     found: list[Floats] = []
     alive = [np.zeros(width, bool) for width in model.config.hidden[:depth]]
     start = 0
-    for batch in sweep(model, images, depth):
+    for batch in sweep(model, sample.images, depth, split.name):
         both = labels[start : start + len(batch.x)]
         scores = scores_of(model, batch, range(depth), start).astype(np.float64)  # (L, n, K)
         start += len(both)

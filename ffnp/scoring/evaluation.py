@@ -1,14 +1,15 @@
 """Prediction and its errors: every layer votes for a label with its goodness."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.data.dataset import Images, Split
-from ffnp.errors import InputError, TrainingError
+from ffnp.data.arrays import Images
+from ffnp.data.dataset import Split
+from ffnp.errors import InputError, TrainingError, expect
 from ffnp.model import Model
 from ffnp.network.network import Batch
 from ffnp.scoring.sweep import sweep
@@ -42,16 +43,23 @@ class Evaluation:
         return {"all": self.all, "layers": self.layers, "groups": self.groups}
 
 
-def scores(model: Model, images: Images, layers: Sequence[int] | None = None) -> Iterator[Scores]:
+def scores(
+    model: Model,
+    images: Any,
+    layers: Iterable[int] | None = None,
+    name: str = "the input",
+) -> Iterator[Scores]:
     """Score every label of every image, block by block.
 
     Parameters
     ----------
     model : Model
-    images : (N, D) array, or (N, ...) of the shape of the data set's
-        As the data set stores them: uint8, or floats.
-    layers : sequence of int, optional
+    images : (N, D) array-like, or (N, ...) of the shape of the data set's
+        As the data set stores them: 0..255, or floats.
+    layers : iterable of int, optional
         Which layers vote, from 1 (default: all).
+    name : str
+        What the images are, to begin messages.
 
     Yields
     ------
@@ -65,14 +73,19 @@ def scores(model: Model, images: Images, layers: Sequence[int] | None = None) ->
         If a layer does not exist or cannot vote, or images do not fit the model.
     TrainingError
         If a score is NaN or infinite.
+
+    Warns
+    -----
+    InputWarning
+        Images are unlike those that the model learned from.
     """
-    chosen = _voters(layers, model.method.losses)
-    return _scores(model, model.data.flat(images, "the evaluated set"), chosen)
+    chosen = _voters(model, layers)
+    return _scores(model, model.data.flat(images, name), chosen, name)
 
 
-def _scores(model: Model, images: Images, voters: Sequence[int]) -> Iterator[Scores]:
-    start = 0
-    for batch in sweep(model, images, max(voters) + 1 if model.method.losses > 1 else None):
+def _scores(model: Model, images: Images, voters: Sequence[int], name: str) -> Iterator[Scores]:
+    start, layers = 0, max(voters) + 1 if model.method.losses > 1 else None
+    for batch in sweep(model, images, layers, name):
         yield scores_of(model, batch, voters, start)
         start += len(batch.x)
 
@@ -94,20 +107,20 @@ def scores_of(model: Model, batch: Batch, voters: Sequence[int], start: int) -> 
     return found
 
 
-def predict(model: Model, images: Images, layers: Sequence[int] | None = None) -> NDArray[np.int64]:
+def predict(model: Model, images: Any, layers: Iterable[int] | None = None) -> NDArray[np.int64]:
     """The label of each image, (N,), by the vote of all chosen layers; see `scores`."""
     blocks = [found.sum(axis=0).argmax(axis=1) for found in scores(model, images, layers)]
     return np.concatenate([np.empty(0, np.int64), *blocks])
 
 
-def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) -> Evaluation:
+def evaluate(model: Model, split: Split, layers: Iterable[int] | None = None) -> Evaluation:
     """Predict a split by the vote of all chosen layers, of each alone and of groups.
 
     Parameters
     ----------
     model : Model
     split : Split
-    layers : sequence of int, optional
+    layers : iterable of int, optional
         Which layers vote, from 1 (default: all).
 
     Returns
@@ -119,16 +132,12 @@ def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) ->
     InputError
         If a layer does not exist, or images or labels do not fit the model.
     """
-    classes = model.data.classes
-    if int(split.labels.max()) >= classes:
-        raise InputError(
-            f"the evaluated set has label {split.labels.max()}, "
-            f"but the model knows only 0..{classes - 1}"
-        )
+    voters, classes = _voters(model, layers), model.data.classes
+    model.data.check(split)
     wrong: NDArray[np.int64] | int = 0
     confusion = np.zeros((classes, classes), np.int64)
     start = 0
-    for found in scores(model, split.images, layers):
+    for found in _scores(model, split.images, voters, split.name):
         true = split.labels[start : start + found.shape[1]]
         votes = np.stack([found, np.cumsum(found, axis=0)]).argmax(axis=3)  # (2, V, n)
         wrong = wrong + (votes != true).sum(axis=2)
@@ -138,12 +147,18 @@ def evaluate(model: Model, split: Split, layers: Sequence[int] | None = None) ->
     return Evaluation(float(groups[-1]), alone.tolist(), groups.tolist(), confusion)
 
 
-def _voters(layers: Sequence[int] | None, voters: int) -> list[int]:
+def _voters(model: Model, layers: Iterable[int] | None) -> list[int]:
+    """The voting layers, from 0, of some from 1."""
+    expect("the model", model, Model, "ffnp.load_model(folder) gives one")
+    voters = model.method.losses
     if layers is None:
         return list(range(voters))
-    for layer in layers:
+    expect("layers", layers, Iterable, "give a list, e.g. [1, 3]")
+    chosen = list(layers)
+    for layer in chosen:
+        expect("a voting layer", layer, int | np.integer, "give its number, from 1")
         if not 1 <= layer <= voters:
             raise InputError(f"layer {layer} cannot vote: this model has voters 1..{voters}")
-    if not layers or len(set(layers)) < len(layers):
-        raise InputError(f"voting layers {list(layers)}: name each one once, at least one")
-    return [layer - 1 for layer in layers]
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InputError(f"voting layers {chosen}: name each one once, at least one")
+    return [int(layer) - 1 for layer in chosen]

@@ -1,13 +1,16 @@
 """Images joined with every label, block by block."""
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from ffnp.data.dataset import Images
+from ffnp.data.arrays import Images
+from ffnp.errors import InputWarning
 from ffnp.model import Model
 from ffnp.network import Batch, Method, sharing
 
+TOLERATED = 0.01  # of images: every set has its own odd ones
 BLOCK = 200  # images scored together: their K label rows fit the cache
 
 
@@ -21,8 +24,13 @@ def blocks(method: Method, images: int) -> Iterator[tuple[slice, Batch]]:
         yield block, batch
 
 
-def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[Batch]:
+def sweep(
+    model: Model, images: Images, layers: int | None = None, name: str = "the input"
+) -> Iterator[Batch]:
     """Join images with every label: a batch after a forward pass of the layers, block by block.
+
+    After the last, an `InputWarning` says if more than a hundredth of them are unlike the images
+    that the model learned from.
 
     Parameters
     ----------
@@ -31,10 +39,18 @@ def sweep(model: Model, images: Images, layers: int | None = None) -> Iterator[B
         On the host, as the data set stores them.
     layers : int, optional
         How many layers (default: all).
+    name : str
+        What the images are, for the warning.
     """
+    odd, first = 0, ""
     for block, batch in blocks(model.method, len(images)):
+        count, about = model.data.unlike(images[block], block.start)
+        odd, first = odd + count, first or about
         pixels = model.backend.to_device(images[block])
         with np.errstate(over="ignore", invalid="ignore"):  # `scores_of` reports them
             model.backend.standardise(pixels, slice(None), model.data.scaling, out=batch.x)
             sharing.forward(model.method, batch, stop=layers)
         yield batch
+    if odd > TOLERATED * len(images):
+        text = f"{odd} of {len(images)} images are unlike those that the model was trained on"
+        warnings.warn(f"{name}: {text}: {first}", InputWarning, stacklevel=2)

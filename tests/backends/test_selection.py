@@ -48,9 +48,10 @@ def forget(monkeypatch, *names):
 def install(monkeypatch, folder, package, content):
     """In place of a package: a module of this content, or an empty folder."""
     forget(monkeypatch, package)
+    monkeypatch.setitem(sys.modules, package, ModuleType(package))  # to be taken back afterwards
     if content is None:  # which Python takes for a package, if it finds no other
-        monkeypatch.setitem(sys.modules, package, ModuleType(package))
         return
+    del sys.modules[package]
     (folder / f"{package}.py").write_text(content)
     monkeypatch.syspath_prepend(folder)
 

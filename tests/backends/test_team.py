@@ -51,6 +51,38 @@ def test_blas_has_one_thread_in_a_task_and_its_own_number_after(team):
     assert blas_threads() == before
 
 
+def test_blas_has_one_thread_whoever_calls(team):
+    """threadpoolctl obeys the first thread that sets a number, and none beside it."""
+    found = []
+
+    def call():
+        team([lambda: found.append(blas_threads()), lambda: None])
+
+    call()
+    other = threading.Thread(target=call)
+    other.start()
+    other.join()
+    call()
+    assert found == 3 * [{1}]
+
+
+def test_callers_wait_for_each_other(team):
+    inside, most = [], []
+
+    def task():
+        inside.append(None)
+        time.sleep(0.005)
+        most.append(len(inside))
+        inside.pop()
+
+    callers = [threading.Thread(target=team, args=([task, task],)) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(most) == 8 and max(most) <= 2
+
+
 @pytest.mark.parametrize("place", [0, 1])
 def test_an_error_is_raised_when_all_have_ended(team, place):
     ended = []

@@ -137,7 +137,10 @@ def test_the_file_with_nan_is_named(ffnp, float_run, tmp_path, value):
     np.save(bad, images)
     status, out, err = ffnp("predict", float_run, good, bad)
     assert (status, out) == (2, "")
-    assert err == f"Error: {bad} holds NaN, infinite or too large values: clean it first\n"
+    assert err == (
+        f"Error: {bad} has a NaN, infinite or too large pixel (image 1, pixel 2): "
+        "clean the images first\n"
+    )
 
 
 def test_a_name_that_is_too_long(ffnp, tmp_path):
@@ -197,7 +200,7 @@ def test_an_interrupt_while_the_commands_are_imported(monkeypatch, capsys):
     "content, message",
     [
         (np.zeros((2, 784), np.float64), "pixels that are floats, but the model was trained on u"),
-        (np.full((2, 784), 1e300), "too large values"),
+        (np.full((2, 784), 1e300), "too large pixel (image 0, pixel 0)"),
         (np.zeros((0, 28, 28), np.uint8), "holds no image: its shape is (0, 28, 28)"),
         (np.zeros((2, 28, 27), np.uint8), "has shape (2, 28, 27): the model takes images of 28x28"),
     ],

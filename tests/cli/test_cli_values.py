@@ -160,7 +160,7 @@ def test_pixels_that_float32_cannot_square_are_refused(ffnp, tmp_path):
     np.save(tmp_path / "huge.npy", x)
     status, out, err = ffnp("predict", tmp_path / "r", tmp_path / "huge.npy")
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "huge.npy holds NaN, infinite or too large values" in err
+    assert "huge.npy has a NaN, infinite or too large pixel (image 7" in err
 
 
 EPOCH = {"phase": 1, "epoch": 1, "losses": [1.0], "pair_error": 5.0, "seconds": 1.0}

@@ -37,7 +37,7 @@ def stopped(tmp_path):
     ids=" ".join,
 )
 def test_a_stopped_run_is_used_and_it_is_said(ffnp, stopped, arguments):
-    np.save(stopped / "x.npy", np.zeros((1, 784), np.uint8))
+    np.save(stopped / "x.npy", load("mnist").test.images[:1])
     status, out, err = ffnp(*(each.format(stopped) for each in arguments))
     assert status == 0 and out
     assert err == (

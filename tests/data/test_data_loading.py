@@ -26,6 +26,10 @@ from ffnp.data.catalogue import FASHION_MNIST
 from ffnp.errors import InputError
 from ffnp.runs.experiment import load_data
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.* is not the published data set:ffnp.errors.InputWarning"
+)
+
 ARRAYS = small_arrays(3, 4)
 X, Y, X_TEST, Y_TEST = ARRAYS
 
@@ -204,19 +208,20 @@ def with_pixel(value: float) -> np.ndarray:
         ({"x_train": X[:0], "y_train": Y[:0]}, r"training set has images of shape \(0, 3, 4\)"),
         ({"x_test": X_TEST[:0], "y_test": Y_TEST[:0]}, "the test set has images of shape"),
         ({"x_train": X[:, :0], "x_test": X_TEST[:, :0]}, r"\(12, 0, 4\)"),
-        ({"x_train": np.uint8(3)}, r"training images are of shape \(\)"),
+        ({"x_train": np.uint8(3)}, r"the training set has images of shape \(\)"),
         ({"x_train": X[:, 0, 0], "x_test": X_TEST[:, 0, 0]}, r"images of shape \(12,\)"),
         ({"x_test": X_TEST[:, :2]}, r"training images are of shape \(3, 4\), test images .*2, 4"),
         ({"y_train": Y[:-1]}, r"12 images but labels of shape \(11,\)"),
         ({"y_train": Y[:0]}, "the training set has no labels"),
         ({"y_train": Y.astype(float)}, "type float64: give one integer class index an image"),
         ({"y_train": np.eye(10)[Y].astype(int)}, r"labels of shape \(12, 10\)"),
-        ({"y_train": Y.astype(int) - 1}, r"labels -1\.\.8, outside 0\.\.8"),
+        ({"y_train": Y.astype(int) - 1}, r"labels -1\.\.8: give class indices from 0 on"),
         ({"y_test": Y_TEST.astype(np.uint64) + 2**63}, "class indices from 0 on"),
         ({"y_train": Y * 0 + 3}, "every training label is 3: give at least two classes"),
         ({"x_train": X.astype(bool), "x_test": X_TEST.astype(bool)}, "images of type bool"),
-        ({"x_train": X.astype(int), "x_test": X_TEST.astype(int)}, "images of type int64"),
-        ({"x_test": X_TEST / 255}, "training images are uint8, test images float64"),
+        ({"x_train": X.astype(int) + 5, "x_test": X_TEST.astype(int)}, r"integer pixels 5\.\.260"),
+        ({"x_train": X.astype(int) - 1, "x_test": X_TEST.astype(int)}, r"integer pixels -1\.\."),
+        ({"x_test": X_TEST / 255}, "training images are uint8, test images float32"),
     ]
     + [
         (

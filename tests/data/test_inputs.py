@@ -14,7 +14,7 @@ def test_what_is_no_number_is_refused(tmp_path, suffix, value):
     images[2, 1, 0] = value
     path = tmp_path / f"x{suffix}"
     (np.save if suffix == ".npy" else np.savez)(path, images)
-    with pytest.raises(InputError, match="holds NaN, infinite or too large values"):
+    with pytest.raises(InputError, match="has a NaN, infinite or too large pixel"):
         read_images(path, (4, 5))
 
 

@@ -18,8 +18,8 @@ IMAGES, CLASSES, EPOCHS = 50, 4, 3
 def numbered():
     """Images whose one pixel is their number."""
     labels = np.random.default_rng(0).integers(0, CLASSES, IMAGES)
-    split = Split(np.arange(IMAGES, dtype=np.float32)[:, None], labels)
-    return Dataset("numbered", split, split, CLASSES, (1, 1))
+    split = Split(np.arange(IMAGES, dtype=np.float32)[:, None, None], labels)
+    return Dataset("numbered", split, split, CLASSES)
 
 
 def shown(dataset, rows):

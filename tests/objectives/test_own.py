@@ -122,7 +122,7 @@ def test_predictions_are_the_votes_of_all_or_of_some(data):
     "images, message",
     [
         (np.zeros((3, 5, 7), np.uint8), r"of shape \(5, 7\): the model takes 6x6, or 36 values"),
-        (np.zeros((3, 36), np.int64), r"pixels that are int64, but .* trained on uint8"),
+        (np.full((3, 36), 256), r"integer pixels 256\.\.256: scale them to 0\.\.255"),
         (np.zeros((3, 36), np.float32), r"pixels that are floats, but .* trained on uint8"),
         ([[1.0] * 36], "pixels that are floats"),
         (5, "images of shape"),

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from small_training import StopAfter, small_dataset
+from small_training import StopAfter, same_bits, small_dataset
 
-from ffnp import Config, analyse, evaluate, resume, train
+from ffnp import Config, analyse, evaluate, load_model, resume, train
 from ffnp.data.dataset import Split
-from ffnp.errors import TrainingError
+from ffnp.errors import InputError, TrainingError
 from ffnp.runs.folder import Run
-from ffnp.runs.storage import read_tensors
+from ffnp.runs.storage import read_tensors, write_tensors
 
 # 3 batches an epoch. The rate is so large that every epoch's errors are others.
 SMALL = Config(hidden=(6, 5), epochs=4, batch_size=20, lr=0.05, backend="numpy")
@@ -142,3 +142,21 @@ def test_the_last_state_is_stored_before_the_model(dataset, tmp_path, monkeypatc
         train(SMALL, tmp_path / "run", dataset=dataset)
     _, values = read_tensors(tmp_path / "run" / "state.safetensors")
     assert values["position"] == {"phase": 1, "epoch": 0, "batch": 0}
+
+
+def test_a_state_of_an_older_ffnp_goes_on(dataset, tmp_path):
+    """It does not say what training images look like."""
+    stop_in_epoch_2(SMALL, tmp_path / "run", dataset)
+    path = tmp_path / "run" / "state.safetensors"
+    tensors, values = read_tensors(path)
+    del values["data"]["appearance"], values["format"]
+    write_tensors(path, tensors, values)
+    found = resume(tmp_path / "run", dataset=dataset)
+    assert same_bits(found.model, train(SMALL, dataset=dataset).model)
+    assert load_model(tmp_path / "run").data.appearance == found.model.data.appearance
+
+
+def test_a_state_of_other_data_does_not_go_on(dataset, tmp_path):
+    stop_in_epoch_2(SMALL, tmp_path / "run", dataset)
+    with pytest.raises(InputError, match="was trained on other data: give the run's own"):
+        resume(tmp_path / "run", dataset=small_dataset(train=40))

@@ -7,6 +7,7 @@ import pytest
 from small_training import make_trainer
 
 from ffnp import Config, analyse, evaluate, from_arrays, load, train
+from ffnp.data import Split
 from ffnp.errors import InputError, TrainingError
 from ffnp.scoring.evaluation import scores
 from ffnp.training.sources import BLOCK
@@ -63,13 +64,14 @@ def test_layers_that_cannot_vote_are_refused(model, test_rows, layers):
 
 def test_images_that_do_not_fit_are_refused(model, test_rows):
     for images in (test_rows.images[:, :9], test_rows.images.astype(np.float32)):
-        with pytest.raises(InputError, match="the evaluated set has"):
-            evaluate(model, replace(test_rows, images=images))
+        for measure in (evaluate, analyse):
+            with pytest.raises(InputError, match="the split has .* model"):
+                measure(model, Split(images, test_rows.labels))
 
 
 def test_images_that_do_not_fit_are_not_scored(model, test_rows):
     for images in (test_rows.images[0], test_rows.images[:, :9], test_rows.images / 255):
-        with pytest.raises(InputError, match="the evaluated set has"):
+        with pytest.raises(InputError, match="the input has"):
             scores(model, images)  # before the first block is asked for
 
 
@@ -84,17 +86,18 @@ def test_images_whose_scores_are_not_finite_are_named():
     images = np.random.default_rng(0).random((BLOCK + 7, 5), dtype=np.float32)
     dataset = from_arrays(images, np.arange(BLOCK + 7) % 4, images, np.arange(BLOCK + 7) % 4)
     model = make_trainer(Config(hidden=(6,)), dataset).model
-    images[BLOCK + 3] = np.nan
+    dataset.test.images[BLOCK + 3] = np.nan  # as a mapped file may have it
     for measure in (evaluate, analyse):
         with pytest.raises(TrainingError, match=f"score of images {BLOCK}..{BLOCK + 6} is NaN"):
-            measure(model, replace(dataset.test, images=images))
+            measure(model, dataset.test)
 
 
 def test_a_label_that_the_model_does_not_know_is_refused(model, test_rows):
     labels = test_rows.labels.copy()
     labels[3] = 10
-    with pytest.raises(InputError, match="has label 10, but the model knows only 0..9"):
-        evaluate(model, replace(test_rows, labels=labels))
+    for measure in (evaluate, analyse):
+        with pytest.raises(InputError, match="has label 10, but the model knows only 0..9"):
+            measure(model, replace(test_rows, labels=labels))
 
 
 @pytest.mark.slow

@@ -158,8 +158,8 @@ def test_a_state_taken_in_memory_is_not_changed_by_going_on(mnist):
 
 def test_nan_among_mapped_pixels_stops_training(mnist):
     images = mnist.train.images.astype(np.float32)
-    images[40, 3] = np.nan
     split = replace(mnist.train, images=images)
+    split.images[40, 3] = np.nan  # as a mapped file may have it, which is not searched
     config = replace(SMALL, scaling="raw")
     model = Model.create(config, DataDescription.of(mnist, config), Backend())
     with pytest.raises(TrainingError, match="loss of layer 1 is nan in epoch 1"):

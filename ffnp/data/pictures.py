@@ -1,0 +1,142 @@
+"""Picture files as the images that a model takes, by Pillow."""
+
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffnp.errors import InputError
+from ffnp.files import reading
+
+# What Pillow's readers raise, besides OSError, of damaged files
+PILLOWS = (
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    RuntimeError,
+    ArithmeticError,
+    struct.error,
+)
+FIRST_ALONE = ("MPO", "PSD")  # whose other frames are previews or layers, not further images
+INK = 64  # of 255: what is darker is ground, in a picture to prepare
+FILLED = 20 / 28  # of a prepared picture's shorter side: the longer side of the digit, as in MNIST
+
+
+def read_pictures(
+    path: Path, shape: tuple[int, ...], invert: bool, prepare: bool
+) -> NDArray[np.uint8]:
+    """The images of a picture file, one a page or frame: (N, D).
+
+    As they are shown: turned as EXIF says, and on white where they are transparent.
+
+    Parameters
+    ----------
+    path : Path
+    shape : tuple of int
+        Of one image: (height, width) or (1 or 3, height, width).
+    invert : bool
+        Whether dark becomes light.
+    prepare : bool
+        Whether what is drawn is cropped, scaled and centred; see `prepared`.
+
+    Raises
+    ------
+    InputError
+        The file is damaged or no picture, has another size, over 8 bits a pixel or nothing in it,
+        or Pillow is not installed.
+    """
+    try:
+        from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{path}: pictures need Pillow: pip install 'ffnp[image]', or give a .npy file"
+        ) from error
+    match shape:
+        case (height, width):
+            mode = "L"
+        case (1 | 3 as channels, height, width):
+            mode = "L" if channels == 1 else "RGB"
+        case _:
+            wanted = "x".join(map(str, shape))
+            raise InputError(f"{path}: the model takes arrays of {wanted} values: give a .npy file")
+    if prepare and mode == "RGB":
+        raise InputError(f"{path} cannot be prepared: the model takes colours, not drawn digits")
+
+    def image_of(frame: Any) -> NDArray[np.uint8]:
+        picture = ImageOps.exif_transpose(frame)
+        if not prepare and picture.size != (width, height):
+            raise InputError(
+                f"{path} has {picture.width}x{picture.height} pixels: resize it to the model's "
+                f"{width}x{height}, or --prepare a drawn digit"
+            )
+        if picture.mode[0] in "IF":  # the conversion would cut off all above 255
+            raise InputError(f"{path} has pixels of over 8 bits: save it with 8 bits each")
+        if picture.mode == "LAB":  # which Pillow does not convert
+            raise InputError(f"{path} has LAB colours: save it in greys or RGB")
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            white = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(white, picture)
+        picture = picture.convert(mode)
+        if all(low == high for low, high in np.reshape(picture.getextrema(), (-1, 2))):
+            raise InputError(
+                f"{path} is blank: all its pixels are alike, transparent ones being white: save it "
+                "on a ground of another colour"
+            )
+        if invert:
+            picture = ImageOps.invert(picture)
+        if prepare:
+            if light_ground(picture):
+                mend = "leave out --invert" if invert else "add --invert"
+                raise InputError(f"{path} is dark on light, when MNIST is light on dark: {mend}")
+            picture = prepared(picture, width, height)
+        pixels = np.asarray(picture)
+        return pixels if mode == "L" else np.moveaxis(pixels, -1, 0)
+
+    malformed = (*PILLOWS, Image.DecompressionBombError)
+    # Pillow warns of damage before it refuses a file, or reads it all the same.
+    with warnings.catch_warnings(action="ignore"), reading(path, *malformed):
+        try:
+            opened = Image.open(path)
+        except UnidentifiedImageError as error:
+            raise InputError(
+                f"{path} is neither an array nor a picture that Pillow knows: give .npy, .npz, "
+                ".png or the like"
+            ) from error
+        with opened as picture:
+            first_alone = picture.format in FIRST_ALONE
+            frames = [picture] if first_alone else ImageSequence.Iterator(picture)
+            images = [image_of(frame) for frame in frames]
+    return np.stack(images).reshape(len(images), -1)
+
+
+def light_ground(picture: Any) -> bool:
+    """Whether a picture in greys is lighter at its edges than halfway from black to white."""
+    from PIL import ImageOps
+
+    pixels = np.asarray(ImageOps.autocontrast(picture))
+    edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+    return bool(np.concatenate(edges).mean() > 127.5)
+
+
+def prepared(picture: Any, width: int, height: int) -> Any:
+    """A light digit on a dark ground, in greys, as MNIST's makers prepared theirs.
+
+    Cropped to its ink, scaled with its aspect kept until its longer side is 20 pixels of 28, and
+    put where its centre of mass is the image's centre.
+    """
+    from PIL import Image, ImageOps
+
+    ink = ImageOps.autocontrast(picture).point(lambda value: value if value >= INK else 0)
+    side = round(FILLED * min(width, height))
+    digit = ImageOps.contain(ink.crop(ink.getbbox()), (side, side))
+    mass = np.asarray(digit, np.float64)
+    rows, columns = np.indices(mass.shape)
+    down, right = (float((mass * place).sum() / mass.sum()) for place in (rows, columns))
+    image = Image.new("L", (width, height))
+    image.paste(digit, (round(width / 2 - right), round(height / 2 - down)))
+    return image
