@@ -15,8 +15,9 @@ from ffnp.errors import InputError
 from ffnp.files import read_bytes
 from ffnp.objectives import OBJECTIVES
 from ffnp.objectives.registry import LEFT
+from ffnp.recipes import recipe
 
-FILE = f"{__name__}.file"  # of --config, in the context
+SOURCES = f"{__name__}.sources"  # in the context: where defaults of options were found, by name
 
 
 def widths(value: str | tuple[int, ...]) -> tuple[int, ...]:
@@ -117,8 +118,18 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
     unknown = sorted(set(values) - known)
     if unknown:
         raise InputError(f"{path}: unknown option {', '.join(unknown)}: see `ffnp train --help`")
-    ctx.meta[FILE] = path
-    ctx.default_map = {name: _text(path, name, value) for name, value in values.items()}
+    texts = {name: _text(path, name, value) for name, value in values.items()}
+    ctx.default_map = {**(ctx.default_map or {}), **texts}
+    ctx.meta[SOURCES] = ctx.meta.get(SOURCES, {}) | dict.fromkeys(texts, path)
+
+
+def take_recipe(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    """Take defaults from a recipe: a configuration file wins over it."""
+    if name is None:
+        return
+    texts = {key: _text(name, key, value) for key, value in recipe(name).items()}
+    ctx.default_map = {**texts, **(ctx.default_map or {})}
+    ctx.meta[SOURCES] = dict.fromkeys(texts, f"recipe {name}") | ctx.meta.get(SOURCES, {})
 
 
 def _of_run(text: str) -> dict[str, Any]:
@@ -135,17 +146,17 @@ def origin(ctx: click.Context, name: str) -> str:
     if source is ParameterSource.ENVIRONMENT:
         return f" (from {ctx.auto_envvar_prefix}_{name.upper()})"
     if source is ParameterSource.DEFAULT_MAP:
-        return f" (from {ctx.meta[FILE]})"
+        return f" (from {ctx.meta[SOURCES][name]})"
     return ""
 
 
-def _text(path: Path, name: str, value: Any) -> str:
+def _text(where: object, name: str, value: Any) -> str:
     """A TOML value as it is written on the command line."""
     if name == "hidden" and isinstance(value, list) and all(type(v) is int for v in value):
         return ",".join(map(str, value))
     if isinstance(value, str | int | float):
         return str(value)
-    raise InputError(f"{path}: {name} is {value!r}: write one number or text")
+    raise InputError(f"{where}: {name} is {value!r}: write one number or text")
 
 
 def help_alone(ctx: click.Context) -> None:

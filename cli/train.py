@@ -12,11 +12,12 @@ from click.core import ParameterSource
 
 from ffnp.config import Config
 from ffnp.errors import InputError
+from ffnp.recipes import recipe_names
 from ffnp.runs import experiment
 from ffnp.runs.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs.folder import default_folders
 
-from .options import Location, config_options, json_option, origin, read_config_file
+from .options import Location, config_options, json_option, origin, read_config_file, take_recipe
 from .progress import Bars, on_signals
 from .report import error_table
 
@@ -44,6 +45,11 @@ def _number(_: click.Context, __: click.Parameter, value: float) -> float:
     help="Continue the run in DIR, with its own configuration.",
 )  # fmt: skip
 @click.option(
+    "--recipe", type=click.Choice(recipe_names()), is_eager=True,
+    expose_value=False, callback=take_recipe,
+    help="Options that were found best together; a file's and those on the command line win.",
+)  # fmt: skip
+@click.option(
     "--config", type=Location(), metavar="FILE", is_eager=True,
     expose_value=False, callback=read_config_file,
     help="TOML file of these options; those on the command line win.",
@@ -64,6 +70,7 @@ def train(
     \b
     Example:
       ffnp train --epochs 20 --lr-schedule linear
+      ffnp train --recipe best --epochs 10
       ffnp train --resume runs/20261123-150000-mnist-collab-0
     """
     with closing(Bars()) as bars, on_signals(bars.stop):
@@ -103,7 +110,7 @@ def _check_effects(ctx: click.Context, config: Config) -> None:
 
 def _elsewhere(ctx: click.Context, options: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
     """A resumed run keeps its configuration: only its backend and its data may be elsewhere."""
-    given = {name: ctx.get_parameter_source(name) for name in (*options, "out", "config")}
+    given = {name: ctx.get_parameter_source(name) for name in (*options, "out", "config", "recipe")}
     fixed = [n for n, source in given.items() if source is ParameterSource.COMMANDLINE]
     changed = ", ".join("--" + n.replace("_", "-") for n in fixed if n not in MOVABLE)
     if changed:

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from ffnp.config import Config as Config
 from ffnp.data import from_arrays as from_arrays
 from ffnp.data import load as load
+from ffnp.recipes import recipe as recipe
 from ffnp.runs.experiment import load_model as load_model
 from ffnp.runs.experiment import resume as resume
 from ffnp.runs.experiment import train as train

@@ -1,0 +1,52 @@
+"""Recipes: from the command line and from Python; files and options win over them."""
+
+import json
+
+import pytest
+
+import ffnp
+from ffnp.errors import InputError
+from ffnp.recipes import recipe_names
+
+SMALL = ("--limit-train", 200, "--limit-test", 50, "--hidden", "8,6", "--backend", "numpy")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_a_configuration(name):
+    assert ffnp.Config(**ffnp.recipe(name)).to_dict().items() >= ffnp.recipe(name).items()
+
+
+def test_an_unknown_recipe_is_refused():
+    with pytest.raises(InputError, match="recipe 'worst' is unknown: choose best"):
+        ffnp.recipe("worst")
+
+
+def test_a_file_and_options_win_over_a_recipe(ffnp, tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text("epochs = 2\nlr = 0.002\n")
+    for given in (["--recipe", "best", "--config", file], ["--config", file, "--recipe", "best"]):
+        out = tmp_path / given[0].strip("-")
+        status, printed, _ = ffnp("train", *SMALL, *given, "--epochs", 1, "--out", out, "--json")
+        config = json.loads(printed)["config"]
+        assert status == 0
+        assert (config["epochs"], config["lr"], config["joined"]) == (1, 0.002, "every")
+
+
+def test_a_file_may_name_a_recipe(ffnp, tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text('recipe = "best"\nepochs = 1\n')
+    _, printed, _ = ffnp("train", *SMALL, "--config", file, "--out", tmp_path / "run", "--json")
+    config = json.loads(printed)["config"]
+    assert (config["epochs"], config["joined"]) == (1, "every")
+
+
+def test_a_bad_value_beside_a_recipe_says_where_it_is_from(ffnp):
+    status, _, err = ffnp("train", "--recipe", "best", "--method", "backprop-label")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "joined every belongs to methods collab and ff" in err
+
+
+def test_a_resumed_run_takes_no_recipe(ffnp, run_folder):
+    status, _, err = ffnp("train", "--resume", run_folder[0], "--recipe", "best")
+    assert (status, "--recipe cannot change" in err) == (2, True)
