@@ -70,20 +70,32 @@ OBJECTIVES = {  # of h = g + gamma, (N, R); theta and alpha are the case's
 }
 
 
+def cross_entropy(z, labels, xp):
+    """-log softmax(z)[label], a mean over images."""
+    return (xp.log(xp.exp(z).sum(-1)) - z[range(len(labels)), labels]).mean()
+
+
 def plain_loss(case, weights, x, labels, xp, detach):
     """Sum of all layers' local losses, or a baseline's one loss, from (name, tensor) weights."""
     phi = ACTIVATIONS[case.activation]
-    depth = len(weights) // 2
-    h, goodness, z = x, [], None
+    depth = sum(f"layer{i}.weights" in weights for i in range(len(weights) + 1))
+    h, goodness, z, heads = x, [], None, 0
     for i in range(1, depth + 1):
         z = h @ weights[f"layer{i}.weights"] + weights[f"layer{i}.bias"]
         a = phi(z, xp, detach)
+        if case.method == "local-heads":
+            logits = a @ weights[f"layer{i}.head.weights"] + weights[f"layer{i}.head.bias"]
+            heads, h = heads + cross_entropy(logits, labels[:, 0], xp), detach(a)
+            continue
         g = (a * a).sum(-1)
         goodness.append(g.reshape(labels.shape))
-        h = a if case.backpropagates else detach(a / (xp.sqrt(g) + EPSILON)[:, None])
+        h = a if case.is_baseline else detach(a / (xp.sqrt(g) + EPSILON)[:, None])
+        if case.joined == "every":
+            h = xp.concatenate([x, h], 1)
+    if case.method == "local-heads":
+        return heads
     if case.method == "backprop-label":
-        rows = range(len(labels))
-        return (xp.log(xp.exp(z).sum(-1)) - z[rows, labels[:, 0]]).mean()
+        return cross_entropy(z, labels[:, 0], xp)
     if case.method == "backprop-pairwise":
         return OBJECTIVES["pairwise"](goodness[-1], case, xp, detach)
     gamma = name_of(case)[1]
@@ -102,7 +114,7 @@ def plain_loss(case, weights, x, labels, xp, detach):
 
 def joined(case, sample):
     """What the first layer reads, a row for each label: [x, s onehot(label)]."""
-    if case.method == "backprop-label":
+    if not case.labelled:
         return sample.x.astype(float)
     onehot = case.label_scale * np.eye(len(sample.weights["layer1.weights"]) - sample.x.shape[1])
     rows = [
@@ -150,7 +162,7 @@ def disagreement(case, backend, differentiate):
     gradient, expected = subject.gradient(), differentiate(case, sample)
     errors = []
     for i, indices in enumerate(subject.indices(), start=1):
-        parts = [expected[f"layer{i}.{part}"].ravel() for part in ("weights", "bias")]
+        parts = [each.ravel() for name, each in expected.items() if name.startswith(f"layer{i}.")]
         errors.append(relative_error(gradient[indices], np.concatenate(parts)))
     return max(errors)
 
@@ -217,10 +229,11 @@ def main():
     print(f"{'method':19}" + 2 * f"  {'best':>7} {'at step':>13}" + f"  {'step':>7}")
     references = [by_complex_step, by_autograd][: 1 + torch]
     start, worst, curves, by_method = time.perf_counter(), 0.0, {}, {}
-    for case in cases():
+    compared = [case for case in cases() if not case.unit_dropout]  # the formulas drop nothing
+    for case in compared:
         by_method.setdefault(name_of(case)[0], []).append(case)
     for name, group in by_method.items():
-        shown = [c for c in group if name_of(c)[1] == "others" or c.backpropagates]
+        shown = [c for c in group if name_of(c)[1] == "others" or c.is_baseline]
         case = next(c for c in shown if c.activation == options.activation)
         curves[name] = {dtype: curve(case, backend, dtype) for dtype in ("float64", "float32")}
         line = f"{name:19}"
@@ -232,7 +245,7 @@ def main():
             line += f"  {error:{width}.1e}"
             worst = max(worst, error)
         print(line, flush=True)
-    print(f"\n{len(cases())} cases, {time.perf_counter() - start:.0f} s")
+    print(f"\n{len(compared)} cases, {time.perf_counter() - start:.0f} s")
     if options.figure:
         draw_figure(curves, options.figure)
     if not worst <= AGREEMENT:

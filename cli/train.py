@@ -125,7 +125,7 @@ def _summary(result: Result) -> str:
     parts = [config.method]
     if config.method == "collab":
         parts.append(f"gamma {config.gamma}")
-    if not config.backpropagates:
+    if not config.is_baseline:
         parts.append(f"objective {config.objective}, schedule {config.schedule}")
     head = (
         f"{Path(config.dataset).stem}: {', '.join(parts)}; "

@@ -16,6 +16,7 @@ from ffnp.objectives.registry import LEFT
 from ffnp.scaling import SCALINGS
 
 ALL = "all"
+BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
@@ -98,7 +99,7 @@ class Config:
     method: str = option(
         "collab",
         "What is trained: layers that hear of each other, layers that do not, or a baseline.",
-        choices=("collab", "ff", "backprop-label", "backprop-pairwise"),
+        choices=("collab", "ff", *BASELINES),
     )
     gamma: str = option(
         "others",
@@ -178,7 +179,7 @@ class Config:
         3.0,
         "The label's entry in the joined input.",
         needs=above_0(1e6),
-        effect=lambda config: config.method != "backprop-label",
+        effect=lambda config: config.labelled,
     )
     pixel_dropout: float = option(
         0.0, "Share of an image's pixels left out of a training step.", needs=RATE
@@ -242,11 +243,11 @@ class Config:
     def _check_together(self) -> None:
         if self.schedule == "layer" and self.update == "sequential":
             raise InputError("update sequential belongs to schedule network: leave out one")
-        if self.joined == "every" and (self.backpropagates or self.schedule == "layer"):
+        if self.joined == "every" and (self.is_baseline or self.schedule == "layer"):
             raise InputError(
                 "joined every belongs to methods collab and ff with schedule network: leave it out"
             )
-        if self.backpropagates:
+        if self.is_baseline:
             if self.schedule != "network" or self.update != "simultaneous":
                 raise InputError(
                     f"{self.method} trains all layers together: "
@@ -256,7 +257,7 @@ class Config:
                 raise InputError(f"{self.method} has no goodness to analyse: leave it out")
             if self.objective != "sigmoid":
                 raise InputError(f"{self.method} has a loss of its own: leave out objective")
-            if self.labels is not None and self.method == "backprop-label":
+            if self.labels is not None and not self.labelled:
                 raise InputError(f"{self.method} joins no labels to images: leave out labels")
         elif self.schedule == "layer" and self.method == "collab" and self.gamma != "previous":
             raise InputError(
@@ -268,12 +269,17 @@ class Config:
         """Whether the loss has a field of this name, as theta."""
         loss = "pairwise" if self.method == "backprop-pairwise" else self.objective
         named = getattr(OBJECTIVES.get(loss), "__dataclass_fields__", ())
-        return self.method != "backprop-label" and name in named
+        return self.labelled and name in named
 
     @property
-    def backpropagates(self) -> bool:
-        """Whether the method is one of the two baselines."""
-        return self.method.startswith("backprop")
+    def is_baseline(self) -> bool:
+        """Whether the method is no Forward-Forward."""
+        return self.method in BASELINES
+
+    @property
+    def labelled(self) -> bool:
+        """Whether images are joined with labels."""
+        return self.method not in ("backprop-label", "local-heads")
 
     @property
     def evaluated(self) -> str:

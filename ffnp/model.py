@@ -12,9 +12,9 @@ from ffnp.data.appearance import Appearance
 from ffnp.data.arrays import Images, as_images
 from ffnp.data.dataset import Dataset, Split
 from ffnp.errors import InputError, expect
-from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, Method
+from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, LocalHeads, Method
 from ffnp.network.dropout import Dropout
-from ffnp.network.network import labelled_network, perceptron
+from ffnp.network.network import headed_network, labelled_network, perceptron
 from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import LayerObjective
@@ -186,15 +186,14 @@ def _method(
 ) -> Method:
     activation, dtype = ACTIVATIONS[config.activation], np.dtype(config.dtype)
     dropout = Dropout(config.pixel_dropout, config.unit_dropout, config.seed)
+    sizes = (data.pixels, data.classes, config.hidden)
     if config.method == "backprop-label":
-        return BackpropLabel(
-            perceptron(
-                backend, data.pixels, data.classes, config.hidden, activation, dtype, dropout
-            )
-        )
+        return BackpropLabel(perceptron(backend, *sizes, activation, dtype, dropout))
+    if config.method == "local-heads":
+        return LocalHeads(*headed_network(backend, *sizes, activation, dtype, dropout))
     network = labelled_network(
         backend, data.pixels, data.classes, config.hidden, activation, config.label_scale, dtype,
-        not config.backpropagates, dropout, config.joined,
+        not config.is_baseline, dropout, config.joined,
     )  # fmt: skip
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))

@@ -109,7 +109,7 @@ def draw_layers(axes: Any, result: Result) -> None:
     errors = result["test_error"]
     layers = range(1, len(errors["layers"]) + 1)
     axes.set_xticks(list(layers))
-    if _config(result).backpropagates:
+    if _config(result).is_baseline:
         axes.plot(layers, errors["layers"], label="output", **STYLES[2])
         axes.set_xticklabels([""])
     else:

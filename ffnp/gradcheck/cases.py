@@ -23,12 +23,14 @@ def cases() -> list[Config]:
     baselines = [
         replace(TINY, method="backprop-label"),
         replace(TINY, method="backprop-pairwise", labels=ROWS),
+        replace(TINY, method="local-heads"),
     ]
     softmax = replace(TINY, objective="softmax", labels=ROWS)
     parts = [
         replace(softmax, unit_dropout=0.5),
         replace(softmax, joined="every"),
         replace(baselines[0], unit_dropout=0.5),
+        replace(baselines[2], unit_dropout=0.5),
     ]
     return layered + _with_activations(baselines + parts)
 
@@ -49,6 +51,6 @@ def _with_activations(methods: Iterable[Config]) -> list[Config]:
 def name_of(case: Config) -> tuple[str, str]:
     """The objective or baseline of a case, with parts of its recipe, and its gamma."""
     parts = " dropout" * bool(case.unit_dropout) + " joined" * (case.joined == "every")
-    if case.backpropagates:
+    if case.is_baseline:
         return case.method + parts, "none"
     return case.objective + parts, case.gamma if case.method == "collab" else "none"

@@ -56,7 +56,7 @@ def _smooth(case: Config, sample: Sample, objective: Objective | None) -> bool:
         return False
     if any(np.abs(gradient[layer]).max() < LEAST_DERIVATIVE for layer in subject.indices()):
         return False
-    if case.backpropagates:
+    if case.is_baseline:
         return True
     goodness = subject.batch.goodness
     hs = np.array([goodness[i] + gamma_of(case, goodness, i) for i in range(len(goodness))])

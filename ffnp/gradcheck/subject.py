@@ -12,7 +12,7 @@ from ffnp.backends.activity import Array
 from ffnp.config import Config
 from ffnp.gradcheck.cases import DATA, IMAGES, name_of
 from ffnp.model import Model
-from ffnp.network import ForwardForward
+from ffnp.network import ForwardForward, LocalHeads
 from ffnp.network.labels import Labels
 from ffnp.network.sharing import Filled, learn
 from ffnp.objectives import Objective
@@ -64,7 +64,7 @@ class Subject:
         parameters = self.method.parameters
         places = parameters.views(np.arange(len(parameters.flat)))
         return [
-            np.concatenate([places[f"layer{i}.{part}"].ravel() for part in ("weights", "bias")])
+            np.concatenate([where.ravel() for name, where in places.items() if _of(name, i)])
             for i in range(1, self.method.depth + 1)
         ]
 
@@ -76,15 +76,23 @@ class Subject:
         flat = self._backend.to_host(self.method.parameters.flat_gradient)
         return np.array(flat, np.float64)
 
-    def _value(self) -> float:
-        """The first loss that the method reports."""
+    def _value(self, layer: int = 0) -> float:
+        """The loss of a layer (from 0), or the only one that the method reports."""
         totals = self._backend.to_device(np.zeros(self.method.losses + 1))
         self.method.evaluate(self.batch, totals)
-        return float(self._backend.to_host(totals)[0]) / IMAGES
+        return float(self._backend.to_host(totals)[layer]) / IMAGES
 
     def loss(self, layer: int) -> Callable[[], float]:
         """What the gradient of one layer (from 0) must be the gradient of."""
         method, batch = self.method, self.batch
+        if isinstance(method, LocalHeads):
+
+            def of_head() -> float:
+                method.forward(batch, layer)
+                return self._value(layer)
+
+            method.forward(batch)
+            return of_head
         if not isinstance(method, ForwardForward):
 
             def whole() -> float:
@@ -117,3 +125,8 @@ class Subject:
             values.append(loss())
         flat[...] = self._backend.to_device(start)
         return (values[0] - values[1]) / (2 * step)
+
+
+def _of(name: str, layer: int) -> bool:
+    """Whether a tensor is a layer's (from 1), by its name."""
+    return name.startswith(f"layer{layer}.")

@@ -30,7 +30,7 @@ class BackpropLabel(Method):
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`: the logits are the last layer's delta already."""
-        self.network.backward(batch)
+        self.network.backpropagate(batch)
 
     def scores(self, batch: Batch) -> Array:
         """(1, N, K) logits."""

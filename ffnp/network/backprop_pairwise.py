@@ -28,7 +28,7 @@ class BackpropPairwise(Method):
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         self.network.delta(batch, [self.depth - 1])
-        self.network.backward(batch)
+        self.network.backpropagate(batch)
 
     def scores(self, batch: Batch) -> Array:
         """(1, N, K) goodness of the last layer."""

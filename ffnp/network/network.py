@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ class Batch:
         Where a source finds the images, which are its first axis. See `take`.
     step : int
         Of the training, which decides what dropout leaves out.
+    logits : sequence of Activity, one a layer
+        Of their heads (method local-heads).
     split : sequence of Batch
         Views of these buffers, some images each (`sharing.split`); none of a batch left whole.
     """
@@ -49,6 +52,7 @@ class Batch:
     images: slice
     index: Array = None
     step: int = 0
+    logits: Sequence[Activity] = ()
     split: "Sequence[Batch]" = ()
 
     @property
@@ -98,7 +102,8 @@ class Network:
     normalised : bool
         Whether a layer reads its predecessor's rows at length 1.
     dropout : Dropout
-        Without normalisation the last layer, which the loss reads, leaves out nothing.
+    dropping : int
+        How many layers, from the first, leave out units.
     """
 
     def __init__(
@@ -109,12 +114,13 @@ class Network:
         classes: int,
         normalised: bool,
         dropout: Dropout,
+        dropping: int,
     ) -> None:
         self.backend, self.parameters = parameters.backend, parameters
         self.layers = list(layers)
         self.depth = len(self.layers)
         self.pixels, self.classes, self.normalised = pixels, classes, normalised
-        self.dropout = dropout
+        self.dropout, self._dropping = dropout, dropping if dropout.units else 0
         # a goodness sums the squares of activities, a layer that is not normalised sums activities
         self._power = 2 if normalised else 1
         self.gain = dropout.gain(dropout.units, self._power)
@@ -128,10 +134,8 @@ class Network:
 
         goodness = empty(self.depth, images, rows)
         goodness[...] = 0  # an output layer has none
-        dropping = self.depth if self.normalised else self.depth - 1
-        dropping = dropping if training and self.dropout.units else 0
         activities = [
-            layer.activity(own, training, dropout=i < dropping)
+            layer.activity(own, training, dropout=training and i < self._dropping)
             for i, (layer, own) in enumerate(zip(self.layers, goodness, strict=True))
         ]
         ones = self.backend.to_device(np.ones((images, rows), dtype))
@@ -185,14 +189,19 @@ class Network:
                 batch.coefficients[i], batch.inputs[i], batch.activities[i], batch.gradients[i]
             )
 
-    def backward(self, batch: Batch) -> None:
-        """Deltas of all layers but the last, by the chain rule from the last one's."""
+    def backward(self, batch: Batch, layer: int) -> None:
+        """Delta and `batch.gradients` of a layer (from 0), from the dJ/da that its delta holds."""
+        delta, kept = batch.activities[layer].delta, batch.activities[layer].kept
+        if kept is not None:
+            delta *= kept[:, None, :]
+        arrays = (batch.inputs[layer], batch.activities[layer], batch.gradients[layer])
+        self.layers[layer].backward(*arrays)
+
+    def backpropagate(self, batch: Batch) -> None:
+        """`backward` of all layers but the last, by the chain rule from the last one's delta."""
         for i in reversed(range(self.depth - 1)):
             self.layers[i + 1].input_gradient(batch.activities[i + 1], batch.activities[i])
-            delta, kept = batch.activities[i].delta, batch.activities[i].kept
-            if kept is not None:
-                delta *= kept[:, None, :]
-            self.layers[i].backward(batch.inputs[i], batch.activities[i], batch.gradients[i])
+            self.backward(batch, i)
 
     def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
         """The products, not computed yet, that give the weights' gradients of some layers."""
@@ -231,7 +240,9 @@ def labelled_network(
         return Dense(parameters, f"layer{number}", activation)
 
     layers = [layer(number) for number in range(1, len(hidden) + 1)]
-    return Network(parameters, layers, pixels, classes, normalised, dropout)
+    # without normalisation the loss reads the last layer's goodness alone
+    dropping = len(layers) if normalised else len(layers) - 1
+    return Network(parameters, layers, pixels, classes, normalised, dropout, dropping)
 
 
 def perceptron(
@@ -248,7 +259,31 @@ def perceptron(
     parameters = Parameters(backend, shapes, dtype)
     below = [Dense(parameters, f"layer{i}", activation) for i in range(1, len(hidden) + 1)]
     output = Output(parameters, f"layer{len(hidden) + 1}", activation)
-    return Network(parameters, [*below, output], pixels, classes, False, dropout)
+    return Network(parameters, [*below, output], pixels, classes, False, dropout, len(hidden))
+
+
+def headed_network(
+    backend: Backend,
+    pixels: int,
+    classes: int,
+    hidden: Sequence[int],
+    activation: Activation,
+    dtype: np.dtype[Any],
+    dropout: Dropout = NO_DROPOUT,
+) -> tuple[Network, list[Output]]:
+    """L hidden layers from pixels, and for each a head, H_i -> K; no labels, no normalisation."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, (read, units) in enumerate(pairwise([pixels, *hidden]), start=1):
+        # a layer's tensors stand together, so that one optimiser has them
+        for name, (inputs, outputs) in {"": (read, units), ".head": (units, classes)}.items():
+            shapes[f"layer{i}{name}.weights"] = (inputs, outputs)
+            shapes[f"layer{i}{name}.bias"] = (outputs,)
+    parameters = Parameters(backend, shapes, dtype)
+    numbers = range(1, len(hidden) + 1)
+    layers = [Dense(parameters, f"layer{i}", activation) for i in numbers]
+    heads = [Output(parameters, f"layer{i}.head", activation) for i in numbers]
+    network = Network(parameters, layers, pixels, classes, False, dropout, len(hidden))
+    return network, heads
 
 
 def layer_shapes(inputs: Sequence[int], outputs: Sequence[int]) -> dict[str, tuple[int, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ffnp.config import ALL, Config
+from ffnp.config import ALL, BASELINES, Config
 from ffnp.errors import InputError
 
 DATASETS = ("mnist", "fashion-mnist", "cifar10")
@@ -143,7 +143,7 @@ def expand(
     chosen = TARGETS[target]
     options = {row: ROWS[row].options | chosen.options for row in rows or chosen.rows}
     for each in options.values():
-        if each.get("method", "").startswith("backprop"):
+        if each.get("method") in BASELINES:
             each.pop("analyse_every", None)
             each["objective"] = "sigmoid"  # no protocol's: they have losses of their own
     return [

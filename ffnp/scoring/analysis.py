@@ -113,7 +113,7 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
         If a goodness is NaN or infinite.
     """
     expect("the model", model, Model, "ffnp.load_model(folder) gives one")
-    if model.config.backpropagates:
+    if model.config.is_baseline:
         raise InputError(f"{model.config.method} has no goodness of layers to analyse")
     model.data.check(split)
     sample = split.spread(rows)

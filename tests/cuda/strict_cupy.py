@@ -153,6 +153,11 @@ class ndarray:
     def __add__(self, other):
         return made("add", self._array + host(other))
 
+    def __iadd__(self, other):
+        self._array += host(other)
+        record("add", self)
+        return self
+
     def __imul__(self, other):
         self._array *= host(other)
         record("multiply", self)

@@ -43,6 +43,7 @@ VARIANTS = {
     "raw": {"scaling": "raw"},
     "joined": {"joined": "every"},
     "joined, gelu": {"joined": "every", "activation": "gelu", "unit_dropout": 0.5},
+    "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
     "dropout, backprop-label": {"method": "backprop-label", "unit_dropout": 0.5},
@@ -109,6 +110,8 @@ def test_training_agrees_with_the_reference(backend, cupy, mnist, variant, dtype
     other = {"float32": "float64", "float64": "float32"}[dtype]
     for operation in cupy.DEVICE.operations:
         totals = dtype == "float32" and operation.name in ("evaluate", "cross_entropy")
+        if all(shape in ((1,), (2,)) for _, shape in operation.arrays):
+            continue  # of one head's totals
         assert operation.dtypes.count(np.dtype(other)) == totals, operation
 
 

@@ -39,7 +39,8 @@ def test_every_combination_is_there():
     methods = {(objective, gamma) for objective in OBJECTIVES for gamma in GAMMAS}
     methods |= {("backprop-label", "none"), ("backprop-pairwise", "none")}
     methods |= {("softmax dropout", "others"), ("softmax joined", "others")}
-    methods |= {("backprop-label dropout", "none")}
+    methods |= {("backprop-label dropout", "none"), ("local-heads dropout", "none")}
+    methods |= {("local-heads", "none")}
     assert set(CASES) == {(*method, name) for method in methods for name in ACTIVATIONS}
 
 
@@ -68,6 +69,7 @@ def test_gradients_of_one_hidden_layer_are_right(case):
 
 
 ONE_EACH = [CASES[name, "previous", "gelu"] for name in OBJECTIVES] + [LABEL, PAIRWISE]
+ONE_EACH += [CASES["softmax joined", "others", "gelu"], CASES["local-heads", "none", "gelu"]]
 
 
 @pytest.mark.parametrize("case", ONE_EACH, ids=lambda case: name_of(case)[0])

@@ -27,6 +27,7 @@ SCHEDULES = {
     "softmax": {"objective": "softmax", "method": "ff"},
     "backprop-label": {"method": "backprop-label"},
     "joined": {"joined": "every", "unit_dropout": 0.5},
+    "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
     "backprop-pairwise": {"method": "backprop-pairwise"},
