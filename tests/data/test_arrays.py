@@ -5,7 +5,7 @@ import pytest
 from data_files import small_arrays
 from small_training import make_trainer, small_dataset
 
-from ffnp import Config, analyse, evaluate, from_arrays, load_model, predict, resume, train
+from ffnp import Config, analyse, evaluate, from_arrays, load, load_model, predict, resume, train
 from ffnp.data import Dataset, Split
 from ffnp.errors import InputError
 from ffnp.scoring.evaluation import scores
@@ -207,6 +207,8 @@ WRONG = {
     "a number for a folder": lambda m: train(Config(), 5, dataset=DATA),
     "a name for an objective": lambda m: train(Config(), objective="sigmoid", dataset=DATA),
     "a function for a watcher": lambda m: train(Config(), watcher=print, dataset=DATA),
+    "no data set to load": lambda m: load(None),
+    "a number for a data folder": lambda m: load("mnist", 3),
     "no folder to load": lambda m: load_model(None),
     "no folder to resume": lambda m: resume(3),
     "arrays for the splits of a data set": lambda m: Dataset("x", X, X, 4),

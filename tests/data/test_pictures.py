@@ -8,7 +8,7 @@ from small_training import make_trainer
 from ffnp import Config, evaluate, from_arrays, load, predict, train
 from ffnp.data import Split
 from ffnp.data.inputs import read_images
-from ffnp.errors import InputError, InputWarning
+from ffnp.errors import FFNPError, InputError, InputWarning
 from ffnp.model import DataDescription
 from ffnp.scaling import Scaling
 
@@ -268,3 +268,24 @@ def test_a_run_of_an_older_ffnp_has_nothing_to_say():
     old = {"shape": [28, 28], "classes": 10, "integer": True, "scaling": vars(Scaling(33, 78, 10))}
     data = DataDescription.from_dict(old)
     assert data.unlike(255 - SEVEN.reshape(1, -1), 0) == (0, "")
+
+
+# --- damaged ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "gif", "webp", "bmp", "mpo"])
+def test_a_damaged_picture_is_read_or_refused_in_one_line(tmp_path, suffix):
+    exif, path = Image.Exif(), tmp_path / f"x.{suffix}"
+    exif[ORIENTATION] = 6
+    pages = {"save_all": True, "append_images": [picture(SEVEN)]}
+    picture(SEVEN).save(path, exif=exif, **(pages if suffix in ("tiff", "gif", "mpo") else {}))
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    for i in range(60):
+        content = bytearray(whole)
+        for place in random.integers(0, len(content) if i % 2 else min(len(content), 200), 4):
+            content[place] = random.integers(256)
+        path.write_bytes(content if i % 5 else content[: random.integers(len(content))])
+        try:
+            assert read(path, prepare=bool(i % 3)).shape[1] == 784
+        except FFNPError as error:
+            assert "\n" not in str(error)
