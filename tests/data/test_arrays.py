@@ -9,6 +9,7 @@ from ffnp import Config, analyse, evaluate, from_arrays, load, load_model, predi
 from ffnp.data import Dataset, Split
 from ffnp.errors import InputError
 from ffnp.scoring.evaluation import scores
+from ffnp.training.trainer import Trainer
 
 X, Y = small_arrays(4, 4, train=50, classes=4)[:2]
 FLOATS = (X / 255).astype(np.float32)
@@ -194,6 +195,9 @@ WRONG = {
     "a fraction for a layer": lambda m: predict(m, X, [1.0]),
     "no layer": lambda m: predict(m, X, np.array([], int)),
     "more layers than there are": lambda m: analyse(m, DATA.test, layers=3),
+    "arrays to train on": lambda m: Trainer(m, (X, Y)),
+    "images of another size to train on": lambda m: Trainer(m, Split(X[:, 1:], Y)),
+    "labels of other classes to train on": lambda m: Trainer(m, Split(X, Y + 1)),
     "no layers": lambda m: analyse(m, DATA.test, layers=0),
     "a list of layers": lambda m: analyse(m, DATA.test, layers=[1]),
     "no rows": lambda m: analyse(m, DATA.test, rows=0),

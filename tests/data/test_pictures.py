@@ -7,6 +7,7 @@ from small_training import make_trainer
 
 from ffnp import Config, evaluate, from_arrays, load, predict, train
 from ffnp.data import Split
+from ffnp.data.appearance import Appearance
 from ffnp.data.inputs import read_images
 from ffnp.errors import FFNPError, InputError, InputWarning
 from ffnp.model import DataDescription
@@ -250,6 +251,22 @@ def test_what_is_unlike_is_named_from_python_too(mnist_run, change, mend):
         predict(mnist_run.model, images)
     with pytest.warns(InputWarning, match=f"mine: 20 of 20 images are unlike .*{mend}"):
         evaluate(mnist_run.model, Split(images, test.labels, "mine"))
+
+
+def test_a_border_alone_can_tell():
+    """Of clothing the brightness says little, but its ground is dark."""
+    random = np.random.default_rng(0)
+    images = np.zeros((300, 8, 8), np.uint8)
+    images[:, 1:-1, 1:-1] = random.integers(0, 256, (300, 1, 1))
+    appearance = Appearance.of(Split(images, np.arange(300) % 2))
+    turned = 255 - images[:5]
+    assert appearance.unlike(images.reshape(300, -1), (8, 8), 0) == (0, "")
+    assert appearance.unlike(turned.reshape(5, -1), (8, 8), 0)[0] == 5
+    flat = Appearance.of(Split(images.reshape(300, -1), np.arange(300) % 2))
+    assert flat.unlike(turned.reshape(5, -1), (64,), 0)[0] == 0  # it has no border
+    in_colour = np.repeat(images[:, None], 3, axis=1)
+    of_colours = Appearance.of(Split(in_colour, np.arange(300) % 2))
+    assert of_colours.unlike(255 - in_colour[:5].reshape(5, -1), (3, 8, 8), 0)[0] == 5
 
 
 def test_floats_of_another_range_are_unlike():
