@@ -90,7 +90,7 @@ class DataDescription:
         if split.labels.max() >= self.classes:
             raise InputError(
                 f"{split.name} has label {split.labels.max()}, "
-                f"but the model knows only 0..{self.classes - 1}"
+                f"but the model knows only 0..{self.classes - 1}: leave out the images of others"
             )
 
     def _check_images(self, where: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -49,9 +49,13 @@ class Team:
     def __call__(self, tasks: Sequence[Task]) -> None:
         """Call each function in a thread of its own, the first in the caller's; wait for all.
 
-        Whatever one of them raises is raised again, when all have ended: a KeyboardInterrupt too,
-        since they write where the next call will.
+        Within a task, one after the other. Whatever one of them raises is raised again, when all
+        have ended: a KeyboardInterrupt too, since they write where the next call will.
         """
+        if self.at_work:  # the others are, too
+            for task in tasks:
+                task()
+            return
         if self._process != os.getpid():  # a fork has none of the threads, that hold the lock
             self._process, self._todo, self._lock = os.getpid(), [], threading.Lock()
         call = _Call(len(tasks) - 1)

@@ -10,7 +10,7 @@ from ffnp.data.known import Copy
 from ffnp.data.layouts import LAYOUTS
 from ffnp.data.npy import read_npz
 from ffnp.data.verifying import differing
-from ffnp.errors import InputError, InputWarning
+from ffnp.errors import InputError, InputWarning, expect
 
 
 def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Dataset:
@@ -42,6 +42,9 @@ def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Datase
     InputWarning
         The files of a named data set are not the published ones.
     """
+    expect("the data set", name_or_path, str | Path, "give a name or a path")
+    if data_dir is not None:
+        expect("the data folder", data_dir, str | Path, "give its name")
     name, path = str(name_or_path), Path(name_or_path)
     if name not in CATALOGUE and path.is_dir():
         for layout in LAYOUTS:

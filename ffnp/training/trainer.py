@@ -42,6 +42,7 @@ class Trainer:
     model : Model
         Its weights are updated in place.
     split : Split
+        `InputError` if it does not fit the model, or is smaller than a batch.
 
     Attributes
     ----------
@@ -52,6 +53,7 @@ class Trainer:
 
     def __init__(self, model: Model, split: Split) -> None:
         config = model.config
+        model.data.check(split)
         if config.batch_size > len(split):
             raise InputError(
                 f"batch_size is {config.batch_size}, more than the {len(split)} training images"

@@ -66,6 +66,19 @@ def test_blas_has_one_thread_whoever_calls(team):
     assert found == 3 * [{1}]
 
 
+def test_a_call_within_a_task_is_done_there(team):
+    found = []
+
+    def inner():
+        found.append(threading.current_thread())
+
+    def outer():
+        team([inner, inner])
+
+    team([outer, outer])
+    assert sorted(map(found.count, set(found))) == [2, 2]
+
+
 def test_callers_wait_for_each_other(team):
     inside, most = [], []
 

@@ -5,10 +5,11 @@ import pytest
 from data_files import small_arrays
 from small_training import make_trainer, small_dataset
 
-from ffnp import Config, analyse, evaluate, from_arrays, load_model, predict, resume, train
+from ffnp import Config, analyse, evaluate, from_arrays, load, load_model, predict, resume, train
 from ffnp.data import Dataset, Split
 from ffnp.errors import InputError
 from ffnp.scoring.evaluation import scores
+from ffnp.training.trainer import Trainer
 
 X, Y = small_arrays(4, 4, train=50, classes=4)[:2]
 FLOATS = (X / 255).astype(np.float32)
@@ -194,6 +195,9 @@ WRONG = {
     "a fraction for a layer": lambda m: predict(m, X, [1.0]),
     "no layer": lambda m: predict(m, X, np.array([], int)),
     "more layers than there are": lambda m: analyse(m, DATA.test, layers=3),
+    "arrays to train on": lambda m: Trainer(m, (X, Y)),
+    "images of another size to train on": lambda m: Trainer(m, Split(X[:, 1:], Y)),
+    "labels of other classes to train on": lambda m: Trainer(m, Split(X, Y + 1)),
     "no layers": lambda m: analyse(m, DATA.test, layers=0),
     "a list of layers": lambda m: analyse(m, DATA.test, layers=[1]),
     "no rows": lambda m: analyse(m, DATA.test, rows=0),
@@ -207,6 +211,8 @@ WRONG = {
     "a number for a folder": lambda m: train(Config(), 5, dataset=DATA),
     "a name for an objective": lambda m: train(Config(), objective="sigmoid", dataset=DATA),
     "a function for a watcher": lambda m: train(Config(), watcher=print, dataset=DATA),
+    "no data set to load": lambda m: load(None),
+    "a number for a data folder": lambda m: load("mnist", 3),
     "no folder to load": lambda m: load_model(None),
     "no folder to resume": lambda m: resume(3),
     "arrays for the splits of a data set": lambda m: Dataset("x", X, X, 4),

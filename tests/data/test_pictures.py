@@ -7,8 +7,9 @@ from small_training import make_trainer
 
 from ffnp import Config, evaluate, from_arrays, load, predict, train
 from ffnp.data import Split
+from ffnp.data.appearance import Appearance
 from ffnp.data.inputs import read_images
-from ffnp.errors import InputError, InputWarning
+from ffnp.errors import FFNPError, InputError, InputWarning
 from ffnp.model import DataDescription
 from ffnp.scaling import Scaling
 
@@ -252,6 +253,22 @@ def test_what_is_unlike_is_named_from_python_too(mnist_run, change, mend):
         evaluate(mnist_run.model, Split(images, test.labels, "mine"))
 
 
+def test_a_border_alone_can_tell():
+    """Of clothing the brightness says little, but its ground is dark."""
+    random = np.random.default_rng(0)
+    images = np.zeros((300, 8, 8), np.uint8)
+    images[:, 1:-1, 1:-1] = random.integers(0, 256, (300, 1, 1))
+    appearance = Appearance.of(Split(images, np.arange(300) % 2))
+    turned = 255 - images[:5]
+    assert appearance.unlike(images.reshape(300, -1), (8, 8), 0) == (0, "")
+    assert appearance.unlike(turned.reshape(5, -1), (8, 8), 0)[0] == 5
+    flat = Appearance.of(Split(images.reshape(300, -1), np.arange(300) % 2))
+    assert flat.unlike(turned.reshape(5, -1), (64,), 0)[0] == 0  # it has no border
+    in_colour = np.repeat(images[:, None], 3, axis=1)
+    of_colours = Appearance.of(Split(in_colour, np.arange(300) % 2))
+    assert of_colours.unlike(255 - in_colour[:5].reshape(5, -1), (3, 8, 8), 0)[0] == 5
+
+
 def test_floats_of_another_range_are_unlike():
     x, y, x_test, y_test = small_arrays(6, 6, train=60, test=20, classes=3)
     x, x_test = (x / 255).astype(np.float32), (x_test / 255).astype(np.float32)
@@ -268,3 +285,24 @@ def test_a_run_of_an_older_ffnp_has_nothing_to_say():
     old = {"shape": [28, 28], "classes": 10, "integer": True, "scaling": vars(Scaling(33, 78, 10))}
     data = DataDescription.from_dict(old)
     assert data.unlike(255 - SEVEN.reshape(1, -1), 0) == (0, "")
+
+
+# --- damaged ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "gif", "webp", "bmp", "mpo"])
+def test_a_damaged_picture_is_read_or_refused_in_one_line(tmp_path, suffix):
+    exif, path = Image.Exif(), tmp_path / f"x.{suffix}"
+    exif[ORIENTATION] = 6
+    pages = {"save_all": True, "append_images": [picture(SEVEN)]}
+    picture(SEVEN).save(path, exif=exif, **(pages if suffix in ("tiff", "gif", "mpo") else {}))
+    whole, random = path.read_bytes(), np.random.default_rng(0)
+    for i in range(60):
+        content = bytearray(whole)
+        for place in random.integers(0, len(content) if i % 2 else min(len(content), 200), 4):
+            content[place] = random.integers(256)
+        path.write_bytes(content if i % 5 else content[: random.integers(len(content))])
+        try:
+            assert read(path, prepare=bool(i % 3)).shape[1] == 784
+        except FFNPError as error:
+            assert "\n" not in str(error)

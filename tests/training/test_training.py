@@ -162,7 +162,8 @@ def test_nan_among_mapped_pixels_stops_training(mnist):
     split = replace(mnist.train, images=images)
     split.images[40, 3] = np.nan  # as a mapped file may have it, which is not searched
     config = replace(SMALL, scaling="raw")
-    model = Model.create(config, DataDescription.of(mnist, config), Backend())
+    data = replace(DataDescription.of(mnist, config), integer=False)
+    model = Model.create(config, data, Backend())
     with pytest.raises(TrainingError, match="loss of layer 1 is nan in epoch 1"):
         list(Trainer(model, split).run())
 
