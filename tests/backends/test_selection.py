@@ -52,6 +52,8 @@ def install(monkeypatch, folder, package, content):
         monkeypatch.setitem(sys.modules, package, ModuleType(package))
         return
     (folder / f"{package}.py").write_text(content)
+    monkeypatch.setitem(sys.modules, package, None)  # so that whatever is imported goes again
+    del sys.modules[package]
     monkeypatch.syspath_prepend(folder)
 
 

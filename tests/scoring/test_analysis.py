@@ -140,7 +140,7 @@ def test_recording_changes_no_training():
     assert same_bits(plain.model, recorded.model)
     assert [
         sorted(set(r) - set(p)) for p, r in zip(plain.metrics, recorded.metrics, strict=True)
-    ] == [["analysis", "test_error"]] * 2
+    ] == [["analysis", "test_error", "train_error"]] * 2
     assert (
         recorded.metrics[-1]["analysis"]
         == analyse(recorded.model, load("mnist").test.first(150)).to_dict()
