@@ -150,8 +150,11 @@ def _run(tasks: list[Task], kept: list[Task], out: Path, jobs: int, scheduler: s
         bar.write(f"{task.name} failed: {reason}", file=sys.stderr)
         bar.update()
 
+    def note(text: str) -> None:
+        bar.write(f"Note: {text}", file=sys.stderr)
+
     with bar, on_signals(stop.ask):
-        run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
+        run_tasks(tasks, out, jobs, scheduler, done, failed, stop, note)
 
 
 def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,12 +20,14 @@ from uuid import uuid4
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ffnp.config import Config
-from ffnp.errors import FFNPError, InputError, TrainingError
+from ffnp.errors import FFNPError, TrainingError, importing
 from ffnp.files import writing
 from ffnp.reproduction.experiments import Task
 from ffnp.reproduction.running import StopFile, finished, run_task, store
 
 TIMEOUT = 20  # seconds for a scheduler to answer
+SOON = 3  # seconds without a worker until it is said
+STOPPED = "stopped: the same command goes on from here"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ def run_tasks(
     done: Callable[[Task], None] = lambda task: None,
     failed: Callable[[Task, str], None] = lambda task, reason: None,
     stop: StopFile | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Run what is not finished, in `jobs` processes or on a Dask cluster.
 
@@ -59,6 +64,8 @@ def run_tasks(
         one, with the reason, while the rest goes on.
     stop : StopFile, optional
         Stops all; see `stop_file`.
+    note : callable
+        Told what is waited for.
 
     Raises
     ------
@@ -79,7 +86,10 @@ def run_tasks(
         out.mkdir(parents=True, exist_ok=True)
     stop = stop or stop_file(out)
     failures: list[str] = []
-    workers = _processes(min(jobs, len(waiting))) if scheduler is None else _cluster(scheduler)
+    if scheduler is None:
+        workers = _processes(min(jobs, len(waiting)))
+    else:
+        workers = _cluster(scheduler, stop, note)
     try:
         with workers as who:
             futures = {
@@ -102,10 +112,13 @@ def run_tasks(
                     store(out, task, found)
                 done(task)
         if stop.asked:
-            raise TrainingError("stopped: the same command goes on from here")
+            raise TrainingError(STOPPED)
     except BrokenProcessPool as error:
         what = "stopped" if stop.asked else "a worker process was killed, or is out of memory"
         raise TrainingError(f"{what}: the same command goes on from here") from error
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note("the same command goes on from here")
+        raise
     finally:
         with suppress(OSError):  # no other stop file has its name
             stop.path.unlink()
@@ -158,15 +171,45 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _cluster(address: str) -> Iterator[Workers]:
-    try:
+def _cluster(address: str, stop: StopFile, note: Callable[[str], None]) -> Iterator[Workers]:
+    with importing("Dask", "distributed", "dask"):
         dask: Any = import_module("distributed")
-    except ModuleNotFoundError as error:
-        raise InputError("--scheduler needs Dask: pip install 'ffnp[dask]'") from error
     try:
         client = dask.Client(address, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         raise FFNPError(f"no Dask scheduler answers at {address}: {error}") from error
     with client:
+        _await_workers(client, address, stop, note)
+        found = client.run(version, "ffnp", on_error="return")  # of each worker
+        lacking = [name for name, each in found.items() if each != version("ffnp")]
+        if lacking:
+            raise FFNPError(
+                f"ffnp {version('ffnp')} is not installed for the workers {', '.join(lacking)}: "
+                "install it there, as here"
+            )
+
+        def completed(futures: Iterable[Any]) -> Iterator[Any]:
+            left = set(futures)
+            while left:
+                with suppress(TimeoutError):
+                    dask.wait(left, timeout=1, return_when="FIRST_COMPLETED")
+                done = {future for future in left if future.done()}
+                left -= done
+                yield from done
+                if left and not done:
+                    _await_workers(client, address, stop, note)
+
         submit = partial(client.submit, pure=False)  # a task of its own, whatever ran before
-        yield Workers(submit, dask.as_completed, dask.KilledWorker)
+        yield Workers(submit, completed, dask.KilledWorker)
+
+
+def _await_workers(client: Any, address: str, stop: StopFile, note: Callable[[str], None]) -> None:
+    """Until the cluster has a worker: a note says what is waited for, and stopping ends it."""
+    begun, told = time.monotonic(), False
+    while not client.nthreads():
+        if stop.asked:
+            raise TrainingError(STOPPED)
+        if not told and time.monotonic() - begun > SOON:
+            note(f"the scheduler at {address} has no workers: start some, or end this by Ctrl-C")
+            told = True
+        time.sleep(0.1)

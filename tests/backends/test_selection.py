@@ -53,6 +53,8 @@ def install(monkeypatch, folder, package, content):
         return
     del sys.modules[package]
     (folder / f"{package}.py").write_text(content)
+    monkeypatch.setitem(sys.modules, package, None)  # so that whatever is imported goes again
+    del sys.modules[package]
     monkeypatch.syspath_prepend(folder)
 
 

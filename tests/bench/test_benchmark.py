@@ -215,7 +215,7 @@ def test_without_torch_one_line_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "ffnp.bench.pytorch", None)  # import fails
     done = CliRunner().invoke(script("against_torch")["main"])
     assert done.exit_code == 1
-    assert done.stderr == "Error: PyTorch is not installed: pip install torch\n"
+    assert done.output == "Error: PyTorch is not installed: pip install torch\n"
 
 
 @pytest.mark.parametrize("style", ["Usual", "OneBatch"])

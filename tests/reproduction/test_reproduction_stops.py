@@ -15,7 +15,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ffnp import Config
-from ffnp.errors import InputError, TrainingError
+from ffnp.errors import FFNPError, InputError, TrainingError
 from ffnp.reproduction import expand, run_tasks, spreading
 from ffnp.reproduction.experiments import PROTOCOLS
 from ffnp.reproduction.running import FOLDERS, finished, run_task
@@ -245,3 +245,77 @@ def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path):
     assert process.returncode == 1
     assert err.decode().startswith("Error: no Dask scheduler answers at tcp://nowhere")
     assert err.count(b"\n") == 1
+
+
+class Cluster:
+    """A Dask client of workers with these versions of ffnp; at first there is none."""
+
+    def __init__(self, *versions, absent=0):
+        self.versions, self.absent = versions, absent
+
+    def __call__(self, address, timeout):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def nthreads(self):
+        self.absent -= 1
+        return [] if self.absent >= 0 else self.versions
+
+    def run(self, function, *arguments, on_error):
+        return {f"worker {i}": version for i, version in enumerate(self.versions)}
+
+
+@pytest.fixture
+def pretended(monkeypatch):
+    """Put a pretended cluster in Dask's place, and wait no time for it."""
+
+    def pretend(cluster):
+        dask = pytest.importorskip("distributed")
+        monkeypatch.setattr(dask, "Client", cluster)
+        monkeypatch.setattr(spreading, "SOON", -1)
+        return cluster
+
+    return pretend
+
+
+def test_workers_that_come_late_are_waited_for_and_it_is_said(pretended, tmp_path):
+    pretended(Cluster("none", absent=3))
+    notes = []
+    with pytest.raises(FFNPError, match="is not installed for the workers worker 0: install it"):
+        run_tasks(tasks(1), tmp_path, scheduler="tcp://x", note=notes.append)
+    said = "the scheduler at tcp://x has no workers: start some, or end this by Ctrl-C"
+    assert notes == [said]
+
+
+def test_a_worker_without_the_package_is_named_before_anything_runs(pretended, tmp_path):
+    pretended(Cluster(spreading.version("ffnp"), "0.0.1", ModuleNotFoundError("ffnp")))
+    with pytest.raises(FFNPError, match="for the workers worker 1, worker 2: install it there"):
+        run_tasks(tasks(1), tmp_path, scheduler="tcp://x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stop_ends_the_wait_for_workers(pretended, tmp_path):
+    pretended(Cluster(absent=10**9))
+    stop = spreading.stop_file(tmp_path)
+    with pytest.raises(TrainingError, match="stopped: the same command goes on from here"):
+        run_tasks(tasks(1), tmp_path, scheduler="tcp://x", stop=stop, note=lambda _: stop.ask())
+    assert not stop.asked  # the file is gone
+
+
+def test_the_first_interrupt_ends_a_wait_at_a_real_scheduler(cluster, tmp_path):
+    address, _ = cluster
+    with start(tmp_path / "out", "--scheduler", address, "--seeds", 1) as process:
+        line = process.stderr.readline()
+        while b"Note: " not in line:
+            assert line, "it ended without a note"
+            line = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert b"has no workers" in line
+    assert process.returncode == 1
+    assert err.decode().endswith("Error: stopped: the same command goes on from here\n")
