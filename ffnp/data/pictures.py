@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.errors import InputError
+from ffnp.errors import InputError, importing
 from ffnp.files import reading
 
 # What Pillow's readers raise, besides OSError, of damaged files
@@ -49,12 +49,8 @@ def read_pictures(
         The file is damaged or no picture, has another size, over 8 bits a pixel or nothing in it,
         or Pillow is not installed.
     """
-    try:
+    with importing("Pillow", "PIL", "image"):
         from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{path}: pictures need Pillow: pip install 'ffnp[image]', or give a .npy file"
-        ) from error
     match shape:
         case (height, width):
             mode = "L"

@@ -348,11 +348,10 @@ def test_fetch_to_a_data_dir(small, tmp_path):
     assert files(tmp_path / "own" / "small") == set(CONTENT)
 
 
-def test_fetching_what_is_embedded():
-    result = run("fetch", "mnist")
-    assert result.exit_code == 0
-    assert result.stdout.endswith("mnist\n")
-    assert "there is nothing to fetch" in result.stderr
+def test_fetching_what_is_embedded(ffnp):
+    status, out, err = ffnp("data", "fetch", "mnist")
+    assert (status, out.endswith("mnist\n")) == (0, True)
+    assert "there is nothing to fetch" in err
 
 
 def test_the_embedded_mnist_is_the_published_one():

@@ -1,5 +1,8 @@
 """Pictures as they are shown, and drawn digits made what a model of MNIST knows."""
 
+import sys
+from types import ModuleType
+
 import numpy as np
 import pytest
 from data_files import small_arrays
@@ -38,6 +41,21 @@ def test_colours_that_pillow_does_not_convert_are_named(tmp_path):
     Image.new("LAB", SHAPE).save(tmp_path / "x.tiff")
     with pytest.raises(InputError, match="x.tiff has LAB colours: save it in greys or RGB"):
         read(tmp_path / "x.tiff")
+
+
+@pytest.mark.parametrize(
+    ("package", "reason"),
+    [
+        (None, "Pillow is not installed: pip install"),
+        (ModuleType("PIL"), "does not work (ImportEr"),
+    ],
+)
+def test_a_missing_or_broken_pillow_is_one_line(monkeypatch, tmp_path, package, reason):
+    picture(SEVEN).save(tmp_path / "x.png")
+    monkeypatch.setitem(sys.modules, "PIL", package)
+    with pytest.raises(InputError) as raised:
+        read(tmp_path / "x.png")
+    assert reason in str(raised.value)
 
 
 def test_one_bit_a_pixel(tmp_path):
