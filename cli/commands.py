@@ -119,7 +119,8 @@ def _message(error: BaseException) -> str:
             source = origin(error.ctx, error.param.name or "")
         return " ".join(error.format_message().split()) + source
     if isinstance(error, click.Abort):
-        return ": ".join(["interrupted", *getattr(error.__cause__, "__notes__", ())])
+        signal = error.__cause__ or error.__context__  # the latter of click 8.1
+        return ": ".join(["interrupted", *getattr(signal, "__notes__", ())])
     if isinstance(error, MemoryError):
         return f"out of memory: {MENDS[errno.ENOMEM]}"
     if isinstance(error, OSError) and error.strerror:
