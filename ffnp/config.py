@@ -17,6 +17,7 @@ from ffnp.scaling import SCALINGS
 
 ALL = "all"
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
+ADDED = ("joined", "pixel_dropout", "unit_dropout")  # since 0.1; their defaults are what it did
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
@@ -299,6 +300,13 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self) | {"hidden": list(self.hidden)}
+
+    @classmethod
+    def completed(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Stored values, of ffnp 0.1 with what was added since."""
+        return {each.name: each.default for each in fields(cls) if each.name in ADDED} | dict(
+            values
+        )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":

@@ -106,7 +106,7 @@ class Run:
             raise InputError(f"{path}: {error}") from error
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {GOOD_COPY}") from error
-        missing = sorted(set(config.to_dict()) - set(values["config"]))
+        missing = sorted(set(config.to_dict()) - set(Config.completed(values["config"])))
         if missing:
             raise InputError(
                 f"{path} lacks {', '.join(missing)}: {GOOD_COPY}, or train anew if another "
@@ -221,6 +221,7 @@ class Run:
         )
         tensors, values = read_tensors(path, mend)
         saved, config = values.get("config"), trainer.model.config.to_dict()
+        saved = None if saved is None else Config.completed(saved)
         if saved is None or set(saved) != set(config):
             raise InputError(f"{path} was written by another version of ffnp: train anew")
         other = sorted(name for name in set(config) - ELSEWHERE if saved[name] != config[name])

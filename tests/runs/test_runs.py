@@ -1,6 +1,7 @@
 """What of a configuration may be another where a run goes on, and when a state is due."""
 
 import json
+import shutil
 from dataclasses import fields, replace
 from types import SimpleNamespace
 
@@ -10,8 +11,10 @@ from data_files import small_arrays
 from small_training import StopAfter, make_trainer, same_bits, small_dataset
 
 from ffnp import Config, resume, train
+from ffnp.config import ADDED
 from ffnp.errors import InputError, TrainingError
-from ffnp.runs.folder import Every
+from ffnp.runs.folder import Every, Run
+from ffnp.runs.storage import read_tensors, write_tensors
 
 SMALL = Config(hidden=(6, 5), epochs=2, batch_size=20, gamma="previous", backend="numpy")
 MAY_CHANGE = {"dataset": "elsewhere.npz", "data_dir": "elsewhere", "backend": "auto", "device": 1}
@@ -87,3 +90,18 @@ def test_a_state_without_an_interval_is_always_due(monkeypatch):
     monkeypatch.setattr("ffnp.runs.folder.time", SimpleNamespace(monotonic=lambda: 100.0))
     every = Every(0)
     assert every.due() and every.due()
+
+
+def test_a_run_of_ffnp_0_1_goes_on(run, dataset, tmp_path):
+    """It knows nothing of the options that were added since."""
+    old = tmp_path / "old"
+    shutil.copytree(run.folder, old)
+    stored = json.loads((old / "config.json").read_text())
+    tensors, values = read_tensors(old / "state.safetensors")
+    for config in (stored["config"], values["config"]):
+        for name in ADDED:
+            del config[name]
+    (old / "config.json").write_text(json.dumps(stored))
+    write_tensors(old / "state.safetensors", tensors, values)
+    assert Run(old).config() == run.config()
+    assert Run(old).read_state(make_trainer(SMALL, dataset))["seconds"] > 0
