@@ -192,7 +192,7 @@ def _method(
     if config.method == "local-heads":
         return LocalHeads(*headed_network(backend, *sizes, activation, dtype, dropout))
     network = labelled_network(
-        backend, data.pixels, data.classes, config.hidden, activation, config.label_scale, dtype,
+        backend, *sizes, activation, config.label_scale, dtype,
         not config.is_baseline, dropout, config.joined,
     )  # fmt: skip
     if config.method == "backprop-pairwise":
