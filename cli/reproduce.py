@@ -9,21 +9,18 @@ import click
 from tqdm import tqdm
 
 from ffnp.backends.selection import make_backend
-from ffnp.config import Config
 from ffnp.data.loading import find
 from ffnp.errors import InputError
 from ffnp.files import write_atomically
 from ffnp.plotting import drawing, save
 from ffnp.reproduction import TARGETS, Task, expand, run_tasks, stop_file
 from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
-from ffnp.reproduction.figures import figure2, figure4
+from ffnp.reproduction.figures import FIGURES
 from ffnp.reproduction.running import data_titles, finished
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 
 from .options import Location, config_option
 from .progress import on_signals
-
-FIGURES = {"figure2": figure2, "figure4": figure4}
 
 
 class Note(click.ParamType):  # type: ignore[type-arg]
@@ -120,13 +117,12 @@ def reproduce(
         if options[name] is None:
             del options[name]  # the protocol's
     options["data_dir"] = data_dir and str(Path(data_dir).absolute())  # the same to every process
-    base = Config(**PROTOCOLS[protocol] | options)
-    tasks = expand(target, base, datasets, methods, seeds)
+    tasks = expand(target, protocol, options, datasets, methods, seeds)
     kept = [task for task in tasks if finished(out, task) is not None]
     if no_train and not kept:
         raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
     if not no_train and scheduler is None:
-        make_backend(base.backend)  # what is not here is known before any run begins
+        make_backend(tasks[0].config.backend)  # what is not here is known before any run begins
         waiting = [task.config for task in tasks if task not in kept]
         for dataset, folder in dict.fromkeys((c.dataset, c.data_dir) for c in waiting):
             find(dataset, folder)
@@ -164,8 +160,8 @@ def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> 
         return
     titles = data_titles(every) | names
     table = cells(every)
-    config = tasks[0].config
-    text = caption(config, table) + "\n" + markdown(table, titles, config.evaluated)
+    configs = [task.config for task in tasks]
+    text = caption(configs, table) + "\n" + markdown(table, titles, configs[0].evaluated)
     entries = [r | {"row": t.row, "data": titles[t.config.dataset]} for t, r in results]
     paths = [out / f"{target}{suffix}" for suffix in (".json", ".md", ".csv")]
     contents = (dumps(entries, indent=1) + "\n", text, comma_separated(table, titles))

@@ -119,6 +119,19 @@ def draw_layers(axes: Any, result: Result) -> None:
     axes.set_ylabel(f"{_config(result).evaluated} error, %")
 
 
+def draw_votes(axes: Any, results: Mapping[str, Result]) -> None:
+    """Error of the vote of layers 1..k of several networks."""
+    errors = list[float]()
+    for (name, result), style in zip(results.items(), styles(), strict=False):
+        groups = result["test_error"]["groups"]
+        axes.plot(range(1, len(groups) + 1), groups, label=literal(name), **style)
+        errors += groups
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("vote of layers 1..k")
+    axes.set_ylabel(f"{_config(result).evaluated} error, %")
+    _error_scale(axes, errors)
+
+
 def one_scale(axes: Sequence[Any]) -> None:
     """The errors of several pairs of axes, by `draw_layers`, on one scale: they are compared."""
     shown = [axis for axis in axes if axis.has_data()]

@@ -3,10 +3,11 @@
 import json
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 import ffnp
 from ffnp.errors import InputError
-from ffnp.recipes import recipe_names
+from ffnp.recipes import recipe, recipe_names
 
 SMALL = ("--limit-train", 200, "--limit-test", 50, "--hidden", "8,6", "--backend", "numpy")
 
@@ -17,7 +18,7 @@ def test_a_recipe_is_a_configuration(name):
 
 
 def test_an_unknown_recipe_is_refused():
-    with pytest.raises(InputError, match="recipe 'worst' is unknown: choose best"):
+    with pytest.raises(InputError, match="recipe 'worst' is unknown: choose backprop, best, local"):
         ffnp.recipe("worst")
 
 
@@ -50,3 +51,25 @@ def test_a_bad_value_beside_a_recipe_says_where_it_is_from(ffnp):
 def test_a_resumed_run_takes_no_recipe(ffnp, run_folder):
     status, _, err = ffnp("train", "--resume", run_folder[0], "--recipe", "best")
     assert (status, "--recipe cannot change" in err) == (2, True)
+
+
+@pytest.mark.parametrize("options", [{"gamma": "previous"}, {"method": "ff"}, recipe("best")])
+def test_a_deep_network_holds_the_shallower_ones(options):
+    """What layers 1..k learn, and their vote: `reproduce depth` trains one network for all k."""
+    small = {
+        "limit_train": 100,
+        "limit_test": 50,
+        "backend": "numpy",
+        "epochs": 1,
+        "batch_size": 50,
+    }
+    with threadpool_limits(1):  # two threads share the products of more layers otherwise
+        deep, shallow = (
+            ffnp.train(ffnp.Config(**options | small | {"hidden": hidden}))
+            for hidden in ((9, 8, 7), (9, 8))
+        )
+    assert deep.test.layers[:2] == shallow.test.layers
+    assert deep.test.groups[:2] == shallow.test.groups
+    before, after = shallow.model.weights(), deep.model.weights()
+    for name, tensor in before.items():
+        assert (after[name] == tensor).all(), name

@@ -1,27 +1,41 @@
 """The runs behind each table and figure, with the paper's numbers beside them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ffnp.config import ALL, BASELINES, Config
 from ffnp.errors import InputError
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.recipes import recipe
 
 DATASETS = ("mnist", "fashion-mnist", "cifar10")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: a method, and the paper's test error of it in %, by data set."""
+    """One row of a table: a method, and the paper's test error of it in %, by data set.
+
+    `options` are what makes the row; a recipe of this name stands in for the protocol.
+    """
 
     name: str
     title: str
     options: dict[str, Any]
     paper: dict[str, float] = field(default_factory=dict)
+    recipe: str | None = None
 
 
 def _paper(*errors: float) -> dict[str, float]:
     return dict(zip(DATASETS, errors, strict=True))
+
+
+def _activation_rows() -> Iterator[Row]:
+    """Each activation but the default, whose rows are those of table 1."""
+    for name in ACTIVATIONS:
+        if name != Config.activation:
+            yield Row(f"ff-{name}", f"FF, {name}", {"method": "ff", "activation": name})
+            yield Row(f"others-{name}", f"gamma others, {name}", {"activation": name})
 
 
 # The pairwise baseline needs a louder label and all label rows, chosen on validation rows
@@ -51,6 +65,18 @@ ROWS = {
             {"gamma": "others", "objective": "entropy"}, {"fashion-mnist": 12.9}),
         Row("softmax-ff", "softmax over labels, FF, network (ours)",
             {"method": "ff", "objective": "softmax"}),
+        # A network of five layers that hear of those below, or of none, holds those of one to four.
+        Row("ff-5", "FF, five layers", {"method": "ff", "hidden": (500,) * 5}),
+        Row("previous-5", "gamma previous, five layers",
+            {"gamma": "previous", "hidden": (500,) * 5}),
+        Row("others-2", "gamma others, two layers", {"gamma": "others", "hidden": (500,) * 2}),
+        Row("others-5", "gamma others, five layers", {"gamma": "others", "hidden": (500,) * 5}),
+        Row("best-5", "ours, five layers", {"hidden": (500,) * 5}, recipe="best"),
+        Row("best", "ours", {}, recipe="best"),
+        Row("best-1", "ours, one layer", {"hidden": (500,)}, recipe="best"),
+        Row("local-heads", "local heads, the same parts", {}, recipe="local-heads"),
+        Row("backprop", "backprop label, the same parts", {}, recipe="backprop"),
+        *_activation_rows(),
     )
 }  # fmt: skip
 
@@ -76,6 +102,12 @@ TARGETS = {
         {"evaluate_every": 1, "analyse_every": 1},  # the latter not for the baselines
     ),
     "entropy": Target(("entropy-layer", "entropy-others"), ("fashion-mnist",)),
+    "beyond": Target(("best-1", "best", "local-heads", "backprop")),
+    "depth": Target(("ff-5", "previous-5", "others-2", "others-network", "others-5", "best-5")),
+    "activations": Target(
+        ("ff-network", "others-network", *(row.name for row in _activation_rows())),
+        ("mnist", "fashion-mnist"),
+    ),
 }  # fmt: skip
 
 # The length of images: chosen on validation rows, for trainings of 40 epochs and more
@@ -115,15 +147,22 @@ class Task:
 
 def expand(
     target: str,
-    base: Config,
+    protocol: str = "paper",
+    given: Mapping[str, Any] | None = None,
     datasets: Sequence[str] = (),
     rows: Sequence[str] = (),
     seeds: int = 5,
 ) -> list[Task]:
-    """The runs of a table or figure, seed by seed: `base` is what they share.
+    """The runs of a table or figure, seed by seed.
+
+    What decides a run: its row, then what is given, then the row's recipe, or else the protocol.
 
     Parameters
     ----------
+    protocol : str
+        One of PROTOCOLS.
+    given : mapping of str to value
+        Fields of the configuration.
     datasets, rows : sequences of str
         Some of the target's (default: all).
 
@@ -132,23 +171,31 @@ def expand(
     InputError
         If the target, a data set or a row is unknown.
     """
-    for given, known, what in (
+    for chosen, known, what in (
         ([target], TARGETS, "target"),
         (datasets, DATASETS, "data set"),
         (rows, ROWS, "method"),
     ):
-        for name in given:
+        for name in chosen:
             if name not in known:
                 raise InputError(f"unknown {what} '{name}': choose {', '.join(known)}")
-    chosen = TARGETS[target]
-    options = {row: ROWS[row].options | chosen.options for row in rows or chosen.rows}
+    rows = rows or TARGETS[target].rows
+    options = {
+        name: {
+            **(recipe(row.recipe) if row.recipe else PROTOCOLS[protocol]),
+            **(given or {}),
+            **row.options,
+            **TARGETS[target].options,
+        }
+        for name, row in ((name, ROWS[name]) for name in rows)
+    }
     for each in options.values():
         if each.get("method") in BASELINES:
             each.pop("analyse_every", None)
-            each["objective"] = "sigmoid"  # no protocol's: they have losses of their own
+            each.pop("objective", None)  # no protocol's: they have losses of their own
     return [
-        Task(row, replace(base, dataset=dataset, seed=seed, **options[row]))
+        Task(row, Config(**options[row] | {"dataset": dataset, "seed": seed}))
         for seed in range(seeds)  # outermost: a table of one seed is there first
-        for dataset in datasets or chosen.datasets
-        for row in rows or chosen.rows
+        for dataset in datasets or TARGETS[target].datasets
+        for row in rows
     ]

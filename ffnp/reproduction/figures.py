@@ -1,4 +1,4 @@
-"""The paper's figures 2 and 4 from the results of runs, as means over their seeds."""
+"""Figures 2 and 4 of the paper, and that of depth: means over the seeds of runs."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -9,6 +9,7 @@ from ffnp.plotting import (
     draw_curves,
     draw_entropy,
     draw_layers,
+    draw_votes,
     literal,
     new_figure,
     one_scale,
@@ -56,6 +57,19 @@ def figure2(results: Results, titles: Mapping[str, str]) -> Any:
     return figure
 
 
+def depth(results: Results, titles: Mapping[str, str]) -> Any:
+    """Error of the vote of layers 1..k: data sets across, a line for each network."""
+    means = over_seeds(results)
+    datasets = list(dict.fromkeys(dataset for _, dataset in means))
+    figure, axes = new_figure(1, len(datasets))
+    for axis, dataset in zip(axes[0], datasets, strict=True):
+        chosen = {ROWS[row].title: mean for (row, name), mean in means.items() if name == dataset}
+        draw_votes(axis, chosen)
+        axis.set_title(literal(titles.get(dataset, dataset)))
+    common_legend(figure)
+    return figure
+
+
 def figure4(results: Results, titles: Mapping[str, str]) -> Any:
     """Functional entropy of all, true and wrong rows, and test error, by epoch."""
     means = over_seeds(results)
@@ -69,3 +83,6 @@ def figure4(results: Results, titles: Mapping[str, str]) -> Any:
         axes[i, -1].set_title(literal(titles.get(dataset, dataset)))
     common_legend(figure)
     return figure
+
+
+FIGURES = {"figure2": figure2, "figure4": figure4, "depth": depth}

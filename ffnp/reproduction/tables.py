@@ -55,33 +55,40 @@ def cells(results: Sequence[tuple[Task, Mapping[str, Any] | None]]) -> list[Cell
     return list(found.values())
 
 
-def caption(config: Config, table: Sequence[Cell]) -> str:
-    """What a table shows, how its runs were trained by `config`, and how many are missing."""
+def caption(configs: Sequence[Config], table: Sequence[Cell]) -> str:
+    """What a table shows, how its runs were trained, and how many of them are missing."""
     seeds = max(cell.seeds for cell in table)
     where = "Test error"
-    if config.validation:
-        where = f"Error on the last {config.validation} training images, held out,"
-    limits = [
-        f"only the first {count} {name} images"
-        for name, count in (("training", config.limit_train), (config.evaluated, config.limit_test))
-        if count is not None
-    ]
+    if configs[0].validation:
+        where = f"Error on the last {configs[0].validation} training images, held out,"
     training = [
-        f"{config.epochs} epoch{'s'[: config.epochs > 1]}",
-        f"{config.optimizer}, learning rate {config.lr} {config.lr_schedule}",
-        f"batches of {config.batch_size}",
-        f"layers of {', '.join(map(str, config.hidden))}", f"theta {config.theta:g}",
-        f"images of length {config.input_length:g}", *limits,
-    ]  # fmt: skip
+        _each([f"{c.epochs} epoch{'s'[: c.epochs > 1]}" for c in configs], "{0}"),
+        _each(configs, "{0.optimizer}, learning rate {0.lr} {0.lr_schedule}"),
+        _each(configs, "batches of {0.batch_size}"),
+        _each([", ".join(map(str, config.hidden)) for config in configs], "layers of {0}"),
+        _each([config for config in configs if config.uses("theta")], "theta {0.theta:g}"),
+        _each(configs, "images of length {0.input_length:g}"),
+        _limit("training", configs[0].limit_train),
+        _limit(configs[0].evaluated, configs[0].limit_test),
+    ]
     lines = [
         f"{where} in %, mean ± standard deviation of {seeds} seed{'s'[: seeds > 1]}; in brackets "
         "the paper's and ours minus the paper's.",
-        f"Training: {'; '.join(training)}.",
+        f"Training: {'; '.join(filter(None, training))}.",
     ]
     wanted, found = sum(cell.seeds for cell in table), sum(len(cell.errors) for cell in table)
     if found < wanted:
         lines.append(f"Not finished: {wanted - found} of {wanted} runs are missing.")
     return "\n".join(lines) + "\n"
+
+
+def _each(values: Sequence[Any], text: str) -> str:
+    """A text of each value, where it differs."""
+    return " or ".join(dict.fromkeys(text.format(value) for value in values))
+
+
+def _limit(name: str, count: int | None) -> str:
+    return "" if count is None else f"only the first {count} {name} images"
 
 
 def markdown(table: Sequence[Cell], titles: Mapping[str, str], split: str = "test") -> str:

@@ -10,12 +10,11 @@ import pytest
 from data_files import small_arrays
 from small_run import SMALL
 
-from ffnp import Config, load
+from ffnp import load
 from ffnp.data.loading import find
 from ffnp.errors import InputError
 from ffnp.files import inflated
 from ffnp.reproduction import expand
-from ffnp.reproduction.experiments import PROTOCOLS
 from ffnp.reproduction.running import finished, result_path
 
 ARRAYS = small_arrays(4, 4, train=50, test=23, classes=4)._asdict()
@@ -89,8 +88,7 @@ def test_a_path_of_a_name_is_the_name():
 
 
 def test_another_configuration_is_said_to_be_which(tmp_path):
-    base = Config(backend="numpy", **PROTOCOLS["fast"])
-    (task,) = expand("table1", base, ["mnist"], ["ff-network"], 1)
+    (task,) = expand("table1", "fast", {"backend": "numpy"}, ["mnist"], ["ff-network"], 1)
     path = result_path(tmp_path, task)
     path.parent.mkdir()
     errors = {"all": 1.0, "layers": [1.0], "groups": [1.0]}

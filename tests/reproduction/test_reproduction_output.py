@@ -10,7 +10,7 @@ from ffnp import Config
 from ffnp.data.dataset import Split
 from ffnp.reproduction import expand
 from ffnp.reproduction.experiments import DATASETS, ROWS, Task
-from ffnp.reproduction.figures import figure2, over_seeds
+from ffnp.reproduction.figures import depth, figure2, over_seeds
 from ffnp.reproduction.running import data_title, data_titles
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 
@@ -38,12 +38,28 @@ def missing(row, dataset, seed):
 
 
 def test_caption_says_how_runs_were_trained():
-    assert caption(BASE, cells(RESULTS[:2])).splitlines() == [
+    assert caption([BASE], cells(RESULTS[:2])).splitlines() == [
         "Test error in %, mean ± standard deviation of 2 seeds; in brackets the paper's and ours "
         "minus the paper's.",
         "Training: 40 epochs; adam, learning rate 0.001 linear; batches of 200; "
         "layers of 500, 500, 500; theta 20; images of length 10.",
     ]
+
+
+def test_caption_says_what_rows_do_otherwise():
+    tasks = expand("beyond", "fast", {"lr": 0.002}, seeds=1)
+    line = caption([task.config for task in tasks], cells(RESULTS[:2])).splitlines()[1]
+    assert "; layers of 500 or layers of 500, 500, 500; images of length 10." in line
+    assert "0.002 cosine" in line  # of the recipe, with what is given
+    assert "theta" not in line  # nothing here has one
+
+
+def test_figure_of_depth_draws_the_vote_of_every_network():
+    (axes,) = depth([RESULTS[0], RESULTS[2]], {"mnist": "MNIST"}).axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[3.0, 4.0], [9.0, 2.0]]
+    assert [line.get_label() for line in axes.lines] == [
+        "FF, network", "collaborative, gamma others, network",
+    ]  # fmt: skip
 
 
 def test_figures_take_runs_that_recorded_more_and_less():
@@ -73,7 +89,7 @@ def test_notes_in_the_environment_are_separated_by_semicolons(ffnp, tmp_path, mo
 def test_missing_runs_are_marked_in_the_table_and_counted():
     results = [*RESULTS, missing("others-network", "mnist", 1), missing("ff-layer", "mnist", 0)]
     table = cells(results)
-    assert caption(BASE, table).splitlines()[-1] == "Not finished: 2 of 5 runs are missing."
+    assert caption([BASE], table).splitlines()[-1] == "Not finished: 2 of 5 runs are missing."
     assert markdown(table, {}).splitlines()[2:] == [
         "| FF, network | 5.00 ± 1.41 (paper 3.4, +1.60) |",
         "| collaborative, gamma others, network | 2.00 (1 of 2 seeds) (paper 2.1, -0.10) |",
@@ -84,7 +100,7 @@ def test_missing_runs_are_marked_in_the_table_and_counted():
 
 def test_caption_names_held_out_and_limited_rows():
     base = replace(BASE, validation=700, limit_train=300)
-    lines = caption(base, cells(RESULTS[2:])).splitlines()
+    lines = caption([base], cells(RESULTS[2:])).splitlines()
     assert lines[0].startswith("Error on the last 700 training images, held out, in %")
     assert lines[0].count("1 seed;") == 1
     assert "only the first 300 training images" in lines[1]
@@ -110,7 +126,7 @@ def test_figure2_shows_means_over_seeds_on_one_scale():
 
 
 def names(target):
-    return {task.name for task in expand(target, BASE, ["mnist"], seeds=1)}
+    return {task.name for task in expand(target, datasets=["mnist"], seeds=1)}
 
 
 def test_table1_and_figure2_have_the_same_runs():

@@ -14,10 +14,8 @@ import psutil  # which Dask stands on
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from ffnp import Config
 from ffnp.errors import FFNPError, InputError, TrainingError
 from ffnp.reproduction import expand, run_tasks, spreading
-from ffnp.reproduction.experiments import PROTOCOLS
 from ffnp.reproduction.running import FOLDERS, finished, run_task
 from ffnp.runs.folder import Run
 
@@ -26,14 +24,12 @@ OPTIONS = [
     "--datasets", "mnist", "--methods", "ff-network,others-network", "--limit-train", "400",
     "--limit-test", "100", "--backend", "numpy", "--hidden", "12,10",
 ]  # fmt: skip
-SMALL = Config(
-    limit_train=400, limit_test=100, hidden=(12, 10), backend="numpy", **PROTOCOLS["paper"]
-)
+SMALL = {"limit_train": 400, "limit_test": 100, "hidden": (12, 10), "backend": "numpy"}
 PATIENCE = 120  # seconds until a process that does not end fails its test
 
 
 def tasks(epochs, seeds=1, rows=("ff-network", "others-network")):
-    return expand("table1", replace(SMALL, epochs=epochs), ["mnist"], rows, seeds)
+    return expand("table1", "paper", SMALL | {"epochs": epochs}, ["mnist"], rows, seeds)
 
 
 def start(out, *options):
