@@ -17,7 +17,12 @@ from ffnp.scaling import SCALINGS
 
 ALL = "all"
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
-ADDED = ("joined", "pixel_dropout", "unit_dropout")  # since 0.1; their defaults are what it did
+ADDED = (
+    "gamma_scale",
+    "joined",
+    "pixel_dropout",
+    "unit_dropout",
+)  # since 0.1; their defaults are what it did
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
@@ -106,6 +111,12 @@ class Config:
         "others",
         "Whose goodness a layer hears of (collab).",
         choices=(gamma for gamma in GAMMAS if gamma != "none"),
+        effect=lambda config: config.method == "collab",
+    )
+    gamma_scale: float = option(
+        1.0,
+        "What it hears is multiplied by this (collab).",
+        needs=above_0(1e6),
         effect=lambda config: config.method == "collab",
     )
     objective: str = option(

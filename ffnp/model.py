@@ -201,4 +201,6 @@ def _method(
     objective = NotGiven() if own is None else own
     if config.objective in OBJECTIVES:
         objective = make_objective(config.objective, config)
-    return ForwardForward(network, LayerObjective(objective, gamma), config.rows(data.classes))
+    return ForwardForward(
+        network, LayerObjective(objective, gamma, config.gamma_scale), config.rows(data.classes)
+    )

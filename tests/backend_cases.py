@@ -192,7 +192,9 @@ def evaluate(random, dtype) -> Iterator[Case]:
             goodness = (20 * random.random((layers, n, r))).astype(dtype)
             goodness[:, -1] = goodness[:, -1, :1]  # a tie is an error
             arguments = {
-                "objective": LayerObjective(objective, GAMMAS[(i + j) % len(GAMMAS)]),
+                "objective": LayerObjective(
+                    objective, GAMMAS[(i + j) % len(GAMMAS)], (1.0, 0.3)[j % 2]
+                ),
                 "goodness": goodness,
                 "out_coefficients": blank(layers, n, r, dtype=dtype),
                 "out_totals": np.arange(1, layers + 2.0),  # of batches before

@@ -73,7 +73,9 @@ def subjects(draw, gammas=GAMMAS, activations=tuple(ACTIVATIONS), dtypes=("float
         joined=draw(st.sampled_from(["first", "every"])),
     )
     network.parameters.initialise(random)
-    objective = LayerObjective(draw(objectives()), draw(st.sampled_from(gammas)))
+    objective = LayerObjective(
+        draw(objectives()), draw(st.sampled_from(gammas)), draw(st.sampled_from([1.0, 0.5]))
+    )
     method = ForwardForward(network, objective, draw(st.integers(2, CLASSES)))
     images = draw(st.integers(1, 6))
     batch = method.training_batch(images)

@@ -178,7 +178,7 @@ class CupyBackend(Backend):
             "evaluate", (1,), (BLOCK,),
             objective=number, **PARAMETERS | vars(objective.objective),
             below=objective.gamma in ("others", "previous"),
-            above=objective.gamma in ("others", "next"),
+            above=objective.gamma in ("others", "next"), gamma_scale=objective.gamma_scale,
             goodness=goodness, coefficients=out_coefficients, totals=out_totals,
         )  # fmt: skip
 

@@ -323,10 +323,10 @@ __device__ real evaluate_one(
 
 // One block, a thread an image: the objective of every layer, the running totals of its values,
 // and the images of which a wrong label has at least the total goodness of the true one.
-// gamma is the sum over the layers below, above, both or none.
+// gamma is gamma_scale times the sum over the layers below, above, both or none.
 KERNEL evaluate(
     int objective, real theta, real alpha, real power,
-    int below, int above,
+    int below, int above, real gamma_scale,
     const real* goodness,  // (L, N, R)
     real* coefficients,    // (L, N, R)
     double* totals,        // (L + 1)
@@ -340,7 +340,10 @@ KERNEL evaluate(
             real* h = coefficients + layer * rows + n * R;
             for (int r = 0; r < R; r++) {
                 h[r] = 0;
-                for (int i = first; i <= last; i++) h[r] += goodness[i * rows + n * R + r];
+                for (int i = first; i <= last; i++) {
+                    real g = goodness[i * rows + n * R + r];
+                    h[r] += i == layer ? g : gamma_scale * g;
+                }
             }
             value += evaluate_one(objective, theta, alpha, power, h, N, R);
         }

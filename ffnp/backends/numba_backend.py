@@ -87,7 +87,10 @@ class NumbaBackend(NumpyBackend):
             return
         gamma = GAMMAS.index(objective.gamma)
         smallest = NEGLIGIBLE * np.finfo(goodness.dtype).tiny
-        objectives.evaluate(sigmoid.theta, gamma, smallest, goodness, out_coefficients, out_totals)
+        objectives.evaluate(
+            sigmoid.theta, gamma, objective.gamma_scale, smallest,
+            goodness, out_coefficients, out_totals,
+        )  # fmt: skip
 
     # --- gradients --------------------------------------------------------------------------
 

@@ -14,16 +14,17 @@ OTHERS, PREVIOUS, NEXT = (GAMMAS.index(name) for name in ("others", "previous", 
 
 
 @compiled()
-def evaluate(theta, gamma, smallest, goodness, coefficients, totals):
+def evaluate(theta, gamma, gamma_scale, smallest, goodness, coefficients, totals):
     """As `Backend.evaluate`; `gamma` indexes GAMMAS, coefficients below `smallest` become 0."""
     layers, images, rows = goodness.shape
+    scale = goodness.dtype.type(gamma_scale)
     total = np.empty(rows, goodness.dtype)  # goodness + gamma of one image's rows
     values = np.zeros(layers)
     wrong = 0
     for n in range(images):
         value = 0.0
         for i in range(layers):
-            if gamma == OTHERS and i > 0:  # every layer has the same total
+            if gamma == OTHERS and scale == 1 and i > 0:  # every layer has the same total
                 values[i] += value
                 coefficients[i, n] = coefficients[0, n]
                 continue
@@ -35,7 +36,7 @@ def evaluate(theta, gamma, smallest, goodness, coefficients, totals):
                         or (gamma == PREVIOUS and j < i)
                         or (gamma == NEXT and j > i)
                     ):
-                        total[r] += goodness[j, n, r]
+                        total[r] += scale * goodness[j, n, r]
             value = sigmoid_of_image(total, theta, images, coefficients[i, n])
             values[i] += value
             for r in range(rows):

@@ -29,6 +29,7 @@ def cases() -> list[Config]:
     parts = [
         replace(softmax, unit_dropout=0.5),
         replace(softmax, joined="every"),
+        replace(softmax, gamma="previous", gamma_scale=0.5),
         replace(baselines[0], unit_dropout=0.5),
         replace(baselines[2], unit_dropout=0.5),
     ]
@@ -51,6 +52,7 @@ def _with_activations(methods: Iterable[Config]) -> list[Config]:
 def name_of(case: Config) -> tuple[str, str]:
     """The objective or baseline of a case, with parts of its recipe, and its gamma."""
     parts = " dropout" * bool(case.unit_dropout) + " joined" * (case.joined == "every")
+    parts += " scaled" * (case.gamma_scale != 1)
     if case.is_baseline:
         return case.method + parts, "none"
     return case.objective + parts, case.gamma if case.method == "collab" else "none"

@@ -38,7 +38,7 @@ def gamma_of(case: Config, goodness: Array, layer: int) -> Array:
     """
     below, above = goodness[:layer].sum(axis=0), goodness[layer + 1 :].sum(axis=0)
     kinds = {"none": 0 * below, "previous": below, "next": above, "others": below + above}
-    return kinds[name_of(case)[1]]
+    return case.gamma_scale * kinds[name_of(case)[1]]
 
 
 class Subject:

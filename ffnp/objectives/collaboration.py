@@ -38,10 +38,11 @@ def gamma_of_layers(kind: str, goodness: Array) -> Array:
 
 @dataclass(frozen=True)
 class LayerObjective:
-    """One objective for all layers of a network, with the gamma that couples them."""
+    """One objective for all layers of a network, with the gamma that couples them, scaled."""
 
     objective: Objective
     gamma: str
+    gamma_scale: float = 1.0
 
     @property
     def by_image(self) -> bool:
@@ -51,18 +52,19 @@ class LayerObjective:
     def of_layers(self, goodness: Array) -> tuple[Array, Array]:
         """Values (L,) and coefficients (L, N, R) of (L, N, R) goodness.
 
-        With gamma `others`, goodness plus gamma is the total for every layer: one evaluation
-        serves all, if the objective is `of_sum`.
+        With gamma `others`, not scaled, goodness plus gamma is the total for every layer: one
+        evaluation serves all, if the objective is `of_sum`.
 
         Raises
         ------
         InputError
             If the objective gives anything but a number and an (N, R) array.
         """
-        if self.gamma == "others" and getattr(self.objective, "of_sum", False):
+        one_for_all = self.gamma == "others" and self.gamma_scale == 1
+        if one_for_all and getattr(self.objective, "of_sum", False):
             value, coefficient = self._evaluate(goodness.sum(axis=0), 0.0)
             return np.full(len(goodness), value), np.broadcast_to(coefficient, goodness.shape)
-        gammas = gamma_of_layers(self.gamma, goodness)
+        gammas = self.gamma_scale * gamma_of_layers(self.gamma, goodness)
         pairs = [self._evaluate(g, gamma) for g, gamma in zip(goodness, gammas, strict=True)]
         return np.array([value for value, _ in pairs]), np.stack([c for _, c in pairs])
 

@@ -39,6 +39,7 @@ def test_every_combination_is_there():
     methods = {(objective, gamma) for objective in OBJECTIVES for gamma in GAMMAS}
     methods |= {("backprop-label", "none"), ("backprop-pairwise", "none")}
     methods |= {("softmax dropout", "others"), ("softmax joined", "others")}
+    methods |= {("softmax scaled", "previous")}
     methods |= {("backprop-label dropout", "none"), ("local-heads dropout", "none")}
     methods |= {("local-heads", "none")}
     assert set(CASES) == {(*method, name) for method in methods for name in ACTIVATIONS}

@@ -13,12 +13,12 @@ ALL = np.zeros((IMAGES, ROWS))
 @pytest.mark.parametrize("gamma", GAMMAS)
 def test_an_objective_of_ones_own_is_given_goodness_and_gamma_of_each_layer(gamma):
     goodness = np.random.default_rng(5).uniform(0.1, 4.0, size=(3, IMAGES, ROWS))
-    others = gamma_of_layers(gamma, goodness)
+    others = 0.5 * gamma_of_layers(gamma, goodness)
 
     def objective(goodness, gamma):  # not of their sum
         return float((goodness * (1 + gamma)).sum()), 1 + gamma
 
-    values, coefficients = LayerObjective(objective, gamma).of_layers(goodness)
+    values, coefficients = LayerObjective(objective, gamma, 0.5).of_layers(goodness)
     np.testing.assert_allclose(values, (goodness * (1 + others)).sum(axis=(1, 2)))
     np.testing.assert_allclose(coefficients, 1 + others)
 

@@ -163,9 +163,9 @@ def test_a_result_of_another_configuration_is_refused(tmp_path):
 # Another value of every setting that may decide a result.
 CHANGED = {
     "dataset": "cifar10", "limit_train": 201, "limit_test": 101, "validation": 10, "method": "ff",
-    "gamma": "next", "objective": "softmax", "labels": 3, "theta": 21.0, "alpha": 2.0,
-    "schedule": "layer", "update": "sequential", "hidden": (12, 11), "activation": "tanh",
-    "scaling": "raw", "input_length": 4.0, "label_scale": 4.0,
+    "gamma": "next", "gamma_scale": 0.5, "objective": "softmax", "labels": 3, "theta": 21.0,
+    "alpha": 2.0, "schedule": "layer", "update": "sequential", "hidden": (12, 11),
+    "activation": "tanh", "scaling": "raw", "input_length": 4.0, "label_scale": 4.0,
     "pixel_dropout": 0.1, "unit_dropout": 0.1, "joined": "every", "optimizer": "sgd", "lr": 0.002,
     "momentum": 0.8, "lr_schedule": "linear", "epochs": 3, "batch_size": 51, "seed": 1,
     "cache_mb": 1, "backend": "numba", "device": 1, "dtype": "float64",

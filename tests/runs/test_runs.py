@@ -20,10 +20,10 @@ SMALL = Config(hidden=(6, 5), epochs=2, batch_size=20, gamma="previous", backend
 MAY_CHANGE = {"dataset": "elsewhere.npz", "data_dir": "elsewhere", "backend": "auto", "device": 1}
 MAY_NOT = {
     "limit_train": 40, "limit_test": 9, "validation": 5, "method": "ff", "gamma": "others",
-    "objective": "softmax", "labels": 3, "theta": 5.0, "alpha": 2.0, "schedule": "layer",
-    "update": "sequential", "hidden": (6, 4), "activation": "tanh", "scaling": "raw",
-    "input_length": 9.0, "label_scale": 2.0, "pixel_dropout": 0.1, "unit_dropout": 0.1,
-    "joined": "every", "optimizer": "sgd", "lr": 0.002, "momentum": 0.8,
+    "gamma_scale": 0.5, "objective": "softmax", "labels": 3, "theta": 5.0, "alpha": 2.0,
+    "schedule": "layer", "update": "sequential", "hidden": (6, 4), "activation": "tanh",
+    "scaling": "raw", "input_length": 9.0, "label_scale": 2.0, "pixel_dropout": 0.1,
+    "unit_dropout": 0.1, "joined": "every", "optimizer": "sgd", "lr": 0.002, "momentum": 0.8,
     "lr_schedule": "linear", "epochs": 3, "batch_size": 10, "seed": 1, "cache_mb": 1,
     "dtype": "float64", "evaluate_every": 1, "analyse_every": 1,
 }  # fmt: skip
