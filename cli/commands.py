@@ -5,14 +5,14 @@ import io
 import os
 import sys
 import traceback
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import click
+from tqdm import tqdm
 
-from ffnp.errors import FFNPError, InputWarning, in_short
+from ffnp.errors import FFNPError, in_short, noting
 
 from .analyse import analyse
 from .bench import bench
@@ -89,7 +89,7 @@ def run() -> int:
         raw = io.BufferedWriter(Output(out.fileno(), "wb", closefd=False))
         sys.stdout = io.TextIOWrapper(raw, out.encoding, "backslashreplace")  # names of any bytes
     try:
-        with _notes():
+        with noting(partial(_say, "Note")):
             status = cli(standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -131,24 +131,8 @@ def _message(error: BaseException) -> str:
     return f"{in_short(error)}: this should not happen: {LOOK}, and report it"
 
 
-@contextmanager
-def _notes() -> Iterator[None]:
-    """Every warning of an input is a line on standard error."""
-    with warnings.catch_warnings():
-        show = warnings.showwarning
-
-        def note(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-            if issubclass(category, InputWarning):
-                _say("Note", str(message))
-            else:
-                show(message, category, *rest)
-
-        warnings.simplefilter("always", InputWarning)
-        warnings.showwarning = note  # type: ignore[assignment]
-        yield
-
-
 def _say(kind: str, message: str) -> None:
+    """A line on standard error, above the bars."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    with suppress(OSError):  # of standard error
+    with suppress(OSError), tqdm.external_write_mode():  # of standard error
         click.echo(f"{kind}: {line}", err=True)

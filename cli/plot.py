@@ -1,5 +1,6 @@
 """`ffnp plot`: pictures of stored runs."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import click
 
 from ffnp.config import Config
-from ffnp.errors import FFNPError
+from ffnp.errors import FFNPError, InputWarning
 from ffnp.plotting import (
     check_suffix,
     common_legend,
@@ -99,7 +100,8 @@ def _result(folder: Path, dataset: str | None, data_dir: str | None) -> dict[str
     except FFNPError as error:
         if not metrics:
             raise
-        click.echo(f"Note: errors of layers are not drawn: {error}", err=True)
+        text = f"errors of layers are not drawn: {error}"
+        warnings.warn(text, InputWarning, stacklevel=2)
         return {"metrics": metrics, "config": run.config().to_dict()}
     errors = evaluate(model, data.test).to_dict()
     return {"test_error": errors, "metrics": metrics, "config": config.to_dict()}

@@ -53,10 +53,6 @@ class Bars(Watcher):
         for bar in reversed(self._bars):
             bar.close()
 
-    def note(self, text: str) -> None:
-        """Say it above the bars."""
-        tqdm.write(f"Note: {text}", file=sys.stderr)
-
     def start(self, trainer: Trainer) -> None:
         """Set up the bars where training stands."""
         hidden, total = not sys.stderr.isatty(), trainer.phases * trainer.epochs

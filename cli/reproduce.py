@@ -9,7 +9,6 @@ import click
 from tqdm import tqdm
 
 from ffnp.backends.selection import make_backend
-from ffnp.data.loading import find
 from ffnp.errors import InputError
 from ffnp.files import write_atomically
 from ffnp.plotting import drawing, save
@@ -18,6 +17,7 @@ from ffnp.reproduction.experiments import DATASETS, PROTOCOLS, ROWS
 from ffnp.reproduction.figures import FIGURES
 from ffnp.reproduction.running import data_titles, finished
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
+from ffnp.runs.experiment import load_data
 
 from .options import Location, config_option
 from .progress import on_signals
@@ -123,9 +123,9 @@ def reproduce(
         raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
     if not no_train and scheduler is None:
         make_backend(tasks[0].config.backend)  # what is not here is known before any run begins
-        waiting = [task.config for task in tasks if task not in kept]
-        for dataset, folder in dict.fromkeys((c.dataset, c.data_dir) for c in waiting):
-            find(dataset, folder)
+        waiting = {task.config.dataset: task.config for task in tasks if task not in kept}
+        for config in waiting.values():
+            load_data(config)
     try:
         if not no_train:
             _run(tasks, kept, out, jobs, scheduler)
@@ -146,11 +146,8 @@ def _run(tasks: list[Task], kept: list[Task], out: Path, jobs: int, scheduler: s
         bar.write(f"{task.name} failed: {reason}", file=sys.stderr)
         bar.update()
 
-    def note(text: str) -> None:
-        bar.write(f"Note: {text}", file=sys.stderr)
-
     with bar, on_signals(stop.ask):
-        run_tasks(tasks, out, jobs, scheduler, done, failed, stop, note)
+        run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
 
 
 def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 """A stored run, as commands read it: its model, however far trained, and its data, wherever."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import click
 
 from ffnp.config import Config
 from ffnp.data import Dataset
-from ffnp.errors import InputError
+from ffnp.errors import InputError, InputWarning
 from ffnp.model import Model
 from ffnp.runs.experiment import load_data, load_model
 from ffnp.runs.folder import Run
@@ -24,11 +25,11 @@ def model_of(run: Path, backend: str = "auto", device: int = 0) -> Model:
     """The run's model: the trained one, or with a note the last that was saved of a training."""
     model = load_model(run, backend, device, last=True)
     if not Run(run).finished:
-        click.echo(
-            f"Note: {run} is not finished: its last saved weights are used; "
-            f"`ffnp train --resume {run}` goes on",
-            err=True,
+        text = (
+            f"{run} is not finished: its last saved weights are used; "
+            f"`ffnp train --resume {run}` goes on"
         )
+        warnings.warn(text, InputWarning, stacklevel=2)
     return model
 
 

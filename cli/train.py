@@ -1,6 +1,7 @@
 """`ffnp train`: train, evaluate and store a network."""
 
 import math
+import warnings
 from contextlib import closing
 from dataclasses import fields
 from json import dumps
@@ -11,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from ffnp.config import Config
-from ffnp.errors import InputError
+from ffnp.errors import InputError, InputWarning
 from ffnp.recipes import recipe_names
 from ffnp.runs import experiment
 from ffnp.runs.experiment import CHECKPOINT_SECONDS, Result
@@ -105,7 +106,8 @@ def _check_effects(ctx: click.Context, config: Config) -> None:
             raise InputError(
                 f"--gamma has no effect on method {config.method}: leave it out, or choose collab"
             )
-        click.echo(f"Note: --{name.replace('_', '-')} has no effect on this training", err=True)
+        text = f"--{name.replace('_', '-')} has no effect on this training"
+        warnings.warn(text, InputWarning, stacklevel=2)
 
 
 def _elsewhere(ctx: click.Context, options: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:

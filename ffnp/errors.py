@@ -3,7 +3,8 @@
 The command line prints the message alone and exits with `exit_status`.
 """
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,7 +34,27 @@ class TrainingError(FFNPError, RuntimeError):
 
 
 class InputWarning(UserWarning):
-    """The input may not be what is meant; the command line prints the message as a note."""
+    """What is given may not be what is meant; on the command line, a note."""
+
+
+@contextmanager
+def noting(say: Callable[[str], None]) -> Iterator[None]:
+    """Inside, each text of an `InputWarning` is said once; other warnings are shown as ever."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def note(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            text = str(message)
+            if not issubclass(category, InputWarning):
+                show(message, category, *rest)
+            elif text not in said:
+                said.add(text)
+                say(text)
+
+        warnings.simplefilter("always", InputWarning)
+        warnings.showwarning = note  # type: ignore[assignment]
+        yield
 
 
 def expect(what: str, given: object, kind: Any, mend: str) -> None:

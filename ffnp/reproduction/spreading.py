@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +21,7 @@ from uuid import uuid4
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ffnp.config import Config
-from ffnp.errors import FFNPError, TrainingError, importing
+from ffnp.errors import FFNPError, InputWarning, TrainingError, importing, noting
 from ffnp.files import writing
 from ffnp.reproduction.experiments import Task
 from ffnp.reproduction.running import StopFile, finished, run_task, store
@@ -47,7 +48,6 @@ def run_tasks(
     done: Callable[[Task], None] = lambda task: None,
     failed: Callable[[Task, str], None] = lambda task, reason: None,
     stop: StopFile | None = None,
-    note: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Run what is not finished, in `jobs` processes or on a Dask cluster.
 
@@ -64,8 +64,6 @@ def run_tasks(
         one, with the reason, while the rest goes on.
     stop : StopFile, optional
         Stops all; see `stop_file`.
-    note : callable
-        Told what is waited for.
 
     Raises
     ------
@@ -73,6 +71,11 @@ def run_tasks(
         If a stored result has another configuration; before anything runs.
     FFNPError
         If a run failed or was stopped, when all have ended.
+
+    Warns
+    -----
+    InputWarning
+        The workers' warnings, each once, when their runs end; what is waited for.
     """
     waiting = []
     for task in tasks:  # a wrong configuration is known before anything runs
@@ -89,7 +92,7 @@ def run_tasks(
     if scheduler is None:
         workers = _processes(min(jobs, len(waiting)))
     else:
-        workers = _cluster(scheduler, stop, note)
+        workers = _cluster(scheduler, stop)
     try:
         with workers as who:
             futures = {
@@ -99,15 +102,17 @@ def run_tasks(
             for future in who.as_completed(futures):
                 task = futures[future]
                 try:
-                    found = future.result()
+                    found, notes = future.result()
                 except BrokenProcessPool:
                     raise
                 except (FFNPError, MemoryError, who.death) as error:
+                    _warn(getattr(error, "__notes__", ()))
                     if not stop.asked:
                         reason = _reason(error)
                         failures.append(f"{task.name}: {reason}")
                         failed(task, reason)
                     continue
+                _warn(notes)
                 if finished(out, task) is None:  # a worker's disk is not ours
                     store(out, task, found)
                 done(task)
@@ -131,10 +136,25 @@ def stop_file(out: Path) -> StopFile:
     return StopFile(out.resolve() / f".stop-{uuid4().hex}")
 
 
-def run_plain(task: dict[str, Any], out: str, stop: str) -> dict[str, Any]:
-    """`run_task` of plain values, as a worker receives it."""
-    config = Config.from_dict(task["config"])
-    return run_task(Task(task["row"], config), Path(out), StopFile(Path(stop)))
+def run_plain(task: dict[str, Any], out: str, stop: str) -> tuple[dict[str, Any], list[str]]:
+    """`run_task` of plain values, as a worker receives it, and the texts of its warnings.
+
+    An error has them as its notes.
+    """
+    notes: list[str] = []
+    with noting(notes.append):
+        try:
+            config = Config.from_dict(task["config"])
+            return run_task(Task(task["row"], config), Path(out), StopFile(Path(stop))), notes
+        except Exception as error:
+            for text in notes:
+                error.add_note(text)
+            raise
+
+
+def _warn(notes: Iterable[str]) -> None:
+    for text in notes:
+        warnings.warn(text, InputWarning, stacklevel=3)
 
 
 def _reason(error: BaseException) -> str:
@@ -171,7 +191,7 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _cluster(address: str, stop: StopFile, note: Callable[[str], None]) -> Iterator[Workers]:
+def _cluster(address: str, stop: StopFile) -> Iterator[Workers]:
     with importing("Dask", "distributed", "dask"):
         dask: Any = import_module("distributed")
     try:
@@ -179,7 +199,7 @@ def _cluster(address: str, stop: StopFile, note: Callable[[str], None]) -> Itera
     except (OSError, ValueError) as error:
         raise FFNPError(f"no Dask scheduler answers at {address}: {error}") from error
     with client:
-        _await_workers(client, address, stop, note)
+        _await_workers(client, address, stop)
         found = client.run(version, "ffnp", on_error="return")  # of each worker
         lacking = [name for name, each in found.items() if each != version("ffnp")]
         if lacking:
@@ -197,19 +217,20 @@ def _cluster(address: str, stop: StopFile, note: Callable[[str], None]) -> Itera
                 left -= done
                 yield from done
                 if left and not done:
-                    _await_workers(client, address, stop, note)
+                    _await_workers(client, address, stop)
 
         submit = partial(client.submit, pure=False)  # a task of its own, whatever ran before
         yield Workers(submit, completed, dask.KilledWorker)
 
 
-def _await_workers(client: Any, address: str, stop: StopFile, note: Callable[[str], None]) -> None:
-    """Until the cluster has a worker: a note says what is waited for, and stopping ends it."""
+def _await_workers(client: Any, address: str, stop: StopFile) -> None:
+    """Until the cluster has a worker: a warning says what is waited for, and stopping ends it."""
     begun, told = time.monotonic(), False
     while not client.nthreads():
         if stop.asked:
             raise TrainingError(STOPPED)
         if not told and time.monotonic() - begun > SOON:
-            note(f"the scheduler at {address} has no workers: start some, or end this by Ctrl-C")
+            text = f"the scheduler at {address} has no workers: start some, or end this by Ctrl-C"
+            warnings.warn(text, InputWarning, stacklevel=2)
             told = True
         time.sleep(0.1)

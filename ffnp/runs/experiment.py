@@ -242,7 +242,7 @@ def _train(
     done = run is not None and run.finished and trainer.finished
     sample = dataset.train.spread(SAMPLE)
     if not done and (change := otherwise(model, saved)):
-        watcher.note(change)
+        warnings.warn(change, InputWarning, stacklevel=3)
     start = time.perf_counter() - float(saved.get("seconds", 0.0))
     checkpoint = Every(checkpoint_seconds)
     watcher.start(trainer)

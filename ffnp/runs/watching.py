@@ -17,6 +17,3 @@ class Watcher:
 
     def epoch(self, record: dict[str, Any]) -> None:
         """An epoch is done; `record` is its line of metrics."""
-
-    def note(self, text: str) -> None:
-        """Something that one should know, and that stops nothing."""

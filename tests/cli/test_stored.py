@@ -11,7 +11,7 @@ from small_run import SMALL
 from small_training import StopAfter, same_bits, small_dataset
 
 from ffnp import Config, evaluate, load, load_model, resume, train
-from ffnp.errors import InputError, TrainingError
+from ffnp.errors import InputError, TrainingError, noting
 from ffnp.runs.folder import Run
 from ffnp_cli import plot as plot_command
 from ffnp_cli.commands import run as run_command
@@ -181,15 +181,9 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     ids=str,
 )
 def test_other_bits_are_said(stopped, before, said):
-    run, notes = Run(stopped), []
-
-    class Listener(StopAfter):
-        def note(self, text):
-            notes.append(text)
-
-    read = Run.read_state
-    with pytest.MonkeyPatch.context() as patch:
+    run, notes, read = Run(stopped), [], Run.read_state
+    with pytest.MonkeyPatch.context() as patch, noting(notes.append):
         patch.setattr(Run, "read_state", lambda *given: read(*given) | before)
-        resume(run.folder, watcher=Listener(-1))
+        resume(run.folder)
     assert len(notes) == (said is not None)
     assert said is None or said in notes[0]

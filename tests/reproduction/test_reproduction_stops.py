@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import Future, as_completed
 from dataclasses import replace
 
 import psutil  # which Dask stands on
 import pytest
+from data_files import small_arrays, write_idx
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from ffnp.errors import FFNPError, InputError, TrainingError
+from ffnp.errors import FFNPError, InputError, InputWarning, TrainingError, noting
 from ffnp.reproduction import expand, run_tasks, spreading
 from ffnp.reproduction.running import FOLDERS, finished, run_task
 from ffnp.runs.folder import Run
@@ -157,15 +159,24 @@ def test_a_finished_table_starts_no_process(tmp_path, monkeypatch):
     assert done == [task]
 
 
-def test_a_result_is_kept_here_though_the_worker_has_a_disk_of_its_own(tmp_path, monkeypatch):
-    @contextlib.contextmanager
-    def elsewhere(jobs):
-        def submit(run, task, out, stop):
-            future = Future()
-            future.set_result(run(task, str(tmp_path / "there"), stop))
-            return future
+@contextlib.contextmanager
+def here(jobs, elsewhere=None):
+    """A worker in this process, with an output folder of its own, if it is given one."""
 
-        yield spreading.Workers(submit, as_completed, MemoryError)
+    def submit(run, task, out, stop):
+        future = Future()
+        try:
+            future.set_result(run(task, elsewhere or out, stop))
+        except FFNPError as error:
+            future.set_exception(error)
+        return future
+
+    yield spreading.Workers(submit, as_completed, MemoryError)
+
+
+def test_a_result_is_kept_here_though_the_worker_has_a_disk_of_its_own(tmp_path, monkeypatch):
+    def elsewhere(jobs):
+        return here(jobs, str(tmp_path / "there"))
 
     monkeypatch.setattr(spreading, "_processes", elsewhere)
     (task,) = tasks(1, rows=["ff-network"])
@@ -173,6 +184,37 @@ def test_a_result_is_kept_here_though_the_worker_has_a_disk_of_its_own(tmp_path,
     found = finished(tmp_path / "here", task)
     assert found is not None
     assert found == finished(tmp_path / "there", task)
+
+
+def test_the_warnings_of_workers_come_back_each_once(tmp_path, monkeypatch):
+    """From a worker that ends well, and from one that fails."""
+    good, also, bad = tasks(1, seeds=3, rows=["ff-network"])
+
+    def warning(task, out, stop):
+        warnings.warn("the images are sorted", InputWarning, stacklevel=2)
+        if task == bad:
+            warnings.warn("this one is blank", InputWarning, stacklevel=2)
+            raise TrainingError("it is blank")
+        return result
+
+    result, notes = run_task(good, tmp_path), []
+    monkeypatch.setattr(spreading, "run_task", warning)
+    monkeypatch.setattr(spreading, "_processes", here)
+    with pytest.raises(TrainingError, match="it is blank$"), noting(notes.append):
+        run_tasks([bad, also], tmp_path)
+    assert notes == ["the images are sorted", "this one is blank"]
+
+
+def test_a_workers_note_is_a_line_of_the_command(ffnp, tmp_path):
+    arrays = small_arrays(28, 28, train=400, test=100, classes=9)
+    write_idx(tmp_path / "mnist", arrays, gzipped=True)
+    data, out = ["--data-dir", tmp_path], ["--out", tmp_path / "out"]
+    options = [*OPTIONS, "--seeds", 1, "--epochs", 1, *data, *out]
+    status, _, err = ffnp("reproduce", "table1", *options)
+    assert status == 0
+    first, second = err.splitlines()
+    assert first.startswith(f"Note: mnist in {tmp_path / 'mnist'} is not the published data set:")
+    assert second.startswith("Note: mnist: the training set has no image of class 9 (")
 
 
 def test_processes_share_the_cores(monkeypatch):
@@ -283,7 +325,8 @@ def test_workers_that_come_late_are_waited_for_and_it_is_said(pretended, tmp_pat
     pretended(Cluster("none", absent=3))
     notes = []
     with pytest.raises(FFNPError, match="is not installed for the workers worker 0: install it"):
-        run_tasks(tasks(1), tmp_path, scheduler="tcp://x", note=notes.append)
+        with noting(notes.append):
+            run_tasks(tasks(1), tmp_path, scheduler="tcp://x")
     said = "the scheduler at tcp://x has no workers: start some, or end this by Ctrl-C"
     assert notes == [said]
 
@@ -299,7 +342,8 @@ def test_a_stop_ends_the_wait_for_workers(pretended, tmp_path):
     pretended(Cluster(absent=10**9))
     stop = spreading.stop_file(tmp_path)
     with pytest.raises(TrainingError, match="stopped: the same command goes on from here"):
-        run_tasks(tasks(1), tmp_path, scheduler="tcp://x", stop=stop, note=lambda _: stop.ask())
+        with noting(lambda _: stop.ask()):
+            run_tasks(tasks(1), tmp_path, scheduler="tcp://x", stop=stop)
     assert not stop.asked  # the file is gone
 
 
