@@ -39,7 +39,7 @@ def analyse(
       ffnp analyse runs/20261123-150000-mnist-collab-0
     """
     model = model_of(run, backend, device)
-    data, config = data_of(model.config, dataset, data_dir)
+    data, config = data_of(model, dataset, data_dir)
     found = analyse_model(model, data.test, rows)
     if json:
         click.echo(dumps({"run_dir": str(run)} | found.to_dict()))

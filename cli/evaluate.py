@@ -39,7 +39,7 @@ def evaluate(
       ffnp evaluate runs/20261123-150000-mnist-collab-0 --layers 1,3
     """
     model = model_of(run, backend, device)
-    data, config = data_of(model.config, dataset, data_dir, limit_test)
+    data, config = data_of(model, dataset, data_dir, limit_test)
     test = evaluate_model(model, data.test, layers)
     names = layers or list(range(1, len(test.layers) + 1))
     if json:

@@ -96,7 +96,7 @@ def _result(folder: Path, dataset: str | None, data_dir: str | None) -> dict[str
         return {"test_error": errors, "metrics": metrics, "config": config.to_dict()}
     try:
         model = model_of(folder)
-        data, config = data_of(model.config, dataset, data_dir)
+        data, config = data_of(model, dataset, data_dir)
     except FFNPError as error:
         if not metrics:
             raise

@@ -8,6 +8,7 @@ import click
 
 from ffnp.config import Config
 from ffnp.data import Dataset
+from ffnp.data.appearance import Appearance
 from ffnp.errors import InputError, InputWarning
 from ffnp.model import Model
 from ffnp.runs.experiment import load_data, load_model
@@ -34,18 +35,28 @@ def model_of(run: Path, backend: str = "auto", device: int = 0) -> Model:
 
 
 def data_of(
-    config: Config, dataset: str | None, data_dir: str | None, limit_test: int | None = None
+    model: Model, dataset: str | None, data_dir: str | None, limit_test: int | None = None
 ) -> tuple[Dataset, Config]:
-    """The run's data set, or another one, and the configuration that says which rows are whose."""
+    """The run's data set, or another one, and the configuration that says which rows are whose.
+
+    A note says if the run's is no longer what the model was trained on.
+    """
+    config, known = model.config, model.data
     if dataset is not None:  # whole: the run's limits belong to its own set
         config = replace(config, dataset=dataset, limit_train=None, limit_test=None, validation=0)
     limit = limit_test or config.limit_test
     config = replace(config, data_dir=data_dir or config.data_dir, limit_test=limit)
     try:
-        return load_data(config), config
+        data = load_data(config)
+        known.check(data.test)
     except InputError as error:
         if dataset or "--data-dir" in str(error):
             raise
         raise InputError(
             f"{error}: --dataset or --data-dir says where the run's data are now"
         ) from error
+    if not dataset and known.appearance is not None:
+        if changes := known.appearance.changes(Appearance.of(data.train)):
+            text = f"{data.name} is not what the run was trained on: {changes}"
+            warnings.warn(text, InputWarning, stacklevel=2)
+    return data, config

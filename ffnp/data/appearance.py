@@ -74,6 +74,21 @@ class Appearance:
         levels = {name: values[name] and Level(**values[name]) for name in ("brightness", "border")}
         return cls(**(values | levels))
 
+    def changes(self, now: "Appearance") -> str:
+        """What another sample has otherwise, in words; nothing if it is this one."""
+        was, found = self._said(), now._said()
+        return ", ".join(f"{n} {found[n]}, once {was[n]}" for n in was if found[n] != was[n])
+
+    def _said(self) -> dict[str, str]:
+        """In numbers of so many digits that the last bits of a sum do not matter."""
+        border = "none" if self.border is None else f"{self.border.mean:.6g}"
+        return {
+            "pixels": f"{self.low:g}..{self.high:g}",
+            "mean pixel": f"{self.brightness.mean:.6g}",
+            "deviation of images' means": f"{self.brightness.deviation:.6g}",
+            "mean pixel at the border": border,
+        }
+
     def unlike(self, images: Images, shape: tuple[int, ...], start: int) -> tuple[int, str]:
         """How many images (N, D) are unlike these, and what is to be said of the first.
 
