@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.errors import InputError, importing
+from ffnp.errors import InputError, InputWarning, importing
 from ffnp.files import reading
 
 # What Pillow's readers raise, besides OSError, of damaged files
@@ -23,7 +23,10 @@ PILLOWS = (
 )
 FIRST_ALONE = ("MPO", "PSD")  # whose other frames are previews or layers, not further images
 INK = 64  # of 255: what is darker is ground, in a picture to prepare
-FILLED = 20 / 28  # of a prepared picture's shorter side: the longer side of the digit, as in MNIST
+SIDE = 20  # pixels: the longer side of a digit,
+FILLED = SIDE / 28  # and of a prepared picture's shorter side: as in MNIST
+GAP = 2  # pixels: strokes of a digit are not farther apart
+SHADED = 0.25  # of the pixels at the edges: more of them are ink in few crops of a digit
 
 
 def read_pictures(
@@ -48,7 +51,13 @@ def read_pictures(
     InputError
         The file is damaged or no picture, has another size, over 8 bits a pixel or nothing in it,
         or Pillow is not installed.
+
+    Warns
+    -----
+    InputWarning
+        What is prepared may be more than a digit.
     """
+    notes: list[str] = []
     with importing("Pillow", "PIL", "image"):
         from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
     match shape:
@@ -89,7 +98,17 @@ def read_pictures(
             if light_ground(picture):
                 mend = "leave out --invert" if invert else "add --invert"
                 raise InputError(f"{path} is dark on light, when MNIST is light on dark: {mend}")
-            picture = prepared(picture, width, height)
+            ink = ink_of(picture)
+            if (edges(ink) > 0).mean() > SHADED:
+                notes.append(
+                    "what is drawn reaches the edges, as the shades of a photograph do: take it in "
+                    "even light, with a margin"
+                )
+            elif in_pieces(ink):
+                notes.append(
+                    "more is drawn than one digit, or there are specks: crop it to the digit"
+                )
+            picture = prepared(ink, width, height)
         pixels = np.asarray(picture)
         return pixels if mode == "L" else np.moveaxis(pixels, -1, 0)
 
@@ -107,6 +126,8 @@ def read_pictures(
             first_alone = picture.format in FIRST_ALONE
             frames = [picture] if first_alone else ImageSequence.Iterator(picture)
             images = [image_of(frame) for frame in frames]
+    for note in notes:
+        warnings.warn(f"{path}: {note}, if the answer is wrong", InputWarning, stacklevel=3)
     return np.stack(images).reshape(len(images), -1)
 
 
@@ -114,22 +135,49 @@ def light_ground(picture: Any) -> bool:
     """Whether a picture in greys is lighter at its edges than halfway from black to white."""
     from PIL import ImageOps
 
-    pixels = np.asarray(ImageOps.autocontrast(picture))
-    edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-    return bool(np.concatenate(edges).mean() > 127.5)
+    return bool(edges(ImageOps.autocontrast(picture)).mean() > 127.5)
 
 
-def prepared(picture: Any, width: int, height: int) -> Any:
-    """A light digit on a dark ground, in greys, as MNIST's makers prepared theirs.
+def edges(picture: Any) -> NDArray[np.uint8]:
+    """The pixels at the edges of a picture in greys, in a row."""
+    pixels = np.asarray(picture)
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+
+
+def ink_of(picture: Any) -> Any:
+    """What is drawn light on dark, in greys, the ground being black."""
+    from PIL import ImageOps
+
+    return ImageOps.autocontrast(picture).point(lambda value: value if value >= INK else 0)
+
+
+def in_pieces(ink: Any) -> bool:
+    """Whether what is drawn has parts that are farther apart than strokes of a digit."""
+    from PIL import Image, ImageFilter
+
+    left, top, right, bottom = ink.getbbox()
+    places = (np.argwhere(ink) - (top, left)) * SIDE // max(right - left, bottom - top)
+    drawn, piece = np.zeros((2, SIDE, SIDE), bool)
+    drawn[tuple(places.T)] = piece[tuple(places[0])] = True
+    near, size = ImageFilter.MaxFilter(2 * GAP + 1), 0
+    while size < (size := piece.sum()):
+        piece = np.asarray(Image.fromarray(piece).convert("L").filter(near)) & drawn
+    return bool(size < drawn.sum())
+
+
+def prepared(ink: Any, width: int, height: int) -> Any:
+    """A digit as MNIST's makers prepared theirs.
 
     Cropped to its ink, scaled with its aspect kept until its longer side is 20 pixels of 28, and
     put where its centre of mass is the image's centre.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    ink = ImageOps.autocontrast(picture).point(lambda value: value if value >= INK else 0)
-    side = round(FILLED * min(width, height))
-    digit = ImageOps.contain(ink.crop(ink.getbbox()), (side, side))
+    cropped = ink.crop(ink.getbbox())
+    scale = FILLED * min(width, height) / max(cropped.size)
+    digit = cropped.resize([max(1, round(scale * side)) for side in cropped.size])
+    most = digit.getextrema()[1]  # thin strokes are faint when they are scaled
+    digit = digit.point(lambda value: value * 255 // most)
     mass = np.asarray(digit, np.float64)
     rows, columns = np.indices(mass.shape)
     down, right = (float((mass * place).sum() / mass.sum()) for place in (rows, columns))

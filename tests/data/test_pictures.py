@@ -13,7 +13,8 @@ from ffnp import Config, evaluate, from_arrays, load, predict, train
 from ffnp.data import Split
 from ffnp.data.appearance import Appearance
 from ffnp.data.inputs import read_images
-from ffnp.errors import FFNPError, InputError, InputWarning
+from ffnp.data.pictures import in_pieces
+from ffnp.errors import FFNPError, InputError, InputWarning, noting
 from ffnp.model import DataDescription
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
@@ -177,6 +178,7 @@ def test_a_drawn_bar_is_cropped_scaled_and_centred_by_mass(tmp_path, size, box):
     assert index.sum(axis=(1, 2)) == pytest.approx([size[0] / 2, size[1] / 2], abs=0.6)
 
 
+@pytest.mark.filterwarnings("ignore:.*if the answer is wrong")  # a 5 of strokes apart
 def test_what_was_prepared_once_stays_as_it_is(tmp_path):
     digits = load("mnist").test.images[:20].reshape(-1, *SHAPE)
     first, *others = map(picture, digits)
@@ -184,6 +186,49 @@ def test_what_was_prepared_once_stays_as_it_is(tmp_path):
     found = read(tmp_path / "x.tiff", prepare=True).reshape(digits.shape)
     difference = abs(found.astype(int) - digits).mean(axis=(1, 2))
     assert np.median(difference) < 5 and difference.max() < 30
+
+
+def page(*rectangles, ground=255):
+    """Strokes, each (left, top, right, bottom), dark on a page."""
+    page = Image.new("L", (300, 300), ground)
+    for rectangle in rectangles:
+        page.paste(0, rectangle)
+    return page
+
+
+def test_a_thin_stroke_is_as_bright_as_a_thick_one(tmp_path):
+    for width in (1, 2, 5, 30):
+        page((100, 20, 100 + width, 280)).save(tmp_path / "x.png")
+        found = read(tmp_path / "x.png", invert=True, prepare=True).reshape(SHAPE)
+        assert found.max() == 255
+        assert np.count_nonzero(found.max(axis=1) > 99) == 20
+    page((20, 20, 22, 280), (20, 278, 280, 280)).save(tmp_path / "x.png")
+    assert read(tmp_path / "x.png", invert=True, prepare=True).max() == 255
+
+
+STROKES = (100, 50, 120, 250), (130, 50, 260, 70)
+DOUBTS = {
+    "a digit of two strokes": (page(*STROKES, (125, 140, 250, 160)), None),
+    "a speck": (page(STROKES[0], (290, 290, 292, 292)), "one digit, or there are specks"),
+    "a line below": (page(STROKES[0], (0, 295, 300, 297)), "one digit, or there are specks"),
+    "two digits": (page((20, 50, 40, 250), (220, 50, 240, 250)), "one digit, or there are specks"),
+    "a shade": (page((0, 0, 140, 300), STROKES[1]), "reaches the edges, as the shades"),
+}
+
+
+@pytest.mark.parametrize("picture, note", DOUBTS.values(), ids=DOUBTS)
+def test_what_is_prepared_and_no_digit_alone_is_named(tmp_path, picture, note):
+    picture.save(tmp_path / "x.png")
+    notes = []
+    with noting(notes.append):
+        read(tmp_path / "x.png", invert=True, prepare=True)
+    assert len(notes) == (note is not None)
+    assert note is None or note in notes[0]
+
+
+def test_few_digits_of_mnist_are_in_pieces():
+    digits = load("mnist").test.images[:500].reshape(-1, *SHAPE)
+    assert sum(in_pieces(picture(digit)) for digit in digits) <= 2
 
 
 @pytest.fixture(scope="module")
@@ -309,6 +354,7 @@ def test_a_model_of_an_older_ffnp_says_that_it_cannot_tell(mnist_run):
 # --- damaged ----------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*if the answer is wrong")
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "gif", "webp", "bmp", "mpo"])
 def test_a_damaged_picture_is_read_or_refused_in_one_line(tmp_path, suffix):
     exif, path = Image.Exif(), tmp_path / f"x.{suffix}"
