@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import types
 
 import numpy as np
@@ -182,12 +183,14 @@ def test_resuming_a_finished_run_prints_its_result_again(ffnp, run_folder):
 def test_a_signal_stops_with_the_state_saved(tmp_path, number):
     command = [sys.executable, "-c", "from ffnp_cli.main import main; main()", "train"]
     options = ["--hidden", "20", "--epochs", "1000", "--limit-train", "2000"]
+    options += ["--backend", "numpy"]
     folder = tmp_path / "run"
     with subprocess.Popen(
         [*command, *options, "--out", folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         while not (folder / "metrics.jsonl").exists():
             assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 1

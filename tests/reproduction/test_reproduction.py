@@ -13,11 +13,12 @@ from dataclasses import fields, replace
 from functools import partial
 
 import pytest
+from small_run import in_this_process
 from threadpoolctl import threadpool_limits
 
 from ffnp import Config, train
 from ffnp.errors import InputError
-from ffnp.reproduction import TARGETS, Task, expand, run_tasks
+from ffnp.reproduction import TARGETS, Task, expand, run_tasks, spreading
 from ffnp.reproduction.experiments import PROTOCOLS, ROWS
 from ffnp.reproduction.figures import figure2, figure4
 from ffnp.reproduction.running import finished, result_path, run_task, store
@@ -286,7 +287,9 @@ def test_figures_show_what_was_measured(tmp_path):
 
 
 @pytest.fixture
-def reproduce(ffnp):
+def reproduce(ffnp, monkeypatch):
+    """The command, whose runs are this process's: what is looked at is what it writes."""
+    monkeypatch.setattr(spreading, "_processes", in_this_process)
     return partial(ffnp, "reproduce")
 
 

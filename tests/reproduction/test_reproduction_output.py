@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_run import in_this_process
 
 from ffnp import Config
 from ffnp.data.dataset import Split
-from ffnp.reproduction import expand
+from ffnp.reproduction import expand, spreading
 from ffnp.reproduction.experiments import DATASETS, ROWS, Task
 from ffnp.reproduction.figures import depth, figure2, over_seeds
 from ffnp.reproduction.running import data_title, data_titles
@@ -16,6 +17,13 @@ from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 
 BASE = Config(epochs=40, lr_schedule="linear")
 QUICK = "--limit-train 200 --limit-test 50 --hidden 5 --epochs 1 --seeds 1".split()
+
+
+@pytest.fixture
+def ffnp(ffnp, monkeypatch):
+    """The command, whose runs are this process's: what is looked at is what it writes."""
+    monkeypatch.setattr(spreading, "_processes", in_this_process)
+    return ffnp
 
 
 def hand_made(row, dataset, seed, layers, groups):

@@ -8,12 +8,12 @@ import subprocess
 import sys
 import time
 import warnings
-from concurrent.futures import Future, as_completed
 from dataclasses import replace
 
 import psutil  # which Dask stands on
 import pytest
 from data_files import small_arrays, write_idx
+from small_run import in_this_process
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ffnp.errors import FFNPError, InputError, InputWarning, TrainingError, noting
@@ -159,24 +159,9 @@ def test_a_finished_table_starts_no_process(tmp_path, monkeypatch):
     assert done == [task]
 
 
-@contextlib.contextmanager
-def here(jobs, elsewhere=None):
-    """A worker in this process, with an output folder of its own, if it is given one."""
-
-    def submit(run, task, out, stop):
-        future = Future()
-        try:
-            future.set_result(run(task, elsewhere or out, stop))
-        except FFNPError as error:
-            future.set_exception(error)
-        return future
-
-    yield spreading.Workers(submit, as_completed, MemoryError)
-
-
 def test_a_result_is_kept_here_though_the_worker_has_a_disk_of_its_own(tmp_path, monkeypatch):
     def elsewhere(jobs):
-        return here(jobs, str(tmp_path / "there"))
+        return in_this_process(jobs, str(tmp_path / "there"))
 
     monkeypatch.setattr(spreading, "_processes", elsewhere)
     (task,) = tasks(1, rows=["ff-network"])
@@ -199,7 +184,7 @@ def test_the_warnings_of_workers_come_back_each_once(tmp_path, monkeypatch):
 
     result, notes = run_task(good, tmp_path), []
     monkeypatch.setattr(spreading, "run_task", warning)
-    monkeypatch.setattr(spreading, "_processes", here)
+    monkeypatch.setattr(spreading, "_processes", in_this_process)
     with pytest.raises(TrainingError, match="it is blank$"), noting(notes.append):
         run_tasks([bad, also], tmp_path)
     assert notes == ["the images are sorted", "this one is blank"]

@@ -131,7 +131,7 @@ def check(tmp_path, options, epochs, kills):
 
 
 def test_killed_twice_ends_with_the_same_bits(tmp_path):
-    check(tmp_path, RUNS["simultaneous"], epochs=30, kills=2)
+    check(tmp_path, RUNS["simultaneous"], epochs=16, kills=2)
 
 
 @pytest.mark.slow
