@@ -24,7 +24,9 @@ def test_nvrtc_compiles_every_kernel(nvrtc, dtype, architecture):
         assert f".text.{name}\0".encode() in cubin
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize(
+    "options", [OPTIONS["float32"], pytest.param(OPTIONS["float64"], marks=pytest.mark.slow)]
+)
 def test_nvcc_spills_no_registers(options, tmp_path):
     if shutil.which("nvcc") is None or shutil.which("g++") is None:
         pytest.skip("nvcc or its g++ is not installed")

@@ -207,7 +207,7 @@ def test_commands(cupy, ffnp, tmp_path):
         assert status == 0, err
         return out
 
-    small = "--limit-train 200 --limit-test 60 --hidden 60,40 --epochs 4 --batch-size 10".split()
+    small = "--limit-train 200 --limit-test 20 --hidden 32,32 --epochs 3 --batch-size 10".split()
     small += ["--lr", 0.002, "--theta", 5]
     runs = {name: tmp_path / name for name in ("cupy", "reference")}
     printed = {

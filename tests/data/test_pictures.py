@@ -227,8 +227,8 @@ def test_what_is_prepared_and_no_digit_alone_is_named(tmp_path, picture, note):
 
 
 def test_few_digits_of_mnist_are_in_pieces():
-    digits = load("mnist").test.images[:500].reshape(-1, *SHAPE)
-    assert sum(in_pieces(picture(digit)) for digit in digits) <= 2
+    digits = load("mnist").test.images[:200].reshape(-1, *SHAPE)
+    assert sum(in_pieces(picture(digit)) for digit in digits) == 1  # a 5
 
 
 @pytest.fixture(scope="module")
