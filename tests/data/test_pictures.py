@@ -13,7 +13,7 @@ from ffnp import Config, evaluate, from_arrays, load, predict, train
 from ffnp.data import Split
 from ffnp.data.appearance import Appearance
 from ffnp.data.inputs import read_images
-from ffnp.data.pictures import in_pieces
+from ffnp.data.pictures import in_pieces, ink_of
 from ffnp.errors import FFNPError, InputError, InputWarning, noting
 from ffnp.model import DataDescription
 
@@ -228,7 +228,7 @@ def test_what_is_prepared_and_no_digit_alone_is_named(tmp_path, picture, note):
 
 def test_few_digits_of_mnist_are_in_pieces():
     digits = load("mnist").test.images[:200].reshape(-1, *SHAPE)
-    assert sum(in_pieces(picture(digit)) for digit in digits) == 1  # a 5
+    assert sum(in_pieces(ink_of(picture(digit))) for digit in digits) == 1  # a 5
 
 
 @pytest.fixture(scope="module")
