@@ -166,8 +166,16 @@ def load_model(
     """The trained model of the run in `folder`; see `make_backend` for `backend` and `device`.
 
     With `last`, where the training is not finished: with the weights that were last saved.
+    An `InputWarning` says of a run of ffnp 0.1 that it does not know what its images looked like.
     """
-    return _run(folder).model(make_backend(backend, device), last)
+    model = _run(folder).model(make_backend(backend, device), last)
+    if model.data.appearance is None:
+        text = (
+            f"{folder} was stored by ffnp 0.1, which kept nothing of how its images look: whether "
+            "others are like them is not known"
+        )
+        warnings.warn(text, InputWarning, stacklevel=2)
+    return model
 
 
 def _run(folder: Path | str) -> Run:

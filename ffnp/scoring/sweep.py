@@ -30,7 +30,7 @@ def sweep(
     """Join images with every label: a batch after a forward pass of the layers, block by block.
 
     After the last, an `InputWarning` says if more than a hundredth of them are unlike the images
-    that the model learned from, or if that cannot be told.
+    that the model learned from.
 
     Parameters
     ----------
@@ -52,13 +52,5 @@ def sweep(
             sharing.forward(model.method, batch, stop=layers)
         yield batch
     if odd > TOLERATED * len(images):
-        text = (
-            f"{odd} of {len(images)} images are unlike those that the model was trained on: {first}"
-        )
-        warnings.warn(f"{name}: {text}", InputWarning, stacklevel=2)
-    if model.data.appearance is None:
-        text = (
-            "whether its images are like those that the model was trained on is not known, as ffnp "
-            "0.1 kept nothing of these: look at some, or train anew"
-        )
-        warnings.warn(f"{name}: {text}", InputWarning, stacklevel=2)
+        text = f"{odd} of {len(images)} images are unlike those that the model was trained on"
+        warnings.warn(f"{name}: {text}: {first}", InputWarning, stacklevel=2)

@@ -109,6 +109,17 @@ def test_data_that_have_changed_are_named_with_what_is_other(ffnp, tmp_path, com
     assert "shape (5, 5): the model takes 4x4, or 16 values: --dataset or --data-dir says" in err
 
 
+def test_a_run_of_an_older_ffnp_says_what_it_does_not_know(ffnp, own, tmp_path):
+    folder, _ = own
+    model = load_model(folder)
+    Run(folder).write_model(replace(model, data=replace(model.data, appearance=None)))
+    np.save(tmp_path / "x.npy", 255 - small_dataset().test.images)
+    status, out, err = ffnp("predict", folder, tmp_path / "x.npy")
+    assert status == 0 and out
+    assert err.startswith(f"Note: {folder} was stored by ffnp 0.1, which kept nothing of how its")
+    assert err.count("\n") == 1
+
+
 def test_a_run_goes_on_with_data_that_are_given(ffnp, own, tmp_path):
     _, file = own
     with pytest.raises(TrainingError, match="stopped"):

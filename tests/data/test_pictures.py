@@ -1,7 +1,6 @@
 """Pictures as they are shown, and drawn digits made what a model of MNIST knows."""
 
 import sys
-from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -15,7 +14,6 @@ from ffnp.data.appearance import Appearance
 from ffnp.data.inputs import read_images
 from ffnp.data.pictures import in_pieces, ink_of
 from ffnp.errors import FFNPError, InputError, InputWarning, noting
-from ffnp.model import DataDescription
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
@@ -342,13 +340,6 @@ def test_floats_of_another_range_are_unlike():
     for factor in (16, 255):
         with pytest.warns(InputWarning, match=r"scale pixels to 0\.\.1"):
             evaluate(model, Split(x_test * factor, y_test))
-
-
-def test_a_model_of_an_older_ffnp_says_that_it_cannot_tell(mnist_run):
-    stored = {k: v for k, v in mnist_run.model.data.to_dict().items() if k != "appearance"}
-    old = replace(mnist_run.model, data=DataDescription.from_dict(stored))
-    with pytest.warns(InputWarning, match="the input: whether its images are like .* 0.1 kept no"):
-        predict(old, 255 - SEVEN.reshape(1, -1))
 
 
 # --- damaged ----------------------------------------------------------------------------------
