@@ -12,7 +12,7 @@ from small_training import StopAfter
 
 from ffnp import Config, gradcheck, load
 from ffnp.backends import Backend
-from ffnp.errors import InputError, TrainingError
+from ffnp.errors import InputError, InputWarning, TrainingError
 from ffnp.gradcheck.cases import name_of
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import OBJECTIVES
@@ -238,7 +238,8 @@ def test_a_run_is_resumed_on_the_other_backend(cupy, mnist, tmp_path, first, sec
     config = replace(SMALL, backend=first)
     with pytest.raises(TrainingError, match="--resume"):
         train(config, tmp_path / "run", StopAfter(4))
-    resume(tmp_path / "run", backend=second)
+    with pytest.warns(InputWarning, match=f"trained on {first} .* goes on on {second}"):
+        resume(tmp_path / "run", backend=second)
     trained_alike(config, mnist, Run(tmp_path / "run").model(Backend()).weights())
 
 

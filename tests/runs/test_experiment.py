@@ -7,7 +7,7 @@ from small_training import StopAfter, same_bits, small_dataset
 
 from ffnp import Config, analyse, evaluate, load_model, resume, train
 from ffnp.data.dataset import Split
-from ffnp.errors import InputError, TrainingError
+from ffnp.errors import InputError, InputWarning, TrainingError
 from ffnp.runs.folder import Run
 from ffnp.runs.storage import read_tensors, write_tensors
 
@@ -127,7 +127,8 @@ def test_an_epoch_that_is_trained_again_is_recorded_once(dataset, tmp_path):
 
 def test_a_run_goes_on_on_the_backend_that_is_asked_for(dataset, tmp_path):
     stop_in_epoch_2(SMALL, tmp_path / "run", dataset)
-    found = resume(tmp_path / "run", backend="reference", dataset=dataset)
+    with pytest.warns(InputWarning, match="trained on numpy .* goes on on reference"):
+        found = resume(tmp_path / "run", backend="reference", dataset=dataset)
     assert found.model.backend.name == found.model.config.backend == "reference"
 
 
