@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from data_files import small_arrays, write_idx
 from small_run import in_this_process
 
 from ffnp import Config
@@ -85,6 +86,16 @@ def test_names_said_twice_are_one_run(ffnp, tmp_path):
     assert status == 0, err
     assert "1 seed;" in out
     assert len(list((tmp_path / "results").iterdir())) == 1
+
+
+def test_data_that_cannot_be_used_are_known_before_any_run(ffnp, tmp_path):
+    arrays = small_arrays(28, 28, train=40)
+    write_idx(tmp_path / "mnist", arrays._replace(y_train=arrays.y_train * 0), gzipped=False)
+    names = ["--datasets", "mnist", "--methods", "ff-network", "--data-dir", tmp_path]
+    status, out, err = ffnp("reproduce", "table1", *QUICK, *names, "--out", tmp_path / "out")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "every training label is 0" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_notes_in_the_environment_are_separated_by_semicolons(ffnp, tmp_path, monkeypatch):
