@@ -281,6 +281,45 @@ LIES = {
 }
 
 
+def equal_hash(i: int) -> bytes:
+    """A key, a number whose hash is that of the others, and a value."""
+    return b"\x8a\x0a" + (i * (2**61 - 1)).to_bytes(10, "little") + b"N"
+
+
+HALVES = b")q\0" + b"".join(
+    b"h%bh%b\x86q%b0" % (*2 * [bytes([i])], bytes([i + 1])) for i in range(40)
+)
+CRAFTED = {
+    "a key whose hash takes 2^40 steps": pickled(HALVES, b"h\x28K\1s"),
+    "tuples in tuples as a key": pickled(b")", 190_000 * b"\x85", b"K\1s"),
+    "tuples in tuples": pickled(b"X\4\0\0\0data)", 190_000 * b"\x85", b"s"),
+    "keys with equal hashes": pickled(b"(", *map(equal_hash, range(60_000)), b"u"),
+    "a list in itself": pickled(b"X\4\0\0\0data]q\0h\0as"),
+    "a dictionary in itself as labels": pickled(b"q\0X\6\0\0\0labelsh\0s"),
+    "what is below a mark": pickled(b"K\1(K\1s"),
+    "nothing": b"\x80\2.",
+    "two values": pickled(b"K\1"),
+    "a state of a list": pickled(b"]Nb"),
+    "a call of a text": pickled(b"X\1\0\0\0x)R"),
+    "an object": pickled(b"cnumpy\nndarray\n)\x81"),  # NEWOBJ
+    "a number of 10 MB": pickled(b"\x8b" + struct.pack("<I", 10 << 20), bytes(10 << 20)),
+    "a memo from its end": pickled(b"j\xff\xff\xff\xff"),
+    "an extension": pickled(b"\x82\1"),
+    "a persistent object": pickled(b"Px\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", CRAFTED.values(), ids=CRAFTED)
+def test_a_crafted_pickle_is_refused_at_once(content, tmp_path):
+    path = tmp_path / "crafted"
+    path.write_bytes(content)
+    with (
+        pytest.raises(InputError, match="crafted is (refused as|not) a CIFAR-10 batch"),
+        little_time(),
+    ):
+        read_python([path, path])
+
+
 @pytest.mark.parametrize(
     ("reader", "content"),
     [(reader, lie) for reader in READERS for lie in LIES.get(reader.name, [])],

@@ -283,7 +283,7 @@ def test_a_hostile_pickle_is_refused_and_nothing_of_it_runs(tmp_path, protocol):
     write_cifar(tmp_path, small_arrays(3, 32, 32), "")
     hostile = pickle.dumps({"data": Touch(tmp_path), "labels": [1]}, protocol)
     (tmp_path / "data_batch_3").write_bytes(hostile)
-    with pytest.raises(InputError, match="data_batch_3 is refused .* it names '"):
+    with pytest.raises(InputError, match="data_batch_3 is refused .* it (names '|holds the op)"):
         load("cifar10", tmp_path)
     assert not (tmp_path / "touched").exists()
     pickle.loads(hostile)
