@@ -1,12 +1,16 @@
 """`ffnp predict`: labels of images, with what every layer says of every label."""
 
+from collections.abc import Iterator
+from itertools import chain, count, repeat
 from json import dumps
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
 from ffnp.data.inputs import read_images
+from ffnp.model import Model
 from ffnp.scoring.evaluation import scores
 
 from .options import Location, backend_option, device_option, json_option
@@ -44,16 +48,14 @@ def predict(
       ffnp predict runs/20261123-150000-mnist-collab-0 drawn.jpg --prepare --invert
     """
     model = model_of(run, backend, device)
-    found = []
-    for path in inputs:
-        images = read_images(path, model.data.shape, invert, prepare)
-        every = np.concatenate(list(scores(model, images, name=str(path))), axis=1)  # (V, N, K)
-        labels = every.sum(axis=0).argmax(axis=1).tolist()
-        for i, label in enumerate(labels):
-            goodness = every[:, i].tolist()
-            found.append({"input": str(path), "image": i, "label": label, "goodness": goodness})
+    found = _predictions(model, inputs, invert, prepare)
     if json:
-        click.echo(dumps({"predictions": found}))
+        # one object, as they come
+        for begin, prediction in zip(
+            chain(['{"predictions": ['], repeat(", ")), found, strict=False
+        ):
+            click.echo(begin + dumps(prediction), nl=False)
+        click.echo("]}")
         return
     for prediction in found:
         table = np.array(prediction["goodness"])
@@ -64,3 +66,23 @@ def predict(
             rows["vote"] = table.sum(axis=0)
         for name, values in rows.items():
             click.echo(f"  {name:8} " + " ".join(f"{value:8.2f}" for value in values))
+
+
+def _predictions(
+    model: Model, inputs: tuple[Path, ...], invert: bool, prepare: bool
+) -> Iterator[dict[str, Any]]:
+    """What is predicted of each image, block by block: all of it may be larger than memory."""
+    # a bad one is found before anything is printed
+    every = [read_images(path, model.data.shape, invert, prepare) for path in inputs]
+    for path, images in zip(inputs, every, strict=True):
+        number = count()
+        for block in scores(model, images, name=str(path)):  # (V, n, K)
+            labels = block.sum(axis=0).argmax(axis=1).tolist()
+            for i, label in enumerate(labels):
+                goodness = block[:, i].tolist()
+                yield {
+                    "input": str(path),
+                    "image": next(number),
+                    "label": label,
+                    "goodness": goodness,
+                }

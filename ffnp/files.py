@@ -3,11 +3,15 @@
 import errno
 import gzip
 import os
+import re
+import shutil
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, cast
 
 from ffnp.errors import FFNPError, InputError, StorageError
@@ -18,6 +22,9 @@ GOOD_COPY = "replace it by a good copy"  # what mends most damage
 # What a file system answers that cannot do it at all: CIFS to fsync of a folder, some to locks.
 CANNOT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 PARTIAL = ".partial"  # ends the name of what is not yet whole
+LEFT = re.compile(rf"\..+\.([0-9]+|[0-9a-f]{{16}}){re.escape(PARTIAL)}", re.DOTALL)  # ffnp's own
+ROOM = 1 << 24  # bytes that a file may always stand for, and beyond them
+TIMES = 100  # as many as it holds: images are packed by less
 
 
 @contextmanager
@@ -44,10 +51,59 @@ def reading(path: Readable, *malformed: type[Exception], mend: str = GOOD_COPY) 
         raise InputError(f"{path} is damaged: {reason}: {mend}") from error
 
 
+def opened(path: Readable) -> IO[bytes]:
+    """A file to read, within `reading`.
+
+    `InputError` if it is a pipe or a device, for which one might wait for ever, or nearly all
+    holes, which take memory and no disk.
+    """
+    if not isinstance(path, Path):  # in a package that is an archive
+        return path.open("rb")
+    file = open(path, "rb", opener=_without_waiting)
+    try:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{path} is a pipe or a device: give a file")
+        if found.st_size > ROOM:
+            check_packing(path, found.st_size, _without_holes(file.fileno(), found.st_size))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
+def _without_holes(descriptor: int, size: int) -> int:
+    """How many bytes a file holds on the disk, where the system tells; no more than are asked."""
+    held = start = 0
+    try:
+        while start < size and size > ROOM + TIMES * held:
+            start = os.lseek(descriptor, start, os.SEEK_DATA)
+            end = os.lseek(descriptor, start, os.SEEK_HOLE)
+            held, start = held + end - start, end
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # the rest is a hole
+            held = size  # the file system does not tell
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return held
+
+
+def check_packing(where: object, size: int, held: int) -> None:
+    """`InputError` if `size` bytes come from so few, `held`, that they are no data."""
+    if size > ROOM + TIMES * held:
+        raise InputError(
+            f"{where} holds {held} bytes that stand for {size}: if these are data, save them "
+            "without holes and uncompressed"
+        )
+
+
 @contextmanager
 def inflated(path: Readable, *malformed: type[Exception]) -> Iterator[IO[bytes]]:
     """A file to read, inflated if its name ends in `.gz`; errors as of `reading`."""
-    with reading(path, *malformed), path.open("rb") as file:
+    with reading(path, *malformed), opened(path) as file:
         if not path.name.endswith(".gz"):
             yield file
             return
@@ -72,9 +128,9 @@ def read_exactly(stream: IO[bytes], count: int, where: object) -> bytearray:
 
 
 def read_bytes(path: Readable) -> bytes:
-    """The content of a file; errors as of `reading`."""
-    with reading(path):
-        return path.read_bytes()
+    """The content of a file; errors as of `reading` and `opened`."""
+    with reading(path), opened(path) as file:
+        return file.read()
 
 
 @contextmanager
@@ -91,13 +147,16 @@ def writing(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` by `content`; after a crash it holds either the old or the new bytes.
 
-    On a `StorageError`, e.g. a full disk, the old file is untouched and nothing is left beside.
+    Who may read it stays as it was. A link is replaced, not what it leads to. On a `StorageError`,
+    e.g. a full disk, the old file is untouched and nothing is left beside.
     """
     with writing(path):
-        path = path.resolve()  # a link stays one
+        mode = _mode(path)
         temporary = partial(path)
         try:
-            with temporary.open("wb") as file:
+            with temporary.open("xb") as file:
+                if mode not in (None, os.fstat(file.fileno()).st_mode & 0o777):
+                    os.fchmod(file.fileno(), mode)
                 file.write(content)
                 file.flush()
                 flush(file.fileno())
@@ -107,16 +166,36 @@ def write_atomically(path: Path, content: bytes) -> None:
             raise
 
 
+def _mode(path: Path) -> int | None:
+    """Who may read and write the file that is there, if one is."""
+    try:
+        found = path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if stat.S_ISLNK(found):
+        return None
+    if not stat.S_ISREG(found):
+        raise InputError(f"{path} is a pipe or a device: give another name")
+    return found & 0o777
+
+
 def partial(path: Path) -> Path:
-    """A neighbour of `path`, this process's own, to be renamed to it once complete."""
-    return path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    """A neighbour of `path` that nobody can foresee, to be renamed to it once complete."""
+    return path.with_name(f".{path.name}.{token_hex(8)}{PARTIAL}")
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what writers that were killed left in a folder; nobody may be writing there."""
+    """Remove what killed writers left in a folder; nobody may be writing there."""
     with writing(folder):
         for left in folder.glob(f".*{PARTIAL}"):
-            left.unlink()
+            if not LEFT.fullmatch(left.name):
+                continue  # the user's
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
 
 
 def rename(old: Path, new: Path) -> None:

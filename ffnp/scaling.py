@@ -10,7 +10,7 @@ from ffnp.errors import InputError
 
 SCALINGS = ("standard", "raw")
 SMALLEST = 1e-12  # deviation of pixels: with less, their squares would leave float32
-BLOCK = 4096  # images a block of the statistics: bounded memory for sets on disk
+BLOCK = 1 << 22  # pixels a block of the statistics: bounded memory for sets on disk
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") 
     if kind != "standard":
         raise InputError(f"unknown scaling '{kind}': choose one of {', '.join(SCALINGS)}")
     total = squares = 0.0
-    for start in range(0, len(images), BLOCK):
-        block = images[start : start + BLOCK].astype(np.float64)
+    rows = max(1, BLOCK // images.shape[1])
+    for start in range(0, len(images), rows):
+        block = images[start : start + rows].astype(np.float64)
         total += float(block.sum())
         squares += float(np.vdot(block, block))
     mean = total / images.size

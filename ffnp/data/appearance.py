@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.data.arrays import Images
-from ffnp.data.dataset import SAMPLE, Split
+from ffnp.data.dataset import Split
 
 DEVIATIONS = 6  # from the mean of training images, and
 SHARE = 0.3  # of the range of their pixels: what differs by more is unlike them
@@ -57,7 +57,7 @@ class Appearance:
     @classmethod
     def of(cls, split: Split) -> "Appearance":
         """Look at some images of a split, evenly over the whole."""
-        images = split.spread(SAMPLE).images
+        images = split.sample().images
         with np.errstate(all="ignore"):  # mapped pixels may be anything
             border = _border(images, split.shape)
             return cls(

@@ -14,7 +14,7 @@ Images = NDArray[np.uint8] | NDArray[np.float32]
 
 BLOCK = 4096  # images a block of the search for NaN
 LARGEST = 1e15  # of a pixel: with larger ones, the sum of an image's squares may leave float32
-MOST_CLASSES = 1 << 16  # a larger "label" is no class index
+MOST_CLASSES = 1 << 12  # a larger "label" is no class index: K * K errors are counted
 
 
 class Arrays(NamedTuple):

@@ -11,6 +11,7 @@ from ffnp.data.arrays import Images, as_images, as_labels
 from ffnp.errors import InputError, expect
 
 SAMPLE = 1000  # images, evenly over a split, that tell its range
+PIXELS = 1 << 22  # of a sample, where images are large
 ORDERS = 50  # times the range of the other split: one of them is scaled, the other is not
 
 
@@ -71,6 +72,10 @@ class Split:
     def first(self, count: int | None) -> "Split":
         """The first `count` rows (all of them with None); a view, nothing is copied."""
         return self if count is None else self.rows(slice(_count(count)))
+
+    def sample(self) -> "Split":
+        """Images that tell what the split looks like."""
+        return self.spread(max(1, min(SAMPLE, PIXELS // self.images.shape[1])))
 
     def spread(self, count: int) -> "Split":
         """`count` rows (all, if there are no more), evenly over the whole, copied.
@@ -136,7 +141,7 @@ class Dataset:
         """One split of 0..1 and one of 0..255 can be told, whatever they show."""
         sizes = []
         for split in (self.train, self.test):
-            pixels = np.abs(split.spread(SAMPLE).images.astype(np.float64))
+            pixels = np.abs(split.sample().images.astype(np.float64))
             sizes.append((pixels.mean(), pixels.max()))
         (mean, most), (test_mean, test_most) = sizes
         with np.errstate(all="ignore"):  # mapped pixels may be anything, and blank ones 0

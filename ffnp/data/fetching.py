@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ffnp.data.known import Archive, Known
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
-from ffnp.files import CHUNK, reading, remove_partial, write_atomically, writing
+from ffnp.files import CHUNK, opened, partial, reading, remove_partial, write_atomically, writing
 
 MIRROR_VARIABLE = "FFNP_DATA_MIRROR"
 ATTEMPTS = 2  # at each mirror
@@ -70,17 +70,18 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
 
     if path.is_file() and pooch.file_hash(path) == sha256:
         return
-    partial = path.parent / "partial"  # what a killed download leaves there goes with the next one
+    remove_partial(path.parent)  # of a download that was killed
+    coming = partial(path)  # a folder, that nobody else has
     failures: dict[str, str] = {}
     mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
     bases = (f"{mirror}/{known.name}", mirror) if mirror else known.mirrors
     for base in ATTEMPTS * bases:
         url = f"{base}/{remote}"
         with writing(path):
-            partial.mkdir(parents=True, exist_ok=True)
+            coming.mkdir(parents=True)
         try:
-            pooch.retrieve(url, f"sha256:{sha256}", path.name, partial, downloader=_download)
-            (partial / path.name).replace(path)
+            pooch.retrieve(url, f"sha256:{sha256}", path.name, coming, downloader=_download)
+            (coming / path.name).replace(path)
             return
         except OSError as error:
             if error.errno in UNWRITABLE:  # no mirror's fault
@@ -90,7 +91,7 @@ def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
         except (ValueError, zlib.error):
             failures[url] = "its content is not the published one"
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(coming, ignore_errors=True)
     with suppress(OSError):
         path.parent.rmdir()  # if nothing is in it
     reasons = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
@@ -115,7 +116,7 @@ def _download(url: str, output: str, _pooch: Any) -> None:
     with open(output, "wb") as file:
         sink = Sink(file, inflate=not url.endswith(".tar.gz"))
         if "://" not in url:
-            with open(url, "rb") as source:
+            with opened(Path(url)) as source:
                 shutil.copyfileobj(source, sink, CHUNK)
             return
         # pooch replaces the total, but asks for the bar's truth before, which needs one
@@ -134,14 +135,17 @@ class Sink:
     def __init__(self, file: IO[bytes], inflate: bool) -> None:
         self._file = file
         self._inflater = zlib.decompressobj(wbits=31) if inflate else None
-        self._room = LARGEST
+        self._room = self._coming = LARGEST
 
     def write(self, data: bytes) -> None:
         """Write one chunk."""
+        self._coming -= len(data)
         if self._inflater is not None:
             data = self._inflater.decompress(data, self._room + 1)
+            if self._inflater.unused_data:
+                raise ValueError("it goes on after its end")
         self._room -= len(data)
-        if self._room < 0:
+        if min(self._room, self._coming) < 0:
             raise ValueError(f"more than {LARGEST} bytes")
         self._file.write(data)
 

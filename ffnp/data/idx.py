@@ -5,12 +5,13 @@ A big-endian header (0, 0, type code, rank, then each dimension in 32 bits), the
 
 import math
 import struct
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.errors import InputError
-from ffnp.files import Readable, inflated, read_exactly
+from ffnp.files import Readable, check_packing, inflated, read_exactly
 
 UINT8 = 0x08
 
@@ -27,4 +28,6 @@ def read_idx(path: Readable) -> NDArray[np.uint8]:
         if len(dimensions) < 4 * magic[3]:
             raise InputError(f"{path} is truncated: it ends within its header")
         shape = struct.unpack(f">{magic[3]}I", dimensions)
+        if isinstance(path, Path):
+            check_packing(path, math.prod(shape), path.stat().st_size)
         return np.frombuffer(read_exactly(file, math.prod(shape), path), np.uint8).reshape(shape)

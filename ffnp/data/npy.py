@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ffnp.data.arrays import Arrays
 from ffnp.errors import InputError
-from ffnp.files import Readable, read_exactly, reading
+from ffnp.files import Readable, check_packing, opened, read_exactly, reading
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000
@@ -104,7 +104,7 @@ def read_array(path: Readable, name: str) -> NDArray[Any]:
 @contextmanager
 def _archive(path: Readable) -> Iterator[ZipFile]:
     malformed = (BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error)
-    with reading(path, *malformed), path.open("rb") as file, ZipFile(file) as archive:
+    with reading(path, *malformed), opened(path) as file, ZipFile(file) as archive:
         yield archive
 
 
@@ -117,6 +117,7 @@ def _member(archive: ZipFile, name: str, path: Readable) -> NDArray[Any]:
     where = f"{path}: {name}"
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise InputError(f"{where} is compressed in a way that NumPy never uses")
+    check_packing(where, info.file_size, info.compress_size)
     with archive.open(info) as stream:
         header = read_header(stream, info.file_size, where)
         return _values(stream, header, where)
@@ -129,7 +130,7 @@ def _values(stream: IO[bytes], header: Header, where: object) -> NDArray[Any]:
 
 def map_npy(path: Readable) -> NDArray[Any]:
     """The array of a `.npy` file, mapped into memory read-only; its data are not read."""
-    with reading(path, ValueError), path.open("rb") as file:
+    with reading(path, ValueError), opened(path) as file:
         header = read_header(file, os.fstat(file.fileno()).st_size, path)
         if header.size == 0:  # nothing can be mapped
             return np.empty(header.shape, header.dtype)

@@ -1,6 +1,5 @@
 """Picture files as the images that a model takes, by Pillow."""
 
-import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,19 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.errors import InputError, InputWarning, importing
-from ffnp.files import reading
+from ffnp.files import opened, reading
 
-# What Pillow's readers raise, besides OSError, of damaged files
-PILLOWS = (
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    RuntimeError,
-    ArithmeticError,
-    struct.error,
-)
-FIRST_ALONE = ("MPO", "PSD")  # whose other frames are previews or layers, not further images
+# By content, whatever the name says: others start programs (EPS), or fail in ways of their own.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+# an MPO is a JPEG with previews, which are no further images
+FIRST_ALONE = ("JPEG", "MPO")
+LARGEST = 1 << 24  # pixels of a picture: 16 million
+MOST = 1 << 26  # pixels of all pages that are kept
 INK = 64  # of 255: what is darker is ground, in a picture to prepare
 SIDE = 20  # pixels: the longer side of a digit,
 FILLED = SIDE / 28  # and of a prepared picture's shorter side: as in MNIST
@@ -72,12 +66,11 @@ def read_pictures(
         raise InputError(f"{path} cannot be prepared: the model takes colours, not drawn digits")
 
     def image_of(frame: Any) -> NDArray[np.uint8]:
+        if not prepare and sorted(frame.size) != sorted((width, height)):  # before it is decoded
+            raise _other_size(path, frame, width, height)
         picture = ImageOps.exif_transpose(frame)
         if not prepare and picture.size != (width, height):
-            raise InputError(
-                f"{path} has {picture.width}x{picture.height} pixels: resize it to the model's "
-                f"{width}x{height}, or --prepare a drawn digit"
-            )
+            raise _other_size(path, picture, width, height)
         if picture.mode[0] in "IF":  # the conversion would cut off all above 255
             raise InputError(f"{path} has pixels of over 8 bits: save it with 8 bits each")
         if picture.mode == "LAB":  # which Pillow does not convert
@@ -112,23 +105,37 @@ def read_pictures(
         pixels = np.asarray(picture)
         return pixels if mode == "L" else np.moveaxis(pixels, -1, 0)
 
-    malformed = (*PILLOWS, Image.DecompressionBombError)
-    # Pillow warns of damage before it refuses a file, or reads it all the same.
-    with warnings.catch_warnings(action="ignore"), reading(path, *malformed):
+    images = bytearray()  # it grows, so that no page is held twice
+    # Pillow warns of damage before it refuses a file, or reads it all the same. A decoder's failure
+    # of any kind is the file's; what the system refuses is not.
+    with warnings.catch_warnings(action="ignore"), reading(path, Exception), opened(path) as file:
         try:
-            opened = Image.open(path)
+            picture = Image.open(file, formats=FORMATS)
         except UnidentifiedImageError as error:
             raise InputError(
-                f"{path} is neither an array nor a picture that Pillow knows: give .npy, .npz, "
-                ".png or the like"
+                f"{path} is neither an array nor a picture: give .npy, .npz or a picture "
+                f"({', '.join(FORMATS)})"
             ) from error
-        with opened as picture:
+        with picture:
             first_alone = picture.format in FIRST_ALONE
-            frames = [picture] if first_alone else ImageSequence.Iterator(picture)
-            images = [image_of(frame) for frame in frames]
+            for frame in [picture] if first_alone else ImageSequence.Iterator(picture):
+                if frame.width * frame.height > LARGEST:
+                    raise InputError(
+                        f"{path} has {frame.width}x{frame.height} pixels: make it smaller"
+                    )
+                images += image_of(frame).tobytes()
+                if len(images) > MOST:
+                    raise InputError(f"{path} has too many pages: give them in several files")
     for note in notes:
         warnings.warn(f"{path}: {note}, if the answer is wrong", InputWarning, stacklevel=3)
-    return np.stack(images).reshape(len(images), -1)
+    return np.frombuffer(images, np.uint8).reshape(-1, int(np.prod(shape)))
+
+
+def _other_size(path: Path, picture: Any, width: int, height: int) -> InputError:
+    return InputError(
+        f"{path} has {picture.width}x{picture.height} pixels: resize it to the model's "
+        f"{width}x{height}, or --prepare a drawn digit"
+    )
 
 
 def light_ground(picture: Any) -> bool:

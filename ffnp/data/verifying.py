@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ffnp.data.known import Copy, cache_path
 from ffnp.errors import FFNPError
-from ffnp.files import Readable, inflated, write_atomically
+from ffnp.files import Readable, inflated, read_bytes, write_atomically
 
 REMEMBERED = "checksums.json"  # in the user's cache folder
 
@@ -61,8 +61,8 @@ def differing(copy: Copy) -> list[str]:
 
 def _remembered(memory: Path) -> dict[str, str]:
     """Checksums by what `_key` gives; none if they cannot be read."""
-    with suppress(OSError, ValueError, RecursionError):
-        values = json.loads(memory.read_bytes())
+    with suppress(FFNPError, ValueError, RecursionError):
+        values = json.loads(read_bytes(memory))
         if isinstance(values, dict):
             return values
     return {}

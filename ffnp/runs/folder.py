@@ -21,6 +21,7 @@ from ffnp.files import (
     CANNOT,
     GOOD_COPY,
     partial,
+    read_bytes,
     reading,
     remove_partial,
     rename,
@@ -131,7 +132,7 @@ class Run:
             return []
         mend = "remove it: only the record of the epochs is lost"
         with reading(path, ValueError, RecursionError, mend=mend):
-            records = [json.loads(line) for line in path.read_bytes().splitlines()]
+            records = [json.loads(line) for line in read_bytes(path).splitlines()]
         for number, record in enumerate(records, start=1):
             if not is_epoch(record):
                 raise InputError(f"{path} is damaged: line {number} is no epoch's record: {mend}")

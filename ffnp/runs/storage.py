@@ -61,4 +61,4 @@ def _checksum(tensors: Mapping[str, Any], text: str) -> str:
 def read_json(path: Path) -> Any:
     """The value that a JSON file holds; `InputError` if it is missing or damaged."""
     with reading(path, ValueError, RecursionError):
-        return json.loads(path.read_bytes())
+        return json.loads(read_bytes(path))

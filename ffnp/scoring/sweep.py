@@ -12,16 +12,26 @@ from ffnp.network import Batch, Method, sharing
 
 TOLERATED = 0.01  # of images: every set has its own odd ones
 BLOCK = 200  # images scored together: their K label rows fit the cache
+NUMBERS = 1 << 24  # that a block may hold: fewer images, where each takes many
 
 
 def blocks(method: Method, images: int) -> Iterator[tuple[slice, Batch]]:
-    """Slices of BLOCK images (the last may be shorter), each with a batch; equal ones reuse it."""
-    batch = None
-    for start in range(0, images, BLOCK):
-        block = slice(start, min(start + BLOCK, images))
+    """Slices of so many images that fit, BLOCK at most, each with a batch; equal ones reuse it."""
+    batch, size = None, _together(method)
+    for start in range(0, images, size):
+        block = slice(start, min(start + size, images))
         if batch is None or len(batch.x) != block.stop - start:
             batch = method.scoring_batch(block.stop - start)
         yield block, batch
+
+
+def _together(method: Method) -> int:
+    """How many images are scored together."""
+    network = method.network
+    activities = sum(layer.width for layer in network.layers)
+    # an image's pixels are there as stored, in float32, and as float64 when it is looked at
+    each = 4 * network.pixels + network.classes * (activities + 1)
+    return max(1, min(BLOCK, NUMBERS // each))
 
 
 def sweep(

@@ -40,11 +40,12 @@ def test_a_wrong_matplotlib_variable_is_named(run_folder, tmp_path):
     assert "unset MPLBACKEND" in done.stderr
 
 
-def test_a_picture_is_written_through_a_link(ffnp, run_folder, tmp_path):
-    (tmp_path / "link.png").symlink_to(tmp_path / "picture.png")
+def test_a_link_is_replaced_by_a_picture_and_what_it_leads_to_is_not(ffnp, run_folder, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "link.png").symlink_to(tmp_path / "mine")
     assert ffnp("plot", run_folder[0], "-o", tmp_path / "link.png")[0] == 0
-    assert (tmp_path / "link.png").is_symlink()
-    assert (tmp_path / "picture.png").is_file()
+    assert not (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_standard_error_may_be_closed(tmp_path):

@@ -20,6 +20,7 @@ from ffnp.data import catalogue, fetching, load
 from ffnp.data.known import Archive, Known
 from ffnp.data.layouts import CIFAR_BINARY, IDX
 from ffnp.errors import InputError, StorageError
+from ffnp.files import partial
 from ffnp_cli.data import data
 
 pytestmark = pytest.mark.filterwarnings(
@@ -184,6 +185,24 @@ def test_a_bomb_is_not_inflated_beyond_the_limit(tmp_path):
     assert (tmp_path / "out").stat().st_size == 0
 
 
+def test_what_inflates_to_nothing_is_not_taken_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "LARGEST", 1000)
+    with (tmp_path / "out").open("wb") as file:
+        sink = fetching.Sink(file, inflate=True)
+        sink.write(gzip.compress(b"")[:10])
+        with pytest.raises(ValueError, match="more than 1000 bytes"):
+            for _ in range(201):
+                sink.write(b"\0\0\0\xff\xff")  # an empty block
+
+
+def test_what_goes_on_after_its_end_is_refused_at_once(tmp_path):
+    with (tmp_path / "out").open("wb") as file:
+        sink = fetching.Sink(file, inflate=True)
+        sink.write(gzip.compress(b"x"))
+        with pytest.raises(ValueError, match="goes on after its end"):
+            sink.write(b"x")
+
+
 def test_the_next_mirror_is_tried(mirror, cache):
     publish(mirror.folder, "good")
     publish(mirror.folder, "bad")
@@ -209,10 +228,21 @@ def test_a_connection_that_breaks_leaves_nothing(mirror, cache):
 
 def test_what_a_killed_download_left_is_removed(mirror, cache):
     publish(mirror.folder, "")
-    (cache / "small" / "partial").mkdir(parents=True)
-    (cache / "small" / "partial" / "tmp1234").write_bytes(bytes(10))
+    left = partial(cache / "small" / IMAGES)
+    left.mkdir(parents=True)
+    (left / "tmp1234").write_bytes(bytes(10))
     fetching.fetch(idx_set(mirror.url))
     assert files(cache) == set(CONTENT)
+
+
+def test_files_of_the_users_own_are_not_removed(mirror, cache):
+    known = cifar_set(mirror.folder, mirror.url)
+    own = {"partial/thesis.tex", ".mine.partial", f"{CIFAR_BINARY.folder}/.mine.1a.partial"}
+    for name in own:
+        (cache / "cifar10" / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / "cifar10" / name).write_text("mine")
+    fetching.fetch(known)
+    assert {name for name in own if (cache / "cifar10" / name).read_text() == "mine"} == own
 
 
 def test_every_mirror_gives_its_reason(mirror):

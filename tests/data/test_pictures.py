@@ -362,3 +362,53 @@ def test_a_damaged_picture_is_read_or_refused_in_one_line(tmp_path, suffix):
             assert read(path, prepare=bool(i % 3)).shape[1] == 784
         except FFNPError as error:
             assert "\n" not in str(error)
+
+
+# --- of strangers -----------------------------------------------------------------------------
+
+
+def test_no_other_format_is_opened_whatever_the_name_says(tmp_path, monkeypatch):
+    from PIL import EpsImagePlugin
+
+    def started(*_):
+        raise AssertionError("PostScript was opened")
+
+    monkeypatch.setattr(EpsImagePlugin.EpsImageFile, "_open", started)
+    (tmp_path / "seven.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n")
+    for suffix in ("eps", "blp", "tga", "pcx", "jp2", "ico"):
+        mode = {"blp": "P", "eps": "L"}.get(suffix, "RGB")
+        picture(SEVEN, mode).save(tmp_path / f"x.{suffix}")
+        (tmp_path / f"x.{suffix}").rename(tmp_path / f"{suffix}.png")
+    for path in tmp_path.iterdir():
+        with pytest.raises(InputError, match="is neither an array nor a picture: give"):
+            read(path)
+
+
+def test_a_format_is_known_by_its_content(tmp_path):
+    for name in ("png", "gif", "bmp", "webp", "tiff", "ppm"):
+        options = {"lossless": True} if name == "webp" else {}
+        picture(SEVEN).save(tmp_path / f"x.{name}", **options)
+        (tmp_path / f"x.{name}").rename(tmp_path / "x")
+        np.testing.assert_array_equal(read(tmp_path / "x").reshape(SHAPE), SEVEN)
+
+
+@pytest.mark.parametrize("error", [MemoryError("x"), AssertionError("x"), EOFError(), OSError("x")])
+def test_any_failure_of_a_decoder_is_the_files(tmp_path, monkeypatch, error):
+    from PIL import PngImagePlugin
+
+    def fail(*_):
+        raise error
+
+    picture(SEVEN).save(tmp_path / "x.png")
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load_prepare", fail)
+    with pytest.raises(InputError, match="x.png is damaged: "):
+        read(tmp_path / "x.png")
+
+
+def test_a_picture_too_large_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    from PIL import ImageFile
+
+    Image.new("1", (5000, 5000)).save(tmp_path / "x.png")
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(InputError, match="x.png has 5000x5000 pixels: make it smaller"):
+        read(tmp_path / "x.png", prepare=True)
