@@ -1,6 +1,9 @@
 """A model: a method with its weights, and what it must know of its data set to be used."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,7 +53,7 @@ class DataDescription:
     @property
     def pixels(self) -> int:
         """D."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -151,6 +154,19 @@ class Model:
         method = _method(config, data, backend, objective)
         method.parameters.initialise(stream(config.seed, INITIALISATION))
         return cls(config, data, method, backend)
+
+    @staticmethod
+    def check_claims(config: Config, data: DataDescription, tensors: Mapping[str, Any]) -> None:
+        """`InputError` if a model has more weights than these tensors: nothing is allocated yet."""
+        widths = config.hidden
+        apart = config.method in ("backprop-label", "local-heads")  # labels are no input
+        every = config.joined == "every" and not apart
+        joined = (data.pixels + data.classes) * sum(widths[1:]) if every else 0
+        ends = data.pixels * widths[0] + data.classes * widths[-1 if apart else 0]
+        claimed = ends + joined + sum(a * b for a, b in pairwise(widths))
+        held = sum(tensor.size for tensor in tensors.values())
+        if claimed > held:
+            raise InputError(f"it holds {held} weights of {claimed}")
 
     def weights(self) -> dict[str, Any]:
         """Host arrays of the weights, by name, e.g. `layer1.weights` (in, out).

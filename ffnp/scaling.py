@@ -10,7 +10,8 @@ from ffnp.errors import InputError
 
 SCALINGS = ("standard", "raw")
 SMALLEST = 1e-12  # deviation of pixels: with less, their squares would leave float32
-BLOCK = 1 << 22  # pixels a block of the statistics: bounded memory for sets on disk
+BLOCK = 4096  # images a block of the statistics: bounded memory for sets on disk
+PIXELS = 1 << 24  # a block at most, where images are large
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,12 @@ def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") 
     if kind != "standard":
         raise InputError(f"unknown scaling '{kind}': choose one of {', '.join(SCALINGS)}")
     total = squares = 0.0
-    rows = max(1, BLOCK // images.shape[1])
+    rows = max(1, min(BLOCK, PIXELS // images.shape[1]))
     for start in range(0, len(images), rows):
         block = images[start : start + rows].astype(np.float64)
         total += float(block.sum())
         squares += float(np.vdot(block, block))
+        del block  # before there is the next
     mean = total / images.size
     deviation = float(np.sqrt(max(squares / images.size - mean * mean, 0.0)))
     where = (f"{name}: " if name else "") + "the training set has"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.errors import InputError
+from ffnp.errors import InputError, StorageError
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -138,6 +138,23 @@ def _mapped(array: Any) -> bool:
             return True
         array = array.base
     return False
+
+
+def check_whole(where: str, images: Images) -> None:
+    """Raise `StorageError` if images are mapped from a file that has been cut short meanwhile.
+
+    To use them would end the process at once (SIGBUS).
+    """
+    array: Any = images
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    if isinstance(array, np.memmap):
+        held, needed = array.base.size(), array.offset + array.nbytes
+        if held < needed:
+            raise StorageError(
+                f"{where}: the file of its images has been cut short, from {needed} bytes to "
+                f"{held}: put the whole one back"
+            )
 
 
 def _check_finite(where: str, pixels: NDArray[np.float32]) -> None:

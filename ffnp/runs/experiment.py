@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import OWN, Config, is_reference
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
-from ffnp.errors import InputError, InputWarning, TrainingError, expect
+from ffnp.errors import InputError, InputWarning, StorageError, TrainingError, expect
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
 from ffnp.runs.bits import computed, otherwise
@@ -21,7 +21,7 @@ from ffnp.runs.own import import_objective, naming
 from ffnp.runs.watching import Watcher as Watcher
 from ffnp.scoring.analysis import analyse
 from ffnp.scoring.evaluation import Evaluation, evaluate
-from ffnp.training.trainer import Trainer
+from ffnp.training.trainer import Position, Trainer
 
 CHECKPOINT_SECONDS = 30.0
 SAMPLE = 1000  # training images, evenly over them all, whose error is recorded beside the test's
@@ -262,7 +262,7 @@ def _train(
         if run is not None:
             run.write_state(trainer, {"seconds": seconds(), **computed(model)})
 
-    for position in trainer.run():
+    for position in _saving(trainer.run(), save):
         stop = watcher.batch(trainer)
         if position.batch == trainer.batches:
             losses, error = trainer.losses()
@@ -297,3 +297,12 @@ def _train(
         save()
         run.write_model(model)
     return Result(model, evaluate(model, dataset.test), spent, metrics, run)
+
+
+def _saving(positions: Iterator[Position], save: Callable[[], None]) -> Iterator[Position]:
+    """The positions of a training, whose state is kept where its data are gone before an epoch."""
+    try:
+        yield from positions
+    except StorageError:
+        save()
+        raise

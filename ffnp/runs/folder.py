@@ -181,8 +181,9 @@ class Run:
             raise InputError(
                 f"{path} is damaged: it does not describe its model: {mend}"
             ) from error
-        model = Model.create(config, data, backend)
         try:
+            Model.check_claims(config, data, tensors)
+            model = Model.create(config, data, backend)
             model.method.parameters.load(tensors)
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {mend}") from error

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ffnp.data.arrays import Images
+from ffnp.data.arrays import Images, check_whole
 from ffnp.errors import InputWarning
 from ffnp.model import Model
 from ffnp.network import Batch, Method, sharing
@@ -52,6 +52,7 @@ def sweep(
     name : str
         What the images are, for the warning.
     """
+    check_whole(name, images)
     odd, first = 0, ""
     for block, batch in blocks(model.method, len(images)):
         count, about = model.data.unlike(images[block], block.start)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ffnp.backends.activity import Array
 from ffnp.config import Config
+from ffnp.data.arrays import check_whole
 from ffnp.data.dataset import Split
 from ffnp.errors import InputError
 from ffnp.model import Model
@@ -93,6 +94,8 @@ class Trainer:
         ------
         TrainingError
             Loss or weights are no longer finite, or no gradient is left while errors are.
+        StorageError
+            Before an epoch: images are mapped from a file that has been cut short.
         """
         position, phase = self.position, None
         while not self.finished:
@@ -105,6 +108,8 @@ class Trainer:
                         self.model.method, self._images, self.model.data.scaling,
                         frozen, self.epochs, self._room,
                     )  # fmt: skip
+            if position.batch == 0:
+                check_whole(self.split.name, self.split.images)
             index, labels = self._draw()
             while position.batch < self.batches:
                 self._step(index, labels)
