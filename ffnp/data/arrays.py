@@ -159,9 +159,9 @@ def check_whole(where: str, images: Images) -> None:
 
 def _check_finite(where: str, pixels: NDArray[np.float32]) -> None:
     for start in range(0, len(pixels), BLOCK):
-        bad = np.argwhere(~(abs(pixels[start : start + BLOCK]) <= LARGEST))
-        if len(bad):
-            image, pixel = bad[0]
+        bad = ~(abs(pixels[start : start + BLOCK]) <= LARGEST)
+        if bad.any():
+            image, pixel = np.unravel_index(bad.argmax(), bad.shape)
             raise InputError(
                 f"{where} has a NaN, infinite or too large pixel (image {start + image}, pixel "
                 f"{pixel}): clean the images first"
