@@ -76,7 +76,7 @@ def read_pictures(
         if picture.mode == "LAB":  # which Pillow does not convert
             raise InputError(f"{path} has LAB colours: save it in greys or RGB")
         if picture.has_transparency_data:
-            picture = picture.convert("RGBA")
+            picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
             white = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(white, picture)
         picture = picture.convert(mode)

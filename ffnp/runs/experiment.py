@@ -300,7 +300,7 @@ def _train(
 
 
 def _saving(positions: Iterator[Position], save: Callable[[], None]) -> Iterator[Position]:
-    """The positions of a training, whose state is kept where its data are gone before an epoch."""
+    """The positions of a training, whose state is kept where its data are gone."""
     try:
         yield from positions
     except StorageError:

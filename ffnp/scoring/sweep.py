@@ -52,9 +52,9 @@ def sweep(
     name : str
         What the images are, for the warning.
     """
-    check_whole(name, images)
     odd, first = 0, ""
     for block, batch in blocks(model.method, len(images)):
+        check_whole(name, images)
         count, about = model.data.unlike(images[block], block.start)
         odd, first = odd + count, first or about
         pixels = model.backend.to_device(images[block])

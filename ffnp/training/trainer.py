@@ -95,10 +95,11 @@ class Trainer:
         TrainingError
             Loss or weights are no longer finite, or no gradient is left while errors are.
         StorageError
-            Before an epoch: images are mapped from a file that has been cut short.
+            Images are mapped from a file that has been cut short.
         """
         position, phase = self.position, None
         while not self.finished:
+            check_whole(self.split.name, self.split.images)
             if phase != position.phase:
                 phase = position.phase
                 frozen = self.schedule.frozen(phase)
@@ -108,10 +109,9 @@ class Trainer:
                         self.model.method, self._images, self.model.data.scaling,
                         frozen, self.epochs, self._room,
                     )  # fmt: skip
-            if position.batch == 0:
-                check_whole(self.split.name, self.split.images)
             index, labels = self._draw()
             while position.batch < self.batches:
+                check_whole(self.split.name, self.split.images)
                 self._step(index, labels)
                 position.batch += 1
                 if position.batch % GUARD_EVERY == 0 or position.batch == self.batches:

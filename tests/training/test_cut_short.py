@@ -10,19 +10,22 @@ from small_training import same_bits
 from ffnp import Config, evaluate, load, resume, train
 from ffnp.errors import StorageError
 from ffnp.runs.experiment import Watcher
+from ffnp.runs.folder import Run
 
 SMALL = Config(hidden=(6, 5), epochs=3, batch_size=20, backend="numpy")
 
 
 class Cut(Watcher):
-    """Cuts the training images short after the first epoch."""
+    """Cuts the training images short after some batches."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, batches):
+        self.path, self.batches = path, batches
 
-    def epoch(self, record):
-        if record["epoch"] == 1:
+    def batch(self, trainer):
+        self.batches -= 1
+        if self.batches == 0:
             os.truncate(self.path, 300)
+        return False
 
 
 @pytest.fixture
@@ -31,15 +34,17 @@ def folder(tmp_path):
     return tmp_path / "data"
 
 
-def test_a_training_ends_before_the_next_epoch_and_goes_on_to_the_same_bits(tmp_path, folder):
+@pytest.mark.parametrize("batches, epochs", [(2, 0), (3, 1), (4, 1)])
+def test_a_training_ends_at_once_and_goes_on_to_the_same_bits(tmp_path, folder, batches, epochs):
     whole, expected = (folder / "x_train.npy").read_bytes(), train(SMALL, dataset=load(folder))
     config = Config(**vars(SMALL) | {"dataset": str(folder)})
     with pytest.raises(
         StorageError, match=r"the training set: the file of its images has been cut"
     ):
-        train(config, tmp_path / "run", Cut(folder / "x_train.npy"), 1000)
+        train(config, tmp_path / "run", Cut(folder / "x_train.npy", batches), 1000)
     (folder / "x_train.npy").write_bytes(whole)
-    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 1
+    assert (tmp_path / "run" / "state.safetensors").exists()
+    assert len(Run(tmp_path / "run").metrics()) == epochs
     assert same_bits(resume(tmp_path / "run").model, expected.model)
 
 
