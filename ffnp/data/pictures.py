@@ -14,7 +14,7 @@ from ffnp.files import opened, reading
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 # an MPO is a JPEG with previews, which are no further images
 FIRST_ALONE = ("JPEG", "MPO")
-LARGEST = 1 << 24  # pixels of a picture: 16 million
+LARGEST = 12_500_000  # pixels of a picture, as phones take them
 MOST = 1 << 26  # pixels of all pages that are kept
 INK = 64  # of 255: what is darker is ground, in a picture to prepare
 SIDE = 20  # pixels: the longer side of a digit,

@@ -216,7 +216,7 @@ def test_what_is_no_picture_is_not_called_damaged(ffnp, run_folder, tmp_path):
     (tmp_path / "x.svg").write_text("<svg/>")
     status, _, err = ffnp("predict", run_folder[0], tmp_path / "x.svg")
     assert (status, err.count("\n")) == (2, 1)
-    assert "x.svg is neither an array nor a picture that Pillow knows" in err
+    assert "x.svg is neither an array nor a picture: give" in err
 
 
 EPOCH = {"phase": 1, "epoch": 1, "losses": [1.0], "pair_error": 1.0, "seconds": 1.0}
