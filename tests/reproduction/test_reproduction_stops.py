@@ -133,7 +133,7 @@ def test_workers_end_with_a_killed_command(tmp_path):
 def test_a_folder_has_one_writer(tmp_path):
     (task,) = tasks(1, rows=["ff-network"])
     folder = tmp_path / FOLDERS / task.name
-    with Run.create([folder], task.config).alone():
+    with Run.create([folder], task.config):
         with pytest.raises(InputError, match="another process trains"):
             run_task(task, tmp_path)
     run_task(task, tmp_path)
