@@ -176,9 +176,11 @@ def _processes(jobs: int) -> Iterator[Workers]:
 def _begin(threads: int) -> None:
     """Begin a worker process: its share of the cores, and an end when its parent ends.
 
-    Ctrl-C reaches all processes of a terminal, but only the parent acts on it, by the stop file.
+    Ctrl-C, and a terminal's end, reach all its processes, but only the parent acts on them, by the
+    stop file.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     before = [pool["num_threads"] for pool in threadpool_info()]  # the environment's, if it says
     threadpool_limits(min([threads, *before]))

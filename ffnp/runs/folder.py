@@ -245,14 +245,15 @@ class Run:
         data = trainer.model.data
         try:
             trained = DataDescription.from_dict(values.get("data"))
-            if trained == data and trained.digest in (None, data.digest):
+            same = trained == data and trained.digest in (None, data.digest)
+            if same:
                 trainer.load_state(tensors, values)
             extra: dict[str, Any] = values.get("extra", {})
             if not is_extra(extra):
                 raise InputError("it does not say how it was trained")
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {mend}") from error
-        if trained != data or trained.digest not in (None, data.digest):
+        if not same:
             raise InputError(
                 f"{path} was trained on other data: give the run's own data set, with the same "
                 "images and labels in the same order, or train anew"

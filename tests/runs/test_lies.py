@@ -14,6 +14,7 @@ from small_training import StopAfter, same_bits, small_dataset
 from ffnp import Config, from_arrays, load_model, resume, scores, train
 from ffnp.errors import FFNPError, InputError, InputWarning, StorageError, TrainingError
 from ffnp.files import PARTIAL
+from ffnp.runs import place
 from ffnp.runs.experiment import Watcher
 from ffnp.runs.folder import Run
 from ffnp.runs.storage import read_tensors, write_tensors
@@ -104,27 +105,27 @@ def moved(tmp_path):
 
 
 def test_a_run_remembers_where_its_data_are_now(moved):
-    folder, place = moved
+    folder, now = moved
     with pytest.raises(TrainingError, match="stopped"):
-        resume(folder, watcher=StopAfter(1), dataset=place)
-    assert Run(folder).config().dataset == str(place)
-    again = place.rename(place.with_name("newer.npz"))
+        resume(folder, watcher=StopAfter(1), dataset=now)
+    assert Run(folder).config().dataset == str(now)
+    again = now.rename(now.with_name("newer.npz"))
     resume(folder, dataset=again)
     assert load_model(folder).config.dataset == str(again)
 
 
 def test_a_finished_run_remembers_it_too(moved):
-    folder, place = moved
-    resume(folder, dataset=place)
+    folder, now = moved
+    resume(folder, dataset=now)
     before = (folder / MODEL).read_bytes()
-    again = place.rename(place.with_name("newer.npz"))
+    again = now.rename(now.with_name("newer.npz"))
     resume(folder, dataset=again)
     assert load_model(folder).config.dataset == str(again)
     assert (folder / MODEL).read_bytes() == before
 
 
 def test_wrong_data_are_not_remembered(moved, tmp_path):
-    folder, place = moved
+    folder, now = moved
     arrays = small_arrays(4, 4, train=50, test=23, classes=4)
     other = arrays._replace(x_train=arrays.x_train[::-1])
     np.savez(tmp_path / "other.npz", **other._asdict())
@@ -200,8 +201,6 @@ def test_a_new_configuration_file_lets_no_second_writer_in(tmp_path):
 
 
 def test_a_disk_that_locks_no_folders_has_one_writer_still(tmp_path, monkeypatch):
-    from ffnp.runs import place
-
     lock = place.lock
     monkeypatch.setattr(place, "lock", lambda d: not os.path.isdir(f"/dev/fd/{d}") and lock(d))
     folder = tmp_path / "run"
@@ -210,16 +209,47 @@ def test_a_disk_that_locks_no_folders_has_one_writer_still(tmp_path, monkeypatch
         with pytest.raises(InputError, match="another process trains"):
             resume(folder, dataset=DATASET)
 
+    def move():
+        with Run(folder).alone() as run:
+            run.remember(replace(SMALL, dataset="elsewhere"))  # in a new configuration file
+            try_it()
+
     train(SMALL, folder, Meanwhile(try_it), dataset=DATASET)
+    move()
     resume(folder, dataset=DATASET)
 
 
-def test_what_a_killed_creation_left_does_not_block_a_run(stopped):
-    left = stopped / f".new.1{PARTIAL}"
+def test_a_folder_renamed_while_it_is_opened_is_not_taken_for_another(tmp_path):
+    stop(tmp_path / "run")
+    with pytest.raises(InputError, match="run was renamed meanwhile"):
+        with Run(tmp_path / "run").alone() as run:
+            (tmp_path / "run").rename(tmp_path / "moved")
+            stop(tmp_path / "run")
+            run.check_name()
+
+
+def test_the_record_is_on_the_disk_before_the_state(tmp_path, monkeypatch):
+    """Else a power cut could leave a state that counts more epochs than are recorded."""
+    flushed = []
+    flush = place.flush
+
+    def look(descriptor):
+        flushed.append(os.readlink(f"/proc/self/fd/{descriptor}").rpartition("/")[2])
+        flush(descriptor)
+
+    stop(tmp_path / "run")
+    monkeypatch.setattr(place, "flush", look)
+    with pytest.raises(TrainingError, match="stopped"):
+        resume(tmp_path / "run", watcher=StopAfter(1), dataset=DATASET)
+    assert flushed[0] == "metrics.jsonl" and flushed[1].startswith(f".{STATE}")
+
+
+def test_what_a_killed_creation_left_does_not_block_a_run(tmp_path):
+    folder = stop(tmp_path / "run")
+    left = folder / f".new.1{PARTIAL}"
     left.mkdir()
     (left / "config.json").write_text("{}")
-    with pytest.raises(TrainingError, match="stopped"):
-        resume(stopped, watcher=StopAfter(1), dataset=DATASET)
+    resume(folder, dataset=DATASET)
     assert left.exists()  # it may be another run, being made
 
 
