@@ -50,7 +50,9 @@ class Bars(Watcher):
         self._bars: list[Any] = []
 
     def stop(self) -> None:
-        """Ask to stop."""
+        """Ask to stop; at once, where no batch is being trained yet."""
+        if not self._bars:
+            raise KeyboardInterrupt
         self._stop = True
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 
 from ffnp.backends.selection import BACKENDS
-from ffnp.errors import GoneError, InputError
+from ffnp.errors import GoneError, InputError, brief
 from ffnp.objectives import OBJECTIVES
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS
@@ -26,6 +26,7 @@ ADDED = (
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
+MOST_COUNT = 10**9  # of epochs, rows and the like
 
 Kind = TypeVar("Kind", bound=type)
 Need = tuple[Callable[[Any], Any], str]
@@ -54,9 +55,12 @@ def option(
     return field(default=default, metadata=about)
 
 
-def at_least(low: int) -> Need:
-    """A lower bound."""
-    return lambda value: value >= low, f"is {{}}: it must be at least {low}"
+def at_least(low: int, most: int = MOST_COUNT) -> Need:
+    """A lower bound, and an upper one that nobody needs to pass."""
+    return (
+        lambda value: low <= value <= most,
+        f"is {{}}: it must be at least {low}, and {most:g} at most",
+    )
 
 
 def above_0(most: float) -> Need:
@@ -214,7 +218,7 @@ class Config:
     )
     epochs: int = option(150, "Epochs; with schedule layer, of each layer.", needs=at_least(1))
     batch_size: int = option(200, "Images a batch.", needs=at_least(1))
-    seed: int = option(0, "Fixes weights, order and wrong labels.", needs=at_least(0))
+    seed: int = option(0, "Fixes weights, order and wrong labels.", needs=at_least(0, 2**128))
     cache_mb: int = option(
         2000,
         "Memory for what frozen layers give (schedule layer); what needs more is computed again.",
@@ -249,7 +253,7 @@ class Config:
             _check_type(each.name, value, each.type)
             object.__setattr__(self, each.name, value)
             if value is not None and needs and not needs[0](value):
-                raise InputError(f"{each.name} {needs[1].format(value)}")
+                raise InputError(f"{each.name} {needs[1].format(brief(value))}")
         self._check_together()
 
     def _check_together(self) -> None:
@@ -324,7 +328,8 @@ class Config:
         """A configuration from plain values; `InputError` on a name that is unknown."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
-            raise InputError(f"unknown configuration name: {', '.join(sorted(unknown))}")
+            names = brief(", ".join(sorted(unknown)))
+            raise InputError(f"unknown configuration name: {names}")
         return cls(**values)
 
 
@@ -343,7 +348,10 @@ def _check_type(name: str, value: Any, expected: Any) -> None:
         fits = type(value) in kinds or (float in kinds and type(value) is int)
     if not fits:
         wanted = getattr(expected, "__name__", expected)  # int, or int | None
-        raise InputError(f"{name} is {value!r}: that is not of type {wanted}")
+        shown = brief(f"{value!r}" if isinstance(value, str) else value)
+        raise InputError(f"{name} is {shown}: that is not of type {wanted}")
+    if isinstance(value, str) and "\0" in value:
+        raise InputError(f"{name} has a NUL character: leave it out")
 
 
 def is_reference(text: str) -> bool:

@@ -95,7 +95,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     On a `StorageError`, e.g. a full disk, the old file is untouched and nothing is left beside.
     """
     with writing(path):
-        path = path.resolve()  # a link stays one
+        path = Path(os.path.realpath(path))  # a link stays one
         temporary = partial(path)
         try:
             with temporary.open("wb") as file:
