@@ -10,7 +10,7 @@ import pytest
 from data_files import small_arrays
 from small_run import SMALL
 
-from ffnp import load
+from ffnp import Config, load
 from ffnp.data.loading import find
 from ffnp.errors import InputError, brief
 from ffnp.files import inflated
