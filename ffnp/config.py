@@ -26,7 +26,7 @@ ADDED = (
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
-MOST_COUNT = 10**9  # of epochs, rows and the like
+MOST_COUNT, MOST_SEED = 10**9, 2**128  # the former of epochs, rows and the like
 
 Kind = TypeVar("Kind", bound=type)
 Need = tuple[Callable[[Any], Any], str]
@@ -55,12 +55,9 @@ def option(
     return field(default=default, metadata=about)
 
 
-def at_least(low: int, most: int = MOST_COUNT) -> Need:
-    """A lower bound, and an upper one that nobody needs to pass."""
-    return (
-        lambda value: low <= value <= most,
-        f"is {{}}: it must be at least {low}, and {most:g} at most",
-    )
+def at_least(low: int) -> Need:
+    """A lower bound; every integer has an upper one, too."""
+    return lambda value: value >= low, f"is {{}}: it must be at least {low}"
 
 
 def above_0(most: float) -> Need:
@@ -218,7 +215,7 @@ class Config:
     )
     epochs: int = option(150, "Epochs; with schedule layer, of each layer.", needs=at_least(1))
     batch_size: int = option(200, "Images a batch.", needs=at_least(1))
-    seed: int = option(0, "Fixes weights, order and wrong labels.", needs=at_least(0, 2**128))
+    seed: int = option(0, "Fixes weights, order and wrong labels.", needs=at_least(0))
     cache_mb: int = option(
         2000,
         "Memory for what frozen layers give (schedule layer); what needs more is computed again.",
@@ -350,6 +347,9 @@ def _check_type(name: str, value: Any, expected: Any) -> None:
         wanted = getattr(expected, "__name__", expected)  # int, or int | None
         shown = brief(f"{value!r}" if isinstance(value, str) else value)
         raise InputError(f"{name} is {shown}: that is not of type {wanted}")
+    most = MOST_SEED if name == "seed" else MOST_COUNT
+    if type(value) is int and expected is not float and value > most:
+        raise InputError(f"{name} is {brief(value)}: it must be at most {most}")
     if isinstance(value, str) and "\0" in value:
         raise InputError(f"{name} has a NUL character: leave it out")
 
