@@ -380,10 +380,10 @@ def test_an_address_that_swallows_everything_is_given_up(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "result",
     [
-        {1, 2}, None, [], {}, {"config": {}}, float("nan"), object(), RuntimeError("x"),
+        {1, 2}, None, [], {}, {"config": {}}, float("nan"), ({}, [7]), ({1}, 2), RuntimeError("x"),
         KeyError("x"), CancelledError(), TimeoutError(),
     ],
-    ids=str,
+    ids=repr,
 )  # fmt: skip
 def test_what_is_no_result_fails_its_run_alone(tmp_path, monkeypatch, result):
     @contextlib.contextmanager
