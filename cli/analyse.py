@@ -8,11 +8,11 @@ import click
 from ffnp.scoring.analysis import KINDS, ROWS
 from ffnp.scoring.analysis import analyse as analyse_model
 
-from .options import Location, backend_option, device_option, json_option
+from .options import Location, Plain, backend_option, device_option, json_option
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
-@click.command()
+@click.command(cls=Plain)
 @click.argument("run", type=Location())
 @click.option(
     "--rows", type=click.IntRange(min=1), default=ROWS, show_default=True,

@@ -13,7 +13,7 @@ from ffnp.bench import Shapes, machine
 from ffnp.bench import bench as measure
 from ffnp.errors import in_short
 
-from .options import Decorator, backend_option, config_option, device_option, json_option
+from .options import Decorator, Plain, backend_option, config_option, device_option, json_option
 
 
 def _count(flag: str, default: int, help: str, low: int = 1, high: int = 10**6) -> Decorator:
@@ -21,7 +21,7 @@ def _count(flag: str, default: int, help: str, low: int = 1, high: int = 10**6) 
     return click.option(flag, default=default, type=number, show_default=True, help=help)
 
 
-@click.command()
+@click.command(cls=Plain)
 @backend_option
 @device_option
 @config_option("hidden")

@@ -20,7 +20,7 @@ from .data import data
 from .evaluate import evaluate
 from .gradcheck import gradcheck
 from .info import info
-from .options import help_alone, origin
+from .options import PlainGroup, help_alone, origin
 from .plot import plot
 from .predict import predict
 from .reproduce import reproduce
@@ -36,6 +36,7 @@ MENDS = {  # what the system refuses, and how to mend it
     errno.ENOMEM: "use smaller batches, layers or data",
 }
 OUTPUT = "standard output"
+LONGEST = 2000  # characters of a line
 LOOK = f"set {DEBUG}=1 to see where"
 
 
@@ -43,7 +44,7 @@ class Kept(Exception):
     """Brings its cause past click, which takes any EOFError for Ctrl-C, any EPIPE for stdout's."""
 
 
-class Commands(click.Group):
+class Commands(PlainGroup):
     """The commands."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -60,7 +61,7 @@ ENVIRONMENT = {"auto_envvar_prefix": "FFNP"}
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings=ENVIRONMENT)
-@click.version_option(package_name="ffnp")
+@click.version_option(package_name="ffnp", allow_from_autoenv=False)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Forward-Forward learning with layer collaboration."""
@@ -123,6 +124,8 @@ def _message(error: BaseException) -> str:
         return ": ".join(["interrupted", *getattr(signal, "__notes__", ())])
     if isinstance(error, MemoryError):
         return f"out of memory: {MENDS[errno.ENOMEM]}"
+    if isinstance(error, FileNotFoundError) and error.filename is None and not _has_place():
+        return "the folder that this command was started in is gone: change to another one"
     if isinstance(error, OSError) and error.strerror:
         what = f"{error.filename} cannot be used" if error.filename else "the system refuses"
         return f"{what}: {error.strerror}: {MENDS.get(error.errno or 0, LOOK)}"
@@ -131,8 +134,18 @@ def _message(error: BaseException) -> str:
     return f"{in_short(error)}: this should not happen: {LOOK}, and report it"
 
 
+def _has_place() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _say(kind: str, message: str) -> None:
     """A line on standard error, above the bars."""
+    if len(message) > LONGEST:  # whatever was given: what is wrong is said first, the mend last
+        message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
     with suppress(OSError), tqdm.external_write_mode():  # of standard error
         click.echo(f"{kind}: {line}", err=True)

@@ -13,10 +13,10 @@ from ffnp.data.fetching import MIRROR_VARIABLE, fetch
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 
-from .options import Location, data_dir_option, help_alone, json_option
+from .options import Location, Plain, PlainGroup, data_dir_option, help_alone, json_option
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=PlainGroup, invoke_without_command=True)
 @click.pass_context
 def data(ctx: click.Context) -> None:
     """List, fetch and verify data sets.
@@ -28,7 +28,7 @@ def data(ctx: click.Context) -> None:
     help_alone(ctx)
 
 
-@data.command("list")
+@data.command("list", cls=Plain)
 @data_dir_option
 @json_option
 def list_command(data_dir: Path | None, json: bool) -> None:
@@ -62,7 +62,9 @@ def list_command(data_dir: Path | None, json: bool) -> None:
             click.echo(f"  sha256    {checksum}  {file}")
 
 
-@data.command("fetch", epilog=f"{MIRROR_VARIABLE} (a base URL or a folder) replaces the mirrors.")
+@data.command(
+    "fetch", cls=Plain, epilog=f"{MIRROR_VARIABLE} (a base URL or a folder) replaces the mirrors."
+)
 @click.argument("name")
 @click.option(
     "--data-dir",
@@ -87,7 +89,7 @@ def fetch_command(name: str, data_dir: Path | None, json: bool) -> None:
     click.echo(dumps({"name": name, "location": location}) if json else location)
 
 
-@data.command("verify")
+@data.command("verify", cls=Plain)
 @click.argument("name", required=False)
 @data_dir_option
 @json_option

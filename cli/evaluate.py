@@ -7,13 +7,13 @@ import click
 
 from ffnp.scoring.evaluation import evaluate as evaluate_model
 
-from .options import Location, backend_option, device_option, json_option
+from .options import Location, Plain, backend_option, device_option, json_option
 from .options import layers as voters
 from .report import error_table
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
-@click.command()
+@click.command(cls=Plain)
 @click.argument("run", type=Location())
 @dataset_option
 @data_dir_option

@@ -15,10 +15,10 @@ from ffnp.errors import FFNPError
 from ffnp.gradcheck import CHECKS, Result, cases, cases_of, check
 from ffnp.runs.own import import_objective, naming
 
-from .options import Objective, backend_option, device_option, json_option
+from .options import Objective, Plain, backend_option, device_option, json_option
 
 
-@click.command()
+@click.command(cls=Plain)
 @click.option("--objective", type=Objective(), help="Check this one alone.  [default: all]")
 @backend_option
 @device_option

@@ -10,10 +10,10 @@ from threadpoolctl import threadpool_info
 from ffnp import __version__
 from ffnp.backends.selection import BACKENDS, unavailable
 
-from .options import json_option
+from .options import Plain, json_option
 
 
-@click.command()
+@click.command(cls=Plain)
 @json_option
 def info(json: bool) -> None:
     """Versions, BLAS and its threads, backends and why one is not available.

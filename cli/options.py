@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from ffnp.config import ALL, Config, is_reference
-from ffnp.errors import InputError
+from ffnp.errors import InputError, brief
 from ffnp.files import read_bytes
 from ffnp.objectives import OBJECTIVES
 from ffnp.objectives.registry import LEFT
@@ -45,6 +46,21 @@ def _integers(text: str, example: str) -> list[int]:
         raise click.BadParameter(f"'{text}' cannot be read: write e.g. {example}") from error
 
 
+class Plain(click.Command):
+    """A command whose --help no environment variable sets: it decides nothing of a run."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """The option."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.allow_from_autoenv = False
+        return option
+
+
+class PlainGroup(Plain, click.Group):
+    """A group of such commands, which is one itself."""
+
+
 class Location(click.Path):
     """The name of a file or folder; an empty one, which would be the current folder, is refused."""
 
@@ -55,6 +71,8 @@ class Location(click.Path):
         """The path."""
         if value == "":
             self.fail("the name is empty", param, ctx)
+        if "\0" in str(value):
+            self.fail("the name has a NUL character", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -117,7 +135,8 @@ def read_config_file(ctx: click.Context, param: click.Parameter, path: Path | No
     known = {p.name for p in ctx.command.params} - {param.name}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise InputError(f"{path}: unknown option {', '.join(unknown)}: see `ffnp train --help`")
+        names = brief(", ".join(unknown))
+        raise InputError(f"{path}: unknown option {names}: see `ffnp train --help`")
     texts = {name: _text(path, name, value) for name, value in values.items()}
     ctx.default_map = {**(ctx.default_map or {}), **texts}
     ctx.meta[SOURCES] = ctx.meta.get(SOURCES, {}) | dict.fromkeys(texts, path)
@@ -155,8 +174,9 @@ def _text(where: object, name: str, value: Any) -> str:
     if name == "hidden" and isinstance(value, list) and all(type(v) is int for v in value):
         return ",".join(map(str, value))
     if isinstance(value, str | int | float):
-        return str(value)
-    raise InputError(f"{where}: {name} is {value!r}: write one number or text")
+        with suppress(ValueError):  # of an integer with too many digits
+            return str(value)
+    raise InputError(f"{where}: {name} is {brief(value)}: write one number or text")
 
 
 def help_alone(ctx: click.Context) -> None:

@@ -1,5 +1,6 @@
 """`ffnp plot`: pictures of stored runs."""
 
+import os
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -27,13 +28,13 @@ from ffnp.runs.folder import Run
 from ffnp.scoring.analysis import KINDS
 from ffnp.scoring.evaluation import evaluate
 
-from .options import Location
+from .options import Location, Plain
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 ACROSS = 4  # runs, side by side
 
 
-@click.command()
+@click.command(cls=Plain)
 @click.argument("runs", type=Location(), nargs=-1, required=True)
 @click.option("-o", "--output", type=Location(), required=True, metavar="FILE.png|.svg")
 @dataset_option
@@ -47,7 +48,7 @@ def plot(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
       ffnp plot runs/20261123-150000-mnist-collab-0 -o run.png
     """
     check_suffix(output)
-    names = [folder.resolve().name for folder in runs]
+    names = [os.path.basename(os.path.realpath(folder)) for folder in runs]
     if len(set(names)) < len(names):  # of one name in several places
         names = [str(folder) for folder in runs]
     results = {

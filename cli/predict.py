@@ -13,11 +13,11 @@ from ffnp.data.inputs import read_images
 from ffnp.model import Model
 from ffnp.scoring.evaluation import scores
 
-from .options import Location, backend_option, device_option, json_option
+from .options import Location, Plain, backend_option, device_option, json_option
 from .stored import model_of
 
 
-@click.command()
+@click.command(cls=Plain)
 @click.argument("run", type=Location())
 @click.argument("inputs", type=Location(), nargs=-1, required=True)
 @click.option("--invert", is_flag=True, help="Take dark for light: for digits dark on white.")

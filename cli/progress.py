@@ -18,8 +18,13 @@ GRACE = 2.0  # seconds in which a second Ctrl-C is the first one's impatience
 
 @contextmanager
 def on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Inside, the first SIGINT or SIGTERM calls `act`, and one after GRACE interrupts at once."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    """Inside, the first SIGINT, SIGTERM or SIGHUP calls `act`, one after GRACE interrupts at once.
+
+    SIGHUP, that the terminal is gone, stays ignored where it is (nohup).
+    """
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     first: list[float] = []
 
     def handle(number: int, frame: object) -> None:
@@ -45,7 +50,9 @@ class Bars(Watcher):
         self._bars: list[Any] = []
 
     def stop(self) -> None:
-        """Ask to stop."""
+        """Ask to stop; at once, where no batch is being trained yet."""
+        if not self._bars:
+            raise KeyboardInterrupt
         self._stop = True
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from ffnp.reproduction.running import data_titles, finished
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 from ffnp.runs.experiment import load_data
 
-from .options import Location, config_option
+from .options import Location, Plain, config_option
 from .progress import on_signals
 
 
@@ -48,7 +48,7 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
     return names
 
 
-@click.command()
+@click.command(cls=Plain)
 @click.argument("target", type=click.Choice(list(TARGETS)))
 @click.option(
     "--datasets", callback=_names, metavar="NAME,...",

@@ -18,7 +18,15 @@ from ffnp.runs import experiment
 from ffnp.runs.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs.folder import default_folders
 
-from .options import Location, config_options, json_option, origin, read_config_file, take_recipe
+from .options import (
+    Location,
+    Plain,
+    config_options,
+    json_option,
+    origin,
+    read_config_file,
+    take_recipe,
+)
 from .progress import Bars, on_signals
 from .report import error_table
 
@@ -31,7 +39,7 @@ def _number(_: click.Context, __: click.Parameter, value: float) -> float:
     return value
 
 
-@click.command()
+@click.command(cls=Plain)
 @config_options
 @click.option(
     "--checkpoint-every", type=click.FloatRange(min=0), callback=_number, metavar="SECONDS",

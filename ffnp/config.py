@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 
 from ffnp.backends.selection import BACKENDS
-from ffnp.errors import GoneError, InputError
+from ffnp.errors import GoneError, InputError, brief
 from ffnp.objectives import OBJECTIVES
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS
@@ -26,6 +26,7 @@ ADDED = (
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
+MOST_COUNT, MOST_SEED = 10**9, 2**128  # the former of epochs, rows and the like
 
 Kind = TypeVar("Kind", bound=type)
 Need = tuple[Callable[[Any], Any], str]
@@ -55,7 +56,7 @@ def option(
 
 
 def at_least(low: int) -> Need:
-    """A lower bound."""
+    """A lower bound; every integer has an upper one, too."""
     return lambda value: value >= low, f"is {{}}: it must be at least {low}"
 
 
@@ -249,7 +250,7 @@ class Config:
             _check_type(each.name, value, each.type)
             object.__setattr__(self, each.name, value)
             if value is not None and needs and not needs[0](value):
-                raise InputError(f"{each.name} {needs[1].format(value)}")
+                raise InputError(f"{each.name} {needs[1].format(brief(value))}")
         self._check_together()
 
     def _check_together(self) -> None:
@@ -324,7 +325,8 @@ class Config:
         """A configuration from plain values; `InputError` on a name that is unknown."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
-            raise InputError(f"unknown configuration name: {', '.join(sorted(unknown))}")
+            names = brief(", ".join(sorted(unknown)))
+            raise InputError(f"unknown configuration name: {names}")
         return cls(**values)
 
 
@@ -343,7 +345,13 @@ def _check_type(name: str, value: Any, expected: Any) -> None:
         fits = type(value) in kinds or (float in kinds and type(value) is int)
     if not fits:
         wanted = getattr(expected, "__name__", expected)  # int, or int | None
-        raise InputError(f"{name} is {value!r}: that is not of type {wanted}")
+        shown = brief(f"{value!r}" if isinstance(value, str) else value)
+        raise InputError(f"{name} is {shown}: that is not of type {wanted}")
+    most = MOST_SEED if name == "seed" else MOST_COUNT
+    if type(value) is int and expected is not float and value > most:
+        raise InputError(f"{name} is {brief(value)}: it must be at most {most}")
+    if isinstance(value, str) and "\0" in value:
+        raise InputError(f"{name} has a NUL character: leave it out")
 
 
 def is_reference(text: str) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+LONGEST = 200  # characters of a value in a message
+
 
 class FFNPError(Exception):
     """Base of every error that ffnp raises on purpose: something failed (exit status 1)."""
@@ -61,6 +63,15 @@ def expect(what: str, given: object, kind: Any, mend: str) -> None:
     """Raise `InputError` if something that was given is not of a type (True is no number)."""
     if not isinstance(given, kind) or isinstance(given, bool):
         raise InputError(f"{what} is of type {type(given).__name__}: {mend}")
+
+
+def brief(value: object) -> str:
+    """A value that was given as a message shows it: cut where it is long."""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (ValueError, RecursionError):  # of an integer: too many digits to be written
+        text = f"{type(value).__name__} of very many digits or parts"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
 
 
 def in_short(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """Files read without trust and written whole or not at all: one clear error for each fault."""
 
 import errno
+import fcntl
 import gzip
 import os
 import re
@@ -218,3 +219,18 @@ def flush(descriptor: int) -> None:
     except OSError as error:
         if error.errno not in CANNOT:
             raise
+
+
+def lock(descriptor: int, wait: bool = False) -> bool:
+    """Lock what is open against other processes, until it is closed; False where no disk can.
+
+    `BlockingIOError` if another one has it, unless it is waited for. Network disks refuse folders
+    (EBADF).
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (*CANNOT, errno.EBADF):
+            raise
+        return False
+    return True

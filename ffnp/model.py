@@ -12,8 +12,9 @@ from ffnp.backends import Backend
 from ffnp.backends.selection import make_backend, unavailable
 from ffnp.config import Config
 from ffnp.data.appearance import Appearance
-from ffnp.data.arrays import Images, as_images
+from ffnp.data.arrays import LARGEST, MOST_CLASSES, Images, as_images
 from ffnp.data.dataset import Dataset, Split
+from ffnp.data.digest import Digest
 from ffnp.errors import InputError, expect
 from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, LocalHeads, Method
 from ffnp.network.dropout import Dropout
@@ -28,7 +29,12 @@ NOT_GIVEN = (
     "the objective 'own' is one that Python is given: "
     "ffnp.train(config, objective=...), or ffnp.resume(folder, objective=...)"
 )
+MOST_PIXELS = 10**9  # of an image
 FLOATS, UINT8 = "floats", "uint8 (0..255)"  # the pixels that models learn from
+
+
+def _is_number(value: Any, above: float = -math.inf) -> bool:
+    return type(value) in (int, float) and above < value and abs(value) <= LARGEST
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,33 @@ class DataDescription:
     scaling: Scaling  # with the training set's statistics
     # None in runs of ffnp 0.1, which may go on nevertheless
     appearance: Appearance | None = field(default=None, compare=False)
+    # SHA-256 of the images and labels that are trained on; None in runs of earlier versions
+    digest: str | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        shape, scaling, length = self.shape, self.scaling, self.scaling.length
+        if not (
+            all(type(side) is int and side > 0 for side in shape)
+            and 0 < math.prod(shape) <= MOST_PIXELS
+            and type(self.classes) is int
+            and 2 <= self.classes <= MOST_CLASSES
+            and type(self.integer) is bool
+            and _is_number(scaling.mean)
+            and _is_number(scaling.deviation, 0)
+            and (length is None or _is_number(length, 0))
+            and isinstance(self.appearance, Appearance | None)
+            and isinstance(self.digest, str | None)
+        ):
+            raise InputError("it does not describe its data")
 
     @classmethod
     def of(cls, dataset: Dataset, config: Config) -> "DataDescription":
         """Describe a data set, and fit the scaling to its training images."""
-        images = dataset.train.images
-        scaling = fit_scaling(config.scaling, images, config.input_length, dataset.name)
+        images, digest = dataset.train.images, Digest(dataset.train)
+        scaling = fit_scaling(config.scaling, images, config.input_length, dataset.name, digest.see)
         integer, appearance = images.dtype == np.uint8, Appearance.of(dataset.train)
-        return cls(dataset.shape, int(dataset.classes), integer, scaling, appearance)
+        classes = int(dataset.classes)
+        return cls(dataset.shape, classes, integer, scaling, appearance, digest.text())
 
     @property
     def pixels(self) -> int:
@@ -60,16 +85,20 @@ class DataDescription:
         return asdict(self) | {"shape": list(self.shape)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "DataDescription":
-        """The description that `to_dict` wrote."""
-        appearance = values.get("appearance")
-        return cls(
-            tuple(values["shape"]),
-            values["classes"],
-            values["integer"],
-            Scaling(**values["scaling"]),
-            None if appearance is None else Appearance.from_dict(appearance),
-        )
+    def from_dict(cls, values: Any) -> "DataDescription":
+        """The description that `to_dict` wrote; `InputError` if it did not."""
+        try:
+            appearance = values.get("appearance")
+            return cls(
+                tuple(values["shape"]),
+                values["classes"],
+                values["integer"],
+                Scaling(**values["scaling"]),
+                None if appearance is None else Appearance.from_dict(appearance),
+                values.get("digest"),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError("it does not describe its data") from error
 
     def flat(self, images: Any, where: str) -> Images:
         """Images (N, D) or (N, *shape), an array-like, as (N, D); `InputError` if they do not fit.

@@ -1,5 +1,6 @@
 """Input scaling: what a network sees of the pixels, learned from the training set."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,13 @@ class Scaling:
 UNSCALED = Scaling(0.0, 1.0, None)
 
 
-def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") -> Scaling:
+def fit_scaling(
+    kind: str,
+    images: NDArray[Any],
+    length: float,
+    name: str = "",
+    see: Callable[[NDArray[Any]], None] = lambda block: None,
+) -> Scaling:
     """The scaling of a training set.
 
     `InputError` if `kind` is unknown, or pixels are not finite, all alike, too large or too small.
@@ -41,18 +48,23 @@ def fit_scaling(kind: str, images: NDArray[Any], length: float, name: str = "") 
         Of every scaled image.
     name : str
         The data set's, for messages.
+    see : callable
+        Is shown all images, block by block, as they are read.
     """
-    if kind == "raw":
-        return Scaling(0.0, 255.0 if images.dtype == np.uint8 else 1.0, None)
-    if kind != "standard":
+    if kind not in SCALINGS:
         raise InputError(f"unknown scaling '{kind}': choose one of {', '.join(SCALINGS)}")
     total = squares = 0.0
     rows = max(1, min(BLOCK, PIXELS // images.shape[1]))
     for start in range(0, len(images), rows):
-        block = images[start : start + rows].astype(np.float64)
-        total += float(block.sum())
-        squares += float(np.vdot(block, block))
-        del block  # before there is the next
+        part = images[start : start + rows]
+        see(part)
+        if kind == "standard":
+            block = part.astype(np.float64)
+            total += float(block.sum())
+            squares += float(np.vdot(block, block))
+            del block  # before there is the next
+    if kind == "raw":
+        return Scaling(0.0, 255.0 if images.dtype == np.uint8 else 1.0, None)
     mean = total / images.size
     deviation = float(np.sqrt(max(squares / images.size - mean * mean, 0.0)))
     where = (f"{name}: " if name else "") + "the training set has"

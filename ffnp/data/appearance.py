@@ -70,9 +70,24 @@ class Appearance:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Appearance":
-        """The appearance that `asdict` made plain."""
-        levels = {name: values[name] and Level(**values[name]) for name in ("brightness", "border")}
+        """The appearance that `asdict` made plain; `TypeError` or `KeyError` if it did not."""
+        border = values["border"]
+        levels = {
+            "brightness": Level(**values["brightness"]),
+            "border": None if border is None else Level(**border),
+        }
         return cls(**(values | levels))
+
+    def __post_init__(self) -> None:
+        levels = [level for level in (self.brightness, self.border) if level is not None]
+        numbers = [number for level in levels for number in (level.mean, level.deviation)]
+        for number in (self.low, self.high, self.faintest, *numbers):
+            if (
+                type(number) not in (int, float)
+                or isinstance(number, int)
+                and abs(number) > 1 << 64
+            ):
+                raise TypeError(f"{number!r} is no measure of pixels")
 
     def changes(self, now: "Appearance") -> str:
         """What another sample has otherwise, in words; nothing if it is this one."""

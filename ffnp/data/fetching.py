@@ -2,23 +2,42 @@
 
 import errno
 import os
+import re
 import shutil
 import tarfile
+import threading
+import time
+import warnings
 import zlib
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import file_digest
 from pathlib import Path
-from typing import IO, Any
+from tempfile import mkdtemp
+from typing import IO
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
 from ffnp.data.known import Archive, Known
 from ffnp.data.verifying import verify
-from ffnp.errors import StorageError
-from ffnp.files import CHUNK, opened, partial, reading, remove_partial, write_atomically, writing
+from ffnp.errors import InputError, InputWarning, StorageError, brief
+from ffnp.files import (
+    CHUNK,
+    PARTIAL,
+    lock,
+    opened,
+    reading,
+    remove_partial,
+    write_atomically,
+    writing,
+)
 
 MIRROR_VARIABLE = "FFNP_DATA_MIRROR"
-ATTEMPTS = 2  # at each mirror
-TIMEOUT = 30  # seconds without an answer
+TIMEOUT = 30.0  # seconds in which a mirror must answer, and then send another PIECE
+PIECE = 1 << 15  # bytes
+LONGEST = 3600.0  # seconds for a file
+TOO_SLOW = "it is too slow"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 LARGEST = 1 << 28  # bytes of a file; a mirror that sends more is not what it should be
 
@@ -37,17 +56,74 @@ def fetch(known: Known, folder: Path | None = None) -> Path:
         Where to keep the files; the user's cache by default.
     """
     folder = known.cache if folder is None else folder
-    for copy in known.copies_in(folder):
-        if not any(check.problem for check in verify(copy)):
-            return folder
-    if known.archive is not None:
-        packed = folder / known.archive.name
-        _retrieve(known, known.archive.name, packed, known.archive.sha256)
-        _unpack(known.archive, packed)
-    else:
-        for name, sha256 in known.sha256.items():
-            _retrieve(known, name + ".gz", folder / name, sha256)
+    mirrors = _mirrors(known)
+    with _alone(folder):
+        for copy in known.copies_in(folder):
+            if not any(check.problem for check in verify(copy)):
+                return folder
+        if known.archive is not None:
+            packed = folder / known.archive.name
+            _retrieve(mirrors, known.archive.name, packed, known.archive.sha256)
+            _unpack(known.archive, packed)
+        else:
+            for name, sha256 in known.sha256.items():
+                _retrieve(mirrors, name + ".gz", folder / name, sha256)
     return folder
+
+
+def _mirrors(known: Known) -> tuple[str, ...]:
+    """Base URLs or folders; `InputError` if the user's is neither."""
+    mirror = os.environ.get(MIRROR_VARIABLE, "")
+    if not mirror:
+        return known.mirrors
+    if "://" in mirror and not _is_address(mirror):
+        raise InputError(
+            f"{MIRROR_VARIABLE} is {brief(shown(mirror))}: give a folder, or a base URL as "
+            "http://host/path or https://host/path"
+        )
+    mirror = mirror.rstrip("/")
+    return f"{mirror}/{known.name}", mirror
+
+
+def _is_address(url: str) -> bool:
+    """Whether a URL names a host that HTTP can reach."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        return parts.scheme in ("http", "https") and host != b"" and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def shown(url: str) -> str:
+    """A URL without the name and password that it may have."""
+    return re.sub("//.*@", "//", url)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only process that fetches into a folder, which is made; empty, it goes again.
+
+    Another one is waited for: it may fetch the same.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            lock(descriptor)
+        except BlockingIOError:
+            text = f"another process fetches into {folder}: waiting until it ends"
+            warnings.warn(text, InputWarning, stacklevel=4)
+            lock(descriptor, wait=True)
+    try:
+        folder.mkdir(exist_ok=True)  # the other one may have removed it
+        yield
+    finally:
+        os.close(descriptor)
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
 
 
 def _unpack(archive: Archive, packed: Path) -> None:
@@ -64,41 +140,56 @@ def _unpack(archive: Archive, packed: Path) -> None:
     packed.unlink()
 
 
-def _retrieve(known: Known, remote: str, path: Path, sha256: str) -> None:
-    """Download `remote` to `path`, from the first mirror that sends the right content."""
-    import pooch  # here, since its import takes longer than loading a small data set
+def _retrieve(mirrors: tuple[str, ...], remote: str, path: Path, sha256: str) -> None:
+    """Download `remote` to `path`, from the first mirror that sends the right content.
 
-    if path.is_file() and pooch.file_hash(path) == sha256:
+    Each is tried twice: with the bytes as they come, then decoded as it says (Content-Encoding).
+    """
+    if path.is_file() and _sha256(path) == sha256:
         return
-    remove_partial(path.parent)  # of a download that was killed
-    coming = partial(path)  # a folder, that nobody else has
     failures: dict[str, str] = {}
-    mirror = os.environ.get(MIRROR_VARIABLE, "").rstrip("/")
-    bases = (f"{mirror}/{known.name}", mirror) if mirror else known.mirrors
-    for base in ATTEMPTS * bases:
-        url = f"{base}/{remote}"
-        with writing(path):
-            coming.mkdir(parents=True)
-        try:
-            pooch.retrieve(url, f"sha256:{sha256}", path.name, coming, downloader=_download)
-            (coming / path.name).replace(path)
-            return
-        except OSError as error:
-            if error.errno in UNWRITABLE:  # no mirror's fault
-                with writing(path):
-                    raise
-            failures[url] = _reason(error)
-        except (ValueError, zlib.error):
-            failures[url] = "its content is not the published one"
-        finally:
-            shutil.rmtree(coming, ignore_errors=True)
-    with suppress(OSError):
-        path.parent.rmdir()  # if nothing is in it
-    reasons = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
+    with _folder_for(path) as partial:
+        for decoded in (False, True):
+            for url in [f"{base}/{remote}" for base in mirrors]:
+                if failures.get(url) == TOO_SLOW:
+                    continue
+                found = partial / f"{len(failures)}{decoded}"
+                try:
+                    _download(url, found, decoded)
+                    if _sha256(found) == sha256:
+                        found.replace(path)
+                        return
+                    failures[url] = "its content is not the published one"
+                except OSError as error:
+                    if error.errno in UNWRITABLE:  # no mirror's fault
+                        with writing(path):
+                            raise
+                    failures[url] = _reason(error)
+                except (ValueError, zlib.error):
+                    failures[url] = "its content is not the published one"
+    reasons = "; ".join(f"{shown(url)}: {reason}" for url, reason in failures.items())
     raise StorageError(
         f"{remote} cannot be fetched ({reasons}): try again later, or set {MIRROR_VARIABLE} "
         "to a base URL or a folder that has it"
     )
+
+
+@contextmanager
+def _folder_for(path: Path) -> Iterator[Path]:
+    """A new folder for what is on its way; what killed downloads left beside it goes."""
+    with writing(path):
+        for left in path.parent.glob(f".fetch-*{PARTIAL}"):
+            shutil.rmtree(left, ignore_errors=True)
+        partial = Path(mkdtemp(PARTIAL, ".fetch-", path.parent))
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with reading(path), path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _reason(error: OSError) -> str:
@@ -109,21 +200,79 @@ def _reason(error: OSError) -> str:
     return type(error).__name__
 
 
-def _download(url: str, output: str, _pooch: Any) -> None:
-    """Write what a URL or a file holds, without its gzip wrapping, to the file `output`."""
-    import pooch
-
-    with open(output, "wb") as file:
+def _download(url: str, found: Path, decoded: bool) -> None:
+    """Write what a URL or a file holds, without its gzip wrapping, to a file."""
+    with found.open("wb") as file:
         sink = Sink(file, inflate=not url.endswith(".tar.gz"))
         if "://" not in url:
             with opened(Path(url)) as source:
                 shutil.copyfileobj(source, sink, CHUNK)
             return
-        # pooch replaces the total, but asks for the bar's truth before, which needs one
-        name = url.rpartition("/")[2]
-        with tqdm(desc=name, total=1, unit="B", unit_scale=True, disable=None) as bar:
-            http = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)
-            http(url, sink, None)
+        if not _is_address(url):
+            raise OSError("it is no URL of HTTP")
+        with tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=None) as bar:
+
+            def take(data: bytes) -> None:
+                sink.write(data)
+                bar.update(len(data))
+
+            _watched(lambda take: _receive(url, take, bar, decoded), take)
+
+
+def _receive(url: str, take: Callable[[bytes], None], bar: "tqdm[None]", decoded: bool) -> None:
+    """Give on what a server sends, piece by piece."""
+    import requests  # here, since its import takes longer than loading a small data set
+    from urllib3.exceptions import HTTPError
+
+    as_it_is = {"Accept-Encoding": "identity"}  # a packed file need not be packed
+    with requests.get(url, stream=True, timeout=TIMEOUT, headers=as_it_is) as response:
+        response.raise_for_status()
+        length = response.headers.get("Content-Length", "")
+        bar.total = int(length) if length.isdecimal() else None
+        try:
+            while piece := response.raw.read(PIECE, decode_content=decoded):
+                take(piece)
+        except HTTPError as error:
+            raise OSError(f"what it sends ends or breaks ({type(error).__name__})") from error
+
+
+def _watched(
+    receive: Callable[[Callable[[bytes], None]], None], take: Callable[[bytes], None]
+) -> None:
+    """Let a thread of its own receive, and give it up when it is too slow.
+
+    Whatever it waits for: a name, an answer, or bytes that come one by one.
+    """
+    begun = last = time.monotonic()
+    failed: list[Exception] = []
+    given_up = False
+    mutex = threading.Lock()
+
+    def give(data: bytes) -> None:
+        nonlocal last
+        with mutex:
+            if given_up:
+                raise OSError(TOO_SLOW)
+            take(data)
+        last = time.monotonic()
+
+    def work() -> None:
+        try:
+            receive(give)
+        except Exception as error:  # of requests, urllib3 and what they stand on
+            failed.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)  # it must not keep the process
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.2)
+        now = time.monotonic()
+        if thread.is_alive() and (now - last > TIMEOUT or now - begun > LONGEST):
+            with mutex:
+                given_up = True
+            raise OSError(TOO_SLOW)
+    if failed:
+        raise failed[0]
 
 
 class Sink:

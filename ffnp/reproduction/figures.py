@@ -1,9 +1,11 @@
 """Figures 2 and 4 of the paper, and that of depth: means over the seeds of runs."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from ffnp.errors import InputError, InputWarning
 from ffnp.plotting import (
     common_legend,
     draw_curves,
@@ -21,23 +23,58 @@ Results = Sequence[tuple[Task, Mapping[str, Any]]]
 
 
 def over_seeds(results: Results) -> dict[tuple[str, str], Any]:
-    """By row and data set: a result whose numbers are means over the seeds."""
-    groups: dict[tuple[str, str], list[Any]] = {}
+    """By row and data set: a result whose numbers are means over the seeds.
+
+    Records of epochs: over the seeds that have the most of them, and of those the epochs that all
+    have. A warning names the others. `InputError` if results are not of one form.
+    """
+    groups: dict[tuple[str, str], list[tuple[Task, Any]]] = {}
     for task, result in results:
-        groups.setdefault((task.row, task.config.dataset), []).append(result)
-    # Configurations are alike but for the seed.
-    return {key: _mean(group) | {"config": group[0]["config"]} for key, group in groups.items()}
+        groups.setdefault((task.row, task.config.dataset), []).append((task, result))
+    found = {}
+    for key, group in groups.items():
+        records, every = _recorded(group), [result for _, result in group]
+        try:
+            mean = _mean([{**result, "metrics": []} for result in every])
+            # Configurations are alike but for the seed.
+            config = every[0]["config"]
+            found[key] = mean | {"metrics": [*map(_mean, records)], "config": config}
+        except ValueError as error:
+            names = ", ".join(task.name for task, _ in group)
+            raise InputError(
+                f"the results {names} are of several forms: remove those that were made otherwise"
+            ) from error
+    return found
+
+
+def _recorded(group: Sequence[tuple[Task, Any]]) -> list[list[Any]]:
+    """Of each epoch that is on record: what the seeds recorded of it."""
+    records = [{(r["phase"], r["epoch"]): r for r in result["metrics"]} for _, result in group]
+    most = max(map(len, records))
+    full = [each for each in records if len(each) == most]
+    if less := [t.name for (t, _), each in zip(group, records, strict=True) if len(each) < most]:
+        text = f"curves are without {', '.join(less)}: some of the {most} epochs are not on record"
+        warnings.warn(text, InputWarning, stacklevel=2)
+    common = [place for place in full[0] if all(place in each for each in full)]
+    return [[each[place] for each in full] for place in common]
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    """Mean of nested values, number by number, of what all of them have; of all else the first."""
+    """Mean of nested values, number by number, of what all of them have; of all else the first.
+
+    `ValueError` if they are of several forms.
+    """
     first = values[0]
+    kinds = {isinstance(value, Mapping) + 2 * isinstance(value, list) for value in values}
+    if len(kinds) > 1:
+        raise ValueError("values of several kinds")
     if isinstance(first, Mapping):
         common = [name for name in first if all(name in value for value in values)]
         return {name: _mean([value[name] for value in values]) for name in common}
     if isinstance(first, list):
         return [_mean(items) for items in zip(*values, strict=True)]
-    return fmean(values) if isinstance(first, int | float) else first
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return fmean(numbers) if len(numbers) == len(values) else first
 
 
 def figure2(results: Results, titles: Mapping[str, str]) -> Any:

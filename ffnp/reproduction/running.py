@@ -86,6 +86,17 @@ def _is_result(result: Any) -> bool:
         return False
 
 
+def accepted(task: Task, result: Any) -> dict[str, Any]:
+    """A task's result as a worker gave it back; `InputError` if it is none."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(result))
+        if _is_result(plain) and not _differences(Config.from_dict(plain["config"]), task):
+            return plain
+    except (InputError, RecursionError, TypeError, ValueError):
+        pass
+    raise InputError(f"what the worker gave back is no result of {task.name}")
+
+
 def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, Any]:
     """Train, or continue, or find finished one task; its result is stored and given back.
 

@@ -1,5 +1,6 @@
 """Runs done side by side: in processes of this machine, or on a Dask cluster."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -21,12 +22,20 @@ from uuid import uuid4
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ffnp.config import Config
-from ffnp.errors import FFNPError, InputWarning, TrainingError, importing, noting
+from ffnp.errors import (
+    FFNPError,
+    InputWarning,
+    TrainingError,
+    brief,
+    importing,
+    in_short,
+    noting,
+)
 from ffnp.files import writing
 from ffnp.reproduction.experiments import Task
-from ffnp.reproduction.running import StopFile, finished, run_task, store
+from ffnp.reproduction.running import StopFile, accepted, finished, run_task, store
 
-TIMEOUT = 20  # seconds for a scheduler to answer
+TIMEOUT = 15  # seconds for a scheduler to answer
 SOON = 3  # seconds without a worker until it is said
 STOPPED = "stopped: the same command goes on from here"
 
@@ -96,19 +105,19 @@ def run_tasks(
     try:
         with workers as who:
             futures = {
-                who.submit(run_plain, asdict(task), str(out.resolve()), str(stop.path)): task
+                who.submit(run_plain, asdict(task), str(out.absolute()), str(stop.path)): task
                 for task in waiting
             }
             for future in who.as_completed(futures):
                 task = futures[future]
                 try:
-                    found, notes = future.result()
+                    found, notes = _given(task, future.result(TIMEOUT))
                 except BrokenProcessPool:
                     raise
-                except (FFNPError, MemoryError, who.death) as error:
+                except Exception as error:  # whatever a worker raises
                     _warn(getattr(error, "__notes__", ()))
                     if not stop.asked:
-                        reason = _reason(error)
+                        reason = _reason(error, who.death)
                         failures.append(f"{task.name}: {reason}")
                         failed(task, reason)
                     continue
@@ -133,7 +142,7 @@ def run_tasks(
 
 def stop_file(out: Path) -> StopFile:
     """A stop file of its own, in the output folder, where all workers see it."""
-    return StopFile(out.resolve() / f".stop-{uuid4().hex}")
+    return StopFile(out.absolute() / f".stop-{uuid4().hex}")
 
 
 def run_plain(task: dict[str, Any], out: str, stop: str) -> tuple[dict[str, Any], list[str]]:
@@ -152,15 +161,26 @@ def run_plain(task: dict[str, Any], out: str, stop: str) -> tuple[dict[str, Any]
             raise
 
 
+def _given(task: Task, given: Any) -> tuple[dict[str, Any], list[str]]:
+    """What a worker gave back, checked: a result, and texts; `InputError` if it is none."""
+    pair = given if isinstance(given, tuple | list) and len(given) == 2 else (None, [])
+    result, notes = accepted(task, pair[0]), pair[1]
+    return result, [text for text in notes if isinstance(text, str)]
+
+
 def _warn(notes: Iterable[str]) -> None:
     for text in notes:
         warnings.warn(text, InputWarning, stacklevel=3)
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: Exception, death: type[Exception]) -> str:
     if isinstance(error, MemoryError):
         return "out of memory: use fewer --jobs"
-    return str(error) if isinstance(error, FFNPError) else "the workers that had it died"
+    if isinstance(error, FFNPError):
+        return str(error)
+    if isinstance(error, death):
+        return "the workers that had it died"
+    return f"it failed with {in_short(error)}"
 
 
 @contextmanager
@@ -176,9 +196,11 @@ def _processes(jobs: int) -> Iterator[Workers]:
 def _begin(threads: int) -> None:
     """Begin a worker process: its share of the cores, and an end when its parent ends.
 
-    Ctrl-C reaches all processes of a terminal, but only the parent acts on it, by the stop file.
+    Ctrl-C, and a terminal's end, reach all its processes, but only the parent acts on them, by the
+    stop file.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     before = [pool["num_threads"] for pool in threadpool_info()]  # the environment's, if it says
     threadpool_limits(min([threads, *before]))
@@ -194,14 +216,15 @@ def _end_with_parent() -> None:
 def _cluster(address: str, stop: StopFile) -> Iterator[Workers]:
     with importing("Dask", "distributed", "dask"):
         dask: Any = import_module("distributed")
+    logging.disable(logging.CRITICAL)  # one line is enough
+    client = None
     try:
-        client = dask.Client(address, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
-        raise FFNPError(f"no Dask scheduler answers at {address}: {error}") from error
-    with client:
+        with _answering(f"no Dask scheduler answers at {address}"):
+            client = _within(TIMEOUT, lambda: dask.Client(address, timeout=TIMEOUT))
         _await_workers(client, address, stop)
-        found = client.run(version, "ffnp", on_error="return")  # of each worker
-        lacking = [name for name, each in found.items() if each != version("ffnp")]
+        with _answering(f"the workers of {address} do not answer"):
+            found = _within(TIMEOUT, lambda: client.run(version, "ffnp", on_error="return"))
+        lacking = [str(name) for name, each in found.items() if each != version("ffnp")]
         if lacking:
             raise FFNPError(
                 f"ffnp {version('ffnp')} is not installed for the workers {', '.join(lacking)}: "
@@ -211,8 +234,10 @@ def _cluster(address: str, stop: StopFile) -> Iterator[Workers]:
         def completed(futures: Iterable[Any]) -> Iterator[Any]:
             left = set(futures)
             while left:
-                with suppress(TimeoutError):
+                with _answering(_gone(address)), suppress(TimeoutError):
                     dask.wait(left, timeout=1, return_when="FIRST_COMPLETED")
+                if client.status != "running":
+                    raise FFNPError(_gone(address))
                 done = {future for future in left if future.done()}
                 left -= done
                 yield from done
@@ -221,12 +246,56 @@ def _cluster(address: str, stop: StopFile) -> Iterator[Workers]:
 
         submit = partial(client.submit, pure=False)  # a task of its own, whatever ran before
         yield Workers(submit, completed, dask.KilledWorker)
+    finally:
+        if client is not None:
+            with suppress(Exception):  # of a scheduler that is gone
+                client.close(timeout=SOON)
+        logging.disable(logging.NOTSET)
+
+
+def _within(seconds: float, call: Callable[[], Any]) -> Any:
+    """What a call gives, in a thread that is given up if that takes longer: `TimeoutError`."""
+    found: list[Any] = []
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            found.append(call())
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)  # it must not keep the process
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not found:
+        raise TimeoutError(f"no answer within {seconds:g} seconds")
+    return found[0]
+
+
+def _gone(address: str) -> str:
+    return f"the scheduler at {address} is gone: the same command goes on from here"
+
+
+@contextmanager
+def _answering(otherwise: str) -> Iterator[None]:
+    """Turn whatever goes wrong between here and a cluster into one line."""
+    try:
+        yield
+    except FFNPError:
+        raise
+    except Exception as error:
+        raise FFNPError(f"{otherwise}: {brief(in_short(error))}") from error
 
 
 def _await_workers(client: Any, address: str, stop: StopFile) -> None:
     """Until the cluster has a worker: a warning says what is waited for, and stopping ends it."""
     begun, told = time.monotonic(), False
-    while not client.nthreads():
+    while True:
+        with _answering(_gone(address)):
+            if _within(TIMEOUT, client.nthreads):
+                return
         if stop.asked:
             raise TrainingError(STOPPED)
         if not told and time.monotonic() - begun > SOON:

@@ -16,7 +16,7 @@ from ffnp.errors import InputError, InputWarning, StorageError, TrainingError, e
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
 from ffnp.runs.bits import computed, otherwise
-from ffnp.runs.folder import Every, Run
+from ffnp.runs.folder import Every, OpenRun, Run
 from ffnp.runs.own import import_objective, naming
 from ffnp.runs.watching import Watcher as Watcher
 from ffnp.scoring.analysis import analyse
@@ -114,8 +114,10 @@ def train(
     if dataset is not None:
         config = replace(config, dataset=getattr(dataset, "name", config.dataset))
     data, trainer = _prepare(config, objective, dataset)
-    run = None if names is None else Run.create(names, config)
-    with naming(config.objective), run.alone(new=True) if run else nullcontext():
+    with (
+        naming(config.objective),
+        nullcontext() if names is None else Run.create(names, config) as run,
+    ):
         return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
@@ -143,21 +145,21 @@ def resume(
     objective, dataset
         Those that `train` was given. The file of an objective FILE.py:NAME is imported again.
     dataset, data_dir : Path or str, optional
-        Where the data set is now, if it has moved.
+        Where the data set is now, if it has moved; the run remembers it.
     """
-    run = _run(folder)
-    config = run.config()
-    if objective is None:
-        run.check_objective()
-    elsewhere: dict[str, Any] = {"backend": backend}
-    if data_dir is not None:
-        elsewhere["data_dir"] = str(data_dir)
-    if not isinstance(dataset, Dataset):
-        elsewhere["dataset"], dataset = dataset and str(dataset), None
-    config = replace(config, **{name: value for name, value in elsewhere.items() if value})
-    data, trainer = _prepare(_anchored(config), objective, dataset)
-    with naming(config.objective), run.alone():
-        return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
+    with _run(folder).alone() as run:
+        config = run.config()
+        if objective is None:
+            run.check_objective()
+        elsewhere: dict[str, Any] = {"backend": backend}
+        if data_dir is not None:
+            elsewhere["data_dir"] = str(data_dir)
+        if not isinstance(dataset, Dataset):
+            elsewhere["dataset"], dataset = dataset and str(dataset), None
+        config = replace(config, **{name: value for name, value in elsewhere.items() if value})
+        data, trainer = _prepare(_anchored(config), objective, dataset)
+        with naming(config.objective):
+            return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
 def load_model(
@@ -240,14 +242,20 @@ def _prepare(
 def _train(
     dataset: Dataset,
     trainer: Trainer,
-    run: Run | None,
+    run: OpenRun | None,
     watcher: Watcher,
     checkpoint_seconds: float,
 ) -> Result:
     model, config = trainer.model, trainer.model.config
-    saved = run.read_state(trainer) if run else {}
-    metrics = run.metrics()[: trainer.epochs_done] if run else []
-    done = run is not None and run.finished and trainer.finished
+    saved: dict[str, Any] = {}
+    metrics: list[dict[str, Any]] = []
+    done = False
+    if run is not None:
+        saved = run.read_state(trainer)
+        done = run.finished and trainer.finished
+        run.check_name()
+        run.remember(config)
+        metrics = run.keep_metrics(config.epochs, trainer.epochs_done)
     sample = dataset.train.spread(SAMPLE)
     if not done and (change := otherwise(model, saved)):
         warnings.warn(change, InputWarning, stacklevel=3)
@@ -284,19 +292,21 @@ def _train(
             start += time.perf_counter() - pause  # the clock of training stands still
             metrics.append(record)
             if run is not None:
-                run.write_metrics(metrics)
+                run.record(record)
             watcher.epoch(record)
         if stop or checkpoint.due():
             trainer.check()
             save()
         if stop:
-            mend = "" if run is None else f": continue with `ffnp train --resume {run.folder}`"
+            where = "" if run is None else run.kept().folder
+            mend = f": continue with `ffnp train --resume {where}`" if where else ""
             raise TrainingError(f"stopped in {trainer.where}{mend}")
     spent = seconds()
     if run is not None and not done:  # before the test set, whose images may be found bad
         save()
         run.write_model(model)
-    return Result(model, evaluate(model, dataset.test), spent, metrics, run)
+    test = evaluate(model, dataset.test)
+    return Result(model, test, spent, metrics, None if run is None else run.kept())
 
 
 def _saving(positions: Iterator[Position], save: Callable[[], None]) -> Iterator[Position]:

@@ -1,43 +1,44 @@
 """A run's folder: its configuration, metrics, weights and state, and nothing else."""
 
 import errno
-import fcntl
 import json
+import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from importlib.metadata import version
 from itertools import chain, count
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from ffnp.backends import Backend
 from ffnp.config import Config, is_reference
-from ffnp.errors import GoneError, InputError, StorageError
-from ffnp.files import (
-    CANNOT,
-    GOOD_COPY,
-    partial,
-    read_bytes,
-    reading,
-    remove_partial,
-    rename,
-    write_atomically,
-    writing,
+from ffnp.errors import (
+    FFNPError,
+    GoneError,
+    InputError,
+    InputWarning,
+    StorageError,
+    brief,
 )
+from ffnp.files import GOOD_COPY, PARTIAL, read_bytes, reading, rename, writing
 from ffnp.model import DataDescription, Model
 from ffnp.runs.own import checksum
-from ffnp.runs.records import is_epoch
-from ffnp.runs.storage import read_json, read_tensors, write_tensors
+from ffnp.runs.place import Place
+from ffnp.runs.records import is_epoch, is_extra
+from ffnp.runs.storage import packed, read_json, read_tensors
 from ffnp.training.trainer import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 MODEL, STATE = "model.safetensors", "state.safetensors"
 CHECKSUM = "objective_sha256"  # in the configuration's file
-ELSEWHERE = {"backend", "device", "dataset", "data_dir"}  # may differ where a run goes on
+DATA = ("dataset", "data_dir")
+ELSEWHERE = {"backend", "device", *DATA}  # may differ where a run goes on
 
 
 def default_folders(config: Config) -> Iterator[Path]:
@@ -54,46 +55,53 @@ class Run:
     folder: Path
 
     @classmethod
-    def create(cls, folders: Iterable[Path], config: Config) -> "Run":
-        """Make a new folder: the first of these that does not exist; `InputError` if all do.
+    @contextmanager
+    def create(cls, folders: Iterable[Path], config: Config) -> Iterator["OpenRun"]:
+        """Make a new folder, and be its only writer.
 
-        The file of an objective FILE.py:NAME is remembered by its checksum. Where the folder
-        cannot be written, nothing is left behind.
+        It is the first of `folders` that does not exist; `InputError` if all do. The file of an
+        objective FILE.py:NAME is remembered by its checksum. Where the folder cannot be written,
+        nothing is left behind. Where the file system has no locks, a new folder needs none.
         """
         for folder in folders:
-            if not folder.exists() and _make(folder, config):
-                return cls(folder)
+            if not os.path.lexists(folder) and (place := _make(folder, config)) is not None:
+                with closing(place), _going_on(place):
+                    yield OpenRun(folder, place)
+                return
         raise InputError(f"{folder} exists already: give --out another name, or --resume it")
 
     @contextmanager
-    def alone(self, new: bool = False) -> Iterator[None]:
+    def alone(self) -> Iterator["OpenRun"]:
         """Be the folder's only writer; `InputError` if another process is.
 
-        The system sees to it when its writer ends in any way. Where the file system has no locks, a
-        new folder needs none, and another one is refused: somebody may be writing there.
+        The lock is the open folder's, not its name's, and the system sees to it when its writer
+        ends in any way. Where the file system has no locks, the folder is refused: somebody may be
+        writing there.
         """
         path = self.folder / CONFIG
-        with writing(path):
-            file = path.open("rb+")
-        with file:
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        with closing(Place(self.folder)) as place:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(
-                    f"another process trains in {self.folder}: wait until it ends, or stop it"
-                ) from error
-            except OSError as error:
-                if not (new and error.errno in CANNOT):
-                    raise StorageError(
-                        f"{path} cannot be locked: {error.strerror}: copy {self.folder} to a disk "
-                        "that can, and resume it there"
-                    ) from error
-            remove_partial(self.folder)
-            try:
-                yield
-            except KeyboardInterrupt as interrupt:
-                interrupt.add_note(f"continue with `ffnp train --resume {self.folder}`")
+                with writing(path):
+                    locked = place.lock(CONFIG)
+            except StorageError as error:
+                if isinstance(error.__cause__, BlockingIOError):
+                    raise self._busy() from error
                 raise
+            if not locked:
+                raise StorageError(
+                    f"{path} cannot be locked: the disk has no locks: copy {self.folder} to a disk "
+                    "that can, and resume it there"
+                )
+            place.clear()
+            with _going_on(place):
+                yield OpenRun(self.folder, place)
+
+    def _busy(self) -> InputError:
+        return InputError(
+            f"another process trains in {self.folder}: wait until it ends, or stop it"
+        )
 
     def config(self) -> Config:
         """The configuration that the run was started with."""
@@ -107,8 +115,7 @@ class Run:
             raise InputError(f"{path}: {error}") from error
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {GOOD_COPY}") from error
-        missing = sorted(set(config.to_dict()) - set(Config.completed(values["config"])))
-        if missing:
+        if missing := _missing(values["config"]):
             raise InputError(
                 f"{path} lacks {', '.join(missing)}: {GOOD_COPY}, or train anew if another "
                 "version of ffnp wrote it"
@@ -126,31 +133,29 @@ class Run:
             )
 
     def metrics(self) -> list[dict[str, Any]]:
-        """What was recorded of each epoch; empty before the first."""
+        """What was recorded of each epoch; empty before the first.
+
+        What a killed writer has left of a line is no record.
+        """
         path = self.folder / METRICS
         if not path.exists():
             return []
         mend = "remove it: only the record of the epochs is lost"
+        *lines, rest = read_bytes(path).split(b"\n")
         with reading(path, ValueError, RecursionError, mend=mend):
-            records = [json.loads(line) for line in read_bytes(path).splitlines()]
+            records = [json.loads(line) for line in lines]
+        with suppress(ValueError, RecursionError):
+            if is_epoch(record := json.loads(rest)):
+                records.append(record)
         for number, record in enumerate(records, start=1):
             if not is_epoch(record):
                 raise InputError(f"{path} is damaged: line {number} is no epoch's record: {mend}")
         return records
 
-    def write_metrics(self, epochs: list[dict[str, Any]]) -> None:
-        """Replace the record by these epochs, a line each."""
-        lines = "".join(json.dumps(epoch) + "\n" for epoch in epochs)
-        write_atomically(self.folder / METRICS, lines.encode())
-
     @property
     def finished(self) -> bool:
         """Whether the trained model is stored."""
         return (self.folder / MODEL).exists()
-
-    def write_model(self, model: Model) -> None:
-        """Store the trained model."""
-        write_tensors(self.folder / MODEL, model.weights(), _described(model))
 
     def model(self, backend: Backend, last: bool = False) -> Model:
         """The trained model, on a backend; `InputError` if there is none, or it is damaged.
@@ -172,18 +177,26 @@ class Run:
             path = state
         mend = f"remove it, and {again} makes it again"
         tensors, values = read_tensors(path, mend)
+        damaged = f"{path} is damaged: it does not describe its model: {mend}"
         try:
             config = Config.from_dict(values["config"])
             data = DataDescription.from_dict(values["data"])
+            if _missing(values["config"]):
+                raise InputError(damaged)
+            if (self.folder / CONFIG).exists():
+                with suppress(FFNPError):  # it says where the data are now, and only that
+                    now = self.config()
+                    config = replace(config, dataset=now.dataset, data_dir=now.data_dir)
         except GoneError as error:
             raise InputError(f"{path}: {error}") from error
         except (KeyError, TypeError, InputError) as error:
-            raise InputError(
-                f"{path} is damaged: it does not describe its model: {mend}"
-            ) from error
+            raise InputError(damaged) from error
         try:
             Model.check_claims(config, data, tensors)
             model = Model.create(config, data, backend)
+            for name, weights in model.weights().items():
+                if name in tensors and tensors[name].dtype != weights.dtype:
+                    raise InputError(f"tensor '{name}' is {tensors[name].dtype}")
             model.method.parameters.load(tensors)
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {mend}") from error
@@ -196,12 +209,6 @@ class Run:
             meant = [self.folder.parent]
         mend = f"give one, e.g. {max(meant)}" if meant else "give one that `ffnp train` made"
         return InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}: {mend}")
-
-    def write_state(self, trainer: Trainer, extra: dict[str, Any]) -> None:
-        """Store all that `resume` needs, with plain values of the caller's."""
-        tensors, values = trainer.state()
-        values |= _described(trainer.model) | {"extra": extra}
-        write_tensors(self.folder / STATE, tensors, values)
 
     def read_state(self, trainer: Trainer) -> dict[str, Any]:
         """Put a trainer where the run was last saved; gives back the caller's values.
@@ -223,58 +230,152 @@ class Run:
         )
         tensors, values = read_tensors(path, mend)
         saved, config = values.get("config"), trainer.model.config.to_dict()
-        saved = None if saved is None else Config.completed(saved)
-        if saved is None or set(saved) != set(config):
+        saved = Config.completed(saved) if isinstance(saved, dict) else {}
+        if set(saved) != set(config):
             raise InputError(f"{path} was written by another version of ffnp: train anew")
         other = sorted(name for name in set(config) - ELSEWHERE if saved[name] != config[name])
         if other:
-            was = ", ".join(f"{name} {saved[name]}" for name in other)
+            was = brief(", ".join(f"{name} {brief(saved[name])}" for name in other))
             raise InputError(
                 f"{path} was trained with another {', '.join(other)} than {self.folder / CONFIG} "
                 f"says (it was {was}): restore that file, or train anew with --config"
             )
+        data = trainer.model.data
         try:
-            if DataDescription.from_dict(values["data"]) != trainer.model.data:
-                raise InputError(f"{path} was trained on other data: give the run's own data set")
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: it does not describe its data: {mend}") from error
-        try:
-            trainer.load_state(tensors, values)
-            extra: dict[str, Any] = values["extra"]
-        except (KeyError, TypeError, IndexError) as error:
-            raise InputError(f"{path} is damaged: it lacks {error}: {mend}") from error
+            trained = DataDescription.from_dict(values.get("data"))
+            same = trained == data and trained.digest in (None, data.digest)
+            if same:
+                trainer.load_state(tensors, values)
+            extra: dict[str, Any] = values.get("extra", {})
+            if not is_extra(extra):
+                raise InputError("it does not say how it was trained")
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}: {mend}") from error
+        if not same:
+            raise InputError(
+                f"{path} was trained on other data: give the run's own data set, with the same "
+                "images and labels in the same order, or train anew"
+            )
+        if trained.digest is None and not self.finished:
+            text = (
+                f"{path} does not say what it was trained on, since an earlier ffnp wrote it: "
+                "nobody can check that the data are the same"
+            )
+            warnings.warn(text, InputWarning, stacklevel=2)
         return extra
+
+
+@dataclass(frozen=True)
+class OpenRun(Run):
+    """The folder of a run while this process alone writes in it."""
+
+    place: Place
+
+    def check_name(self) -> None:
+        """Raise `InputError` if what was read by the folder's name may be another one's."""
+        if not self.place.leads_here(self.folder):
+            raise InputError(f"{self.folder} was renamed meanwhile: give its name now")
+
+    def kept(self) -> Run:
+        """The run by the name that its folder has now."""
+        return Run(self.place.name)
+
+    def remember(self, config: Config) -> None:
+        """Note in its configuration where a run's data are now, if they have moved."""
+        stored = read_json(self.folder / CONFIG)
+        now = {name: getattr(config, name) for name in DATA}
+        if stored["config"] != stored["config"] | now:
+            stored["config"] |= now
+            self.place.write(CONFIG, _text(stored))
+
+    def keep_metrics(self, epochs: int, done: int) -> list[dict[str, Any]]:
+        """Reduce the record to what belongs to the first `done` epochs, and give it back.
+
+        `epochs` is the number of a phase's. The others were recorded later than the state was
+        saved, and are trained again.
+        """
+        records = [r for r in self.metrics() if (r["phase"] - 1) * epochs + r["epoch"] <= done]
+        content = b"".join(map(_line, records))
+        if (self.folder / METRICS).exists() and content != read_bytes(self.folder / METRICS):
+            self.place.write(METRICS, content)
+        return records
+
+    def record(self, epoch: dict[str, Any]) -> None:
+        """Add what is recorded of an epoch: a line."""
+        self.place.append(METRICS, _line(epoch))
+
+    def write_state(self, trainer: Trainer, extra: dict[str, Any]) -> None:
+        """Store all that `resume` needs, with plain values of the caller's."""
+        tensors, values = trainer.state()
+        values |= _described(trainer.model) | {"extra": extra}
+        self.place.flush(METRICS)  # epochs that the state counts as done are on the record
+        self.place.write(STATE, packed(tensors, values))
+
+    def write_model(self, model: Model) -> None:
+        """Store the trained model."""
+        self.place.write(MODEL, packed(model.weights(), _described(model)))
+
+
+@contextmanager
+def _going_on(place: Place) -> Iterator[None]:
+    """An interrupt says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"continue with `ffnp train --resume {place.name}`")
+        raise
 
 
 def _described(model: Model) -> dict[str, Any]:
     return {"config": model.config.to_dict(), "data": model.data.to_dict()}
 
 
-def _make(folder: Path, config: Config) -> bool:
-    """Make a run's folder with its configuration, whole; False if another process was faster."""
+def _missing(stored: dict[str, Any]) -> list[str]:
+    """What a stored configuration does not say, but should."""
+    names = {each.name for each in fields(Config)}
+    return sorted(names - set(Config.completed(stored)))
+
+
+def _text(values: dict[str, Any]) -> bytes:
+    return json.dumps(values, indent=2).encode() + b"\n"
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record).encode() + b"\n"
+
+
+def _make(folder: Path, config: Config) -> Place | None:
+    """Make a run's folder with its configuration, whole and locked.
+
+    None if another process was faster.
+    """
     missing = [parent for parent in folder.parents if not parent.exists()]
     values = {"ffnp": version("ffnp"), "config": config.to_dict()}
     if is_reference(config.objective):
         values[CHECKSUM] = checksum(config.objective)
-    content = json.dumps(values, indent=2)
-    whole = partial(folder)  # a folder of this name holds its configuration, at any moment
+    # A folder of its own name holds its configuration, and is locked, at any moment.
+    whole = folder.with_name(f".{folder.name}.{token_hex(8)}{PARTIAL}")
+    place = None
     try:
         with writing(folder):
-            whole.mkdir(parents=True, exist_ok=True)
-            write_atomically(whole / CONFIG, content.encode() + b"\n")
+            whole.mkdir(parents=True)
+            place = Place(whole)
+            place.write(CONFIG, _text(values))
+            place.lock(CONFIG)
             rename(whole, folder)
     except BaseException as error:
+        if place is not None:
+            place.close()
         shutil.rmtree(whole, ignore_errors=True)
         with suppress(OSError):
             for made in missing:
                 made.rmdir()
         # Of `rename`: which of them depends on the file system.
         if getattr(error.__cause__, "errno", None) in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
+            return None
         raise
-    return True
+    place.folder = folder
+    return place
 
 
 class Every:

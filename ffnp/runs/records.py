@@ -41,6 +41,16 @@ def is_seconds(value: Any) -> bool:
     return _within([value], 0, MOST)
 
 
+def is_extra(values: Any) -> bool:
+    """Whether this is what a training says of itself beside its state."""
+    return (
+        isinstance(values, dict)
+        and is_seconds(values.get("seconds", 0))
+        and isinstance(values.get("on", ""), str)
+        and type(values.get("threads", 1)) is int
+    )
+
+
 def _within(numbers: list[Any], low: float, high: float) -> bool:
     """Whether all are numbers in that range; NaN is not."""
     return all(type(number) in (int, float) and low <= number <= high for number in numbers)

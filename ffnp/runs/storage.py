@@ -10,20 +10,26 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ffnp.errors import InputError
+from ffnp.errors import InputError, brief
 from ffnp.files import GOOD_COPY, read_bytes, reading, write_atomically
 
 FORMAT = 1  # of the files below; raised when an old program could not read them
 KEY = "ffnp"  # in a safetensors file's metadata
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Write host arrays and plain values as one safetensors file with a checksum, atomically."""
+def packed(tensors: Mapping[str, Any], values: Mapping[str, Any]) -> bytes:
+    """Host arrays and plain values as one safetensors file with a checksum."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     text = json.dumps({"format": FORMAT, **values})
     # One entry: safetensors writes several in no fixed order, and equal runs have equal bytes.
     signed = json.dumps({"sha256": _checksum(contiguous, text), "values": text})
-    write_atomically(path, save(contiguous, {KEY: signed}))
+    content: bytes = save(contiguous, {KEY: signed})
+    return content
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Write a file of host arrays and plain values, atomically."""
+    write_atomically(path, packed(tensors, values))
 
 
 def read_tensors(path: Path, mend: str = GOOD_COPY) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -37,15 +43,18 @@ def read_tensors(path: Path, mend: str = GOOD_COPY) -> tuple[dict[str, Any], dic
         length = int.from_bytes(content[:8], "little")
         signed = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][KEY])
         text, checksum = signed["values"], signed["sha256"]
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is damaged or not a file of ffnp: {error}: {mend}") from error
-    if checksum != _checksum(tensors, text):
+        whole = checksum == _checksum(tensors, text)
+        values = json.loads(text)
+        form = values["format"]
+    except (SafetensorError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = brief(str(error) or type(error).__name__)
+        raise InputError(f"{path} is damaged or not a file of ffnp: {reason}: {mend}") from error
+    except RecursionError as error:
+        raise InputError(f"{path} is damaged: values within values: {mend}") from error
+    if not whole:
         raise InputError(f"{path} is damaged: its checksum does not fit its content: {mend}")
-    values = json.loads(text)
-    if values["format"] != FORMAT:
-        raise InputError(
-            f"{path} has format {values['format']}, this ffnp reads {FORMAT}: update ffnp"
-        )
+    if form != FORMAT:
+        raise InputError(f"{path} has format {brief(form)}, this ffnp reads {FORMAT}: update ffnp")
     return tensors, values
 
 

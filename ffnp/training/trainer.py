@@ -12,7 +12,7 @@ from ffnp.backends.activity import Array
 from ffnp.config import Config
 from ffnp.data.arrays import check_whole
 from ffnp.data.dataset import Split
-from ffnp.errors import InputError
+from ffnp.errors import InputError, brief
 from ffnp.model import Model
 from ffnp.network import Method
 from ffnp.network.labels import candidate_labels
@@ -66,7 +66,7 @@ class Trainer:
         self.position = Position()
         self._size, self._seed, self._room = config.batch_size, config.seed, 1e6 * config.cache_mb
         self._lr = partial(learning_rate, config.lr_schedule, config.lr)
-        self._totals = self._zeros()
+        self._totals = self._zeros(self.position)
         self._images = model.backend.to_device(split.images)
         self._source: Source = Pixels(model.method, self._images, model.data.scaling)
         self._buffers: dict[int, Batch] = {}  # by size: the last of an epoch may be smaller
@@ -162,25 +162,54 @@ class Trainer:
         return tensors, {"position": asdict(self.position), "steps": steps}
 
     def load_state(self, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Go back to where `state` was taken; `InputError` if it is another model's."""
-        backend = self.model.backend
-        self.model.method.parameters.load(tensors)
-        self.position = Position(**values["position"])
-        most = Position(self.phases, self.epochs - 1, self.batches)
-        for name, count in asdict(self.position).items():
-            if type(count) is not int or not 0 <= count <= getattr(most, name):
-                raise InputError(f"{name} {count!r} is not in 0..{getattr(most, name)}")
-        totals = np.array(tensors["totals"], np.float64)
-        if totals.shape != self._zeros().shape:
-            raise InputError(f"totals are of shape {totals.shape}, not {self._zeros().shape}")
-        self._totals = backend.to_device(totals)
+        """Go back to where `state` was taken; `InputError` if no training of this model was there.
+
+        Until then nothing is changed.
+        """
+        position = self._position(values.get("position"))
+        steps = self._steps(position)
+        if values.get("steps") != steps or not all(type(n) is int for n in values["steps"]):
+            raise InputError(f"steps {brief(values.get('steps'))} are not {steps}")
+        own = dict(self.model.method.parameters.weights, totals=self._zeros(position))
         for i, optimizer in enumerate(self.schedule.optimizers):
-            optimizer.steps = values["steps"][i]
+            own |= {f"optimizer{i}.{name}": array for name, array in optimizer.state.items()}
+        for name, array in own.items():
+            saved = tensors.get(name)
+            if saved is None or (saved.shape, saved.dtype) != (array.shape, array.dtype):
+                wanted = f"'{name}' of {array.dtype} {array.shape}"
+                raise InputError(f"no fitting tensor {wanted} in the saved state")
+        backend = self.model.backend
+        self.position = position
+        self.model.method.parameters.load(tensors)
+        self._totals = backend.to_device(np.array(tensors["totals"]))
+        for i, optimizer in enumerate(self.schedule.optimizers):
+            optimizer.steps = steps[i]
             for name, array in optimizer.state.items():
-                saved = tensors.get(f"optimizer{i}.{name}")
-                if saved is None or saved.shape != array.shape:
-                    raise InputError(f"no fitting tensor 'optimizer{i}.{name}' in the saved state")
-                array[...] = backend.to_device(saved)
+                array[...] = backend.to_device(tensors[f"optimizer{i}.{name}"])
+
+    def _position(self, values: Any) -> Position:
+        """A saved position; `InputError` if the training does not come by it."""
+        names = asdict(self.position)
+        if not isinstance(values, dict) or values.keys() != names.keys():
+            raise InputError(f"the position {brief(values)} does not have {', '.join(names)}")
+        most = Position(self.phases, self.epochs - 1, self.batches)
+        if values["phase"] == self.phases:
+            most = Position(self.phases, 0, 0)
+        for name, count in values.items():
+            if type(count) is not int or not 0 <= count <= getattr(most, name):
+                raise InputError(f"{name} {brief(count)} is not in 0..{getattr(most, name)}")
+        return Position(**values)
+
+    def _steps(self, position: Position) -> list[int]:
+        """How many updates each optimiser has made when training stands at a position."""
+        steps = dict.fromkeys(self.schedule.optimizers, 0)
+        for phase in range(min(position.phase + 1, self.phases)):
+            done = self.epochs * self.batches
+            if phase == position.phase:
+                done = position.epoch * self.batches + position.batch
+            for optimizer in self.schedule.active(phase):
+                steps[optimizer] += done
+        return list(steps.values())
 
     @property
     def _epoch(self) -> int:
@@ -224,10 +253,11 @@ class Trainer:
         if position.epoch == self.epochs:
             position.epoch = 0
             position.phase += 1
-        self._totals = self._zeros()
+        self._totals = self._zeros(self.position)
 
-    def _zeros(self) -> Array:
-        phase = min(self.position.phase, self.phases - 1)
+    def _zeros(self, position: Position) -> Array:
+        """Totals of an epoch that begins."""
+        phase = min(position.phase, self.phases - 1)
         return self.model.backend.to_device(np.zeros(self.schedule.losses(phase) + 1))
 
 

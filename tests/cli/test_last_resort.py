@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -121,3 +122,61 @@ def test_a_note_is_of_letters(ffnp, tmp_path):
     status, _, err = ffnp("reproduce", "table1", "--note", "mnist=\udcff", "--out", tmp_path)
     assert (status, err.count("\n")) == (2, 1)
     assert "is not UTF-8" in err
+
+
+@pytest.mark.parametrize("name", ["FFNP_VERSION", "FFNP_HELP", "FFNP_INFO_HELP"])
+@pytest.mark.parametrize("value", ["0.1.0", "1"])
+def test_the_environment_asks_for_no_version_and_no_help(ffnp, monkeypatch, name, value):
+    expected = ffnp("info")[:2]
+    monkeypatch.setenv(name, value)
+    assert ffnp("info")[:2] == expected
+
+
+def test_a_group_takes_no_help_from_the_environment(ffnp, monkeypatch):
+    monkeypatch.setenv("FFNP_DATA_HELP", "1")
+    monkeypatch.setenv("FFNP_DATA_LIST_HELP", "1")
+    assert ffnp("data", "list")[1].startswith("mnist: ")
+
+
+def test_a_folder_that_is_gone_is_named(ffnp, monkeypatch, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    status, _, err = ffnp("reproduce", "table1", "--no-train", "--data-dir", "x")
+    monkeypatch.chdir(tmp_path)
+    assert status == 1
+    assert (
+        err == "Error: the folder that this command was started in is gone: change to another one\n"
+    )
+
+
+def test_a_message_of_any_length_is_cut(fails):
+    _, _, err = fails(InputError("x" * 100_000 + ": mend it"))
+    assert len(err) < 2100 and err.endswith("xx: mend it\n")
+
+
+def test_an_interrupt_while_data_are_loaded_is_heard_at_once(ffnp, monkeypatch, tmp_path):
+    def load(*_):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("ffnp.runs.experiment.load", load)
+    status, out, err = ffnp("train", *SMALL, "--out", tmp_path / "run")
+    assert (status, out) == (1, "") and err.strip() == "Error: interrupted"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_circle_of_links_is_one_line(ffnp, run_folder, tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for arguments in (
+        ["evaluate", tmp_path / "loop"],
+        ["train", "--resume", tmp_path / "loop"],
+        ["train", *SMALL, "--out", tmp_path / "loop"],
+        ["train", "--config", tmp_path / "loop"],
+        ["train", "--dataset", tmp_path / "loop"],
+        ["plot", run_folder[0], "-o", tmp_path / "loop" / "x.svg"],
+        ["plot", tmp_path / "loop", "-o", tmp_path / "x.svg"],
+    ):
+        status, _, err = ffnp(*arguments)
+        assert status in (1, 2) and "should not happen" not in err
+        assert err.startswith("Error: ") and err.count("\n") == 1

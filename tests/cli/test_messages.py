@@ -10,9 +10,9 @@ import pytest
 from data_files import small_arrays
 from small_run import SMALL
 
-from ffnp import load
+from ffnp import Config, load
 from ffnp.data.loading import find
-from ffnp.errors import InputError
+from ffnp.errors import InputError, brief
 from ffnp.files import inflated
 from ffnp.reproduction import expand
 from ffnp.reproduction.running import finished, result_path
@@ -111,3 +111,35 @@ def test_a_run_that_may_be_meant_is_named(ffnp, run_folder, tmp_path):
         assert status == 2
         text = f"{name} is not the folder of a run: it has no model.safetensors: {mend}"
         assert err == f"Error: {text}\n"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("method = '{}'".format("x" * 100_000), "Invalid value for '--method': 'xxx"),
+        ("{} = 1".format("k" * 100_000), "unknown option kkkkk"),
+        ("seed = 0x{}".format("f" * 10_000), "seed is int of very many digits or parts: write one"),
+        ("seed = {}".format("9" * 10_000), "Exceeds the limit"),
+        ("epochs = {}".format("9" * 400), ": it must be at most 1000000000 (from "),
+        ("cache_mb = {}".format("9" * 400), ": it must be at most 1000000000 (from "),
+        ("hidden = [{}]".format(",".join(["0"] * 50_000)), "hidden is (0, 0, 0, "),
+        ('dataset = "a\\u0000b"', "dataset has a NUL character: leave it out (from "),
+        ('out = "a\\u0000b"', "Invalid value for '--out': the name has a NUL character (from "),
+    ],
+    ids=["value", "name", "hexadecimal", "decimal", "epochs", "memory", "widths", "text", "path"],
+)
+def test_a_crafted_configuration_is_one_short_line(ffnp, tmp_path, text, message):
+    (tmp_path / "c.toml").write_text(text)
+    status, _, err = ffnp("train", "--config", tmp_path / "c.toml")
+    assert (status, err.count("\n")) == (2, 1)
+    assert len(err) < 2100 and message in err
+
+
+def test_values_in_messages_are_cut():
+    assert brief("x" * 200) == "x" * 200
+    assert brief("x" * 201) == "x" * 200 + "... (201 characters)"
+    assert brief((1, 2)) == "(1, 2)"
+    assert brief(10**5000) == "int of very many digits or parts"
+    with pytest.raises(InputError) as failed:
+        Config(seed="9" * 5000)
+    assert len(str(failed.value)) < 300

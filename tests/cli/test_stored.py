@@ -194,6 +194,21 @@ def test_a_quick_second_signal_is_the_first(monkeypatch):
     assert acts == [True]
 
 
+def test_a_terminal_that_is_gone_stops_unless_it_is_ignored():
+    acts = []
+    with on_signals(lambda: acts.append(True)):
+        signal.raise_signal(signal.SIGHUP)
+    assert acts == [True]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with on_signals(lambda: acts.append(True)):
+            signal.raise_signal(signal.SIGHUP)
+        assert acts == [True]
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_an_interrupt_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt

@@ -6,8 +6,11 @@ import json
 import os
 import tarfile
 import threading
+import time
 import tracemalloc
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,8 +22,8 @@ from data_files import binary_batch, idx_bytes, small_arrays, write_cifar, write
 from ffnp.data import catalogue, fetching, load
 from ffnp.data.known import Archive, Known
 from ffnp.data.layouts import CIFAR_BINARY, IDX
-from ffnp.errors import InputError, StorageError
-from ffnp.files import partial
+from ffnp.errors import InputError, InputWarning, StorageError
+from ffnp.files import lock
 from ffnp_cli.data import data
 
 pytestmark = pytest.mark.filterwarnings(
@@ -41,6 +44,10 @@ class Mirror(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.failures = 0  # of the next answers, how many are errors
         self.shortened = 0  # bytes that are announced but not sent
+        self.pause = 0.0  # seconds between two bytes
+        self.headers: dict[str, str] = {}
+        self.packs = False  # whether it packs what it sends, whatever it is asked for
+        self.stopped = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -61,9 +68,20 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_error(404)
         else:
             content = path.read_bytes()
+            if self.server.packs:
+                content = gzip.compress(content)
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
+            for header in self.server.headers.items():
+                self.send_header(*header)
             self.end_headers()
+            if self.server.pause:
+                with suppress(OSError):
+                    for byte in content:
+                        self.wfile.write(bytes([byte]))
+                        if self.server.stopped.wait(self.server.pause):
+                            return
+                return
             self.wfile.write(content[: len(content) - self.server.shortened])
 
     def log_message(self, *_: object) -> None:
@@ -86,6 +104,7 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
+        server.stopped.set()
         server.shutdown()
         thread.join()
 
@@ -228,11 +247,12 @@ def test_a_connection_that_breaks_leaves_nothing(mirror, cache):
 
 def test_what_a_killed_download_left_is_removed(mirror, cache):
     publish(mirror.folder, "")
-    left = partial(cache / "small" / IMAGES)
-    left.mkdir(parents=True)
-    (left / "tmp1234").write_bytes(bytes(10))
+    (cache / "small" / ".fetch-1.partial").mkdir(parents=True)
+    (cache / "small" / ".fetch-1.partial" / "0").write_bytes(bytes(10))
+    (cache / "small" / "partial").mkdir()
+    (cache / "small" / "partial" / "mine").touch()  # nothing of ours
     fetching.fetch(idx_set(mirror.url))
-    assert files(cache) == set(CONTENT)
+    assert files(cache) == {*CONTENT, "mine"}
 
 
 def test_files_of_the_users_own_are_not_removed(mirror, cache):
@@ -259,12 +279,104 @@ def test_a_folder_that_cannot_be_written(mirror, tmp_path):
     publish(mirror.folder, "")
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "small"):
-        with pytest.raises(StorageError, match="file/.* cannot be written: (Not a d|File e)"):
+        with pytest.raises(StorageError, match="file.* cannot be written: (Not a d|File e)"):
             fetching.fetch(idx_set(mirror.url), folder)
 
 
+def test_a_mirror_that_sends_byte_after_byte_is_given_up(mirror, cache, monkeypatch):
+    publish(mirror.folder, "")
+    mirror.pause = 0.01
+    monkeypatch.setattr(fetching, "TIMEOUT", 0.5)
+    begun = time.monotonic()
+    with pytest.raises(StorageError, match=rf"{mirror.url}/{IMAGES}.gz: it is too slow\)"):
+        fetching.fetch(idx_set(mirror.url))
+    assert time.monotonic() - begun < 5
+    assert len(mirror.asked) == 1, "a slow mirror is not asked again"
+    assert files(cache) == set()
+
+
+def test_a_file_takes_no_longer_than_the_limit(mirror, monkeypatch):
+    publish(mirror.folder, "")
+    mirror.pause = 0.01
+    monkeypatch.setattr(fetching, "LONGEST", 0.3)
+    with pytest.raises(StorageError, match="it is too slow"):
+        fetching.fetch(idx_set(mirror.url))
+
+
+def test_a_mirrors_password_is_not_printed(mirror, monkeypatch):
+    host = mirror.url.removeprefix("http://")
+    for secret in ("me:geheim", "me:ge@heim", "me:ge/heim", "geheim"):
+        monkeypatch.setenv("FFNP_DATA_MIRROR", f"http://{secret}@{host}")
+        with pytest.raises((StorageError, InputError)) as failed:
+            fetching.fetch(idx_set())
+        assert "heim" not in str(failed.value) and host in str(failed.value)
+
+
+@pytest.mark.parametrize("packs", [False, True], ids=["it says so", "it packs again"])
+def test_what_is_said_to_be_encoded_is_what_it_is(mirror, cache, packs):
+    """Some servers call a packed file's own wrapping an encoding; others pack it once more."""
+    mirror.headers, mirror.packs = {"Content-Encoding": "gzip"}, packs
+    known = cifar_set(mirror.folder, mirror.url)
+    fetching.fetch(known)
+    assert files(cache / "cifar10") == set(CIFAR_BINARY.files)
+    publish(mirror.folder, "")
+    fetching.fetch(idx_set(mirror.url))
+    assert {name: (cache / "small" / name).read_bytes() for name in CONTENT} == CONTENT
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        "http://",
+        "http:///x",
+        "http://[::1",
+        "http://a:b/",
+        "foo://x",
+        "http://h:99999",
+        "https://a..b",
+    ],
+)
+def test_a_url_that_is_none_is_said_to_be(monkeypatch, cache, mirror):
+    monkeypatch.setenv("FFNP_DATA_MIRROR", mirror)
+    with pytest.raises(InputError, match="FFNP_DATA_MIRROR is .*: give a folder, or a base URL as"):
+        fetching.fetch(idx_set())
+    assert not cache.exists()
+
+
+def test_a_fetch_waits_for_another_and_fetches_nothing_again(mirror, cache):
+    publish(mirror.folder, "")
+    mirror.pause = 0.001
+    failed = []
+
+    def fetch():
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                fetching.fetch(idx_set(mirror.url))
+        except Exception as error:
+            failed.append(error)
+
+    others = [threading.Thread(target=fetch) for _ in range(3)]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join()
+    assert failed == []
+    assert len(mirror.asked) == len(CONTENT)
+    assert files(cache) == set(CONTENT)
+
+
+def test_a_fetch_that_waits_says_so(mirror, cache):
+    publish(mirror.folder, "")
+    (cache / "small").mkdir(parents=True)
+    other = os.open(cache / "small", os.O_RDONLY)
+    assert lock(other)
+    threading.Timer(0.1, os.close, [other]).start()
+    with pytest.warns(InputWarning, match="another process fetches into .*small: waiting until"):
+        fetching.fetch(idx_set(mirror.url))
+
+
 def test_a_mirror_of_no_known_kind_is_not_said_to_be_corrupt(cache):
-    with pytest.raises(StorageError, match=r"foo://x/.*: InvalidSchema\)"):
+    with pytest.raises(StorageError, match=r"foo://x/.*: it is no URL of HTTP\)"):
         fetching.fetch(idx_set("foo://x"))
     assert not (cache / "small").exists()
 

@@ -1,6 +1,7 @@
 """What tables and figures say of their runs: seeds, training, data, and what is missing."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +11,13 @@ from small_run import in_this_process
 
 from ffnp import Config
 from ffnp.data.dataset import Split
+from ffnp.errors import InputError, InputWarning
 from ffnp.reproduction import expand, spreading
 from ffnp.reproduction.experiments import DATASETS, ROWS, Task
-from ffnp.reproduction.figures import depth, figure2, over_seeds
+from ffnp.reproduction.figures import depth, figure2, figure4, over_seeds
 from ffnp.reproduction.running import data_title, data_titles
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
+from ffnp.scoring.analysis import KINDS
 
 BASE = Config(epochs=40, lr_schedule="linear")
 QUICK = "--limit-train 200 --limit-test 50 --hidden 5 --epochs 1 --seeds 1".split()
@@ -72,12 +75,47 @@ def test_figure_of_depth_draws_the_vote_of_every_network():
 
 
 def test_figures_take_runs_that_recorded_more_and_less():
-    records = [{"epoch": 1, "losses": [1.0]}, {"epoch": 1, "losses": [3.0], "test_error": {}}]
+    records = [{"losses": [1.0]}, {"losses": [3.0], "test_error": {}}]
+    records = [{"phase": 1, "epoch": 1} | record for record in records]
     results = [(t, r | {"metrics": [m]}) for (t, r), m in zip(RESULTS[:2], records, strict=True)]
     for order in (results, results[::-1]):
         mean = over_seeds(order)["ff-network", "mnist"]
-        assert mean["metrics"] == [{"epoch": 1, "losses": [2.0]}]
+        assert mean["metrics"] == [{"phase": 1, "epoch": 1, "losses": [2.0]}]
         assert len(figure2(order, {}).axes) == 1
+
+
+def epochs(*numbers):
+    kinds = {f"entropy_{kind}": {"total": 1.0} for kind in KINDS}
+    errors = {"all": 1.0, "layers": [1.0], "groups": [1.0]}
+    both = {"losses": [1.0], "pair_error": 1.0, "test_error": errors, "train_error": errors}
+    return [{"phase": 1, "epoch": n, "seconds": n, "analysis": kinds} | both for n in numbers]
+
+
+@pytest.mark.parametrize(
+    "first, second, common",
+    [((1, 2, 3), (3,), [1, 2, 3]), ((1, 2), (2, 3), [2]), ((1, 2), (), [1, 2]), ((), (), [])],
+)
+def test_seeds_with_records_of_unequal_length_are_drawn(first, second, common):
+    """A record was removed, as a message about a damaged one advises."""
+    results = [
+        (t, r | {"metrics": epochs(*n)})
+        for (t, r), n in zip(RESULTS[:2], (first, second), strict=True)
+    ]
+    less = len(second) < len(first)
+    note = "curves are without mnist-ff-network-1: some of the . epochs are not on record"
+    with pytest.warns(InputWarning, match=note) if less else nullcontext():
+        mean = over_seeds(results)["ff-network", "mnist"]
+    assert [record["epoch"] for record in mean["metrics"]] == common
+    assert mean["test_error"]["all"] == 5.0
+    with pytest.warns(InputWarning) if less else nullcontext():
+        assert len(figure4(results, {}).axes) == 4
+
+
+def test_results_of_several_forms_are_refused():
+    task, other = RESULTS[1]
+    other = other | {"test_error": {"all": 1.0, "layers": [1.0], "groups": [1.0]}}
+    with pytest.raises(InputError, match="mnist-ff-network-0, mnist-ff-network-1 are of several"):
+        over_seeds([RESULTS[0], (task, other)])
 
 
 def test_names_said_twice_are_one_run(ffnp, tmp_path):

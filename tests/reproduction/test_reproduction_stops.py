@@ -4,10 +4,12 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import CancelledError, Future, as_completed
 from dataclasses import replace
 
 import psutil  # which Dask stands on
@@ -133,7 +135,7 @@ def test_workers_end_with_a_killed_command(tmp_path):
 def test_a_folder_has_one_writer(tmp_path):
     (task,) = tasks(1, rows=["ff-network"])
     folder = tmp_path / FOLDERS / task.name
-    with Run.create([folder], task.config).alone():
+    with Run.create([folder], task.config):
         with pytest.raises(InputError, match="another process trains"):
             run_task(task, tmp_path)
     run_task(task, tmp_path)
@@ -279,11 +281,10 @@ class Cluster:
     def __call__(self, address, timeout):
         return self
 
-    def __enter__(self):
-        return self
+    status = "running"
 
-    def __exit__(self, *error):
-        return None
+    def close(self, timeout):
+        pass
 
     def nthreads(self):
         self.absent -= 1
@@ -344,3 +345,86 @@ def test_the_first_interrupt_ends_a_wait_at_a_real_scheduler(cluster, tmp_path):
     assert b"has no workers" in line
     assert process.returncode == 1
     assert err.decode().endswith("Error: stopped: the same command goes on from here\n")
+
+
+class Refused(Cluster):
+    """A cluster that cannot be spoken to."""
+
+    def __init__(self, error):
+        super().__init__("x")
+        self.error = error
+
+    def __call__(self, address, timeout):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError("TLS expects a context"), MemoryError("3 EiB"), OSError("x"), ValueError()]
+)
+def test_whatever_an_address_does_is_one_line(pretended, tmp_path, error):
+    pretended(Refused(error))
+    kind = type(error).__name__
+    with pytest.raises(FFNPError, match=f"no Dask scheduler answers at tls://x: {kind}"):
+        run_tasks(tasks(1), tmp_path, scheduler="tls://x")
+
+
+def test_an_address_that_swallows_everything_is_given_up(tmp_path, monkeypatch):
+    """Dask itself would wait for ever."""
+    monkeypatch.setattr(spreading, "TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(FFNPError, match=f"no Dask scheduler answers at {address}: .*: no ans"):
+            run_tasks(tasks(1), tmp_path, scheduler=address)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {1, 2}, None, [], {}, {"config": {}}, float("nan"), ({}, [7]), ({1}, 2), RuntimeError("x"),
+        KeyError("x"), CancelledError(), TimeoutError(),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_no_result_fails_its_run_alone(tmp_path, monkeypatch, result):
+    @contextlib.contextmanager
+    def worker(jobs):
+        def submit(run, task, out, stop):
+            future = Future()
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+            return future
+
+        yield spreading.Workers(submit, as_completed, MemoryError)
+
+    monkeypatch.setattr(spreading, "_processes", worker)
+    chosen, failed = tasks(1), []
+    with pytest.raises(TrainingError, match="2 of 2 runs failed, first mnist-") as every:
+        run_tasks(chosen, tmp_path, failed=lambda task, reason: failed.append(task))
+    assert sorted(failed, key=chosen.index) == chosen and "\n" not in str(every.value)
+    assert list(tmp_path.glob("results/*")) == []
+
+
+def test_a_result_of_another_configuration_is_none(tmp_path):
+    (task,) = tasks(1, rows=["ff-network"])
+    found = run_task(task, tmp_path)
+    assert spreading.accepted(task, found) == json.loads(json.dumps(found))
+    (other,) = tasks(2, rows=["ff-network"])
+    with pytest.raises(InputError, match="gave back is no result of mnist-ff-network-0"):
+        spreading.accepted(other, found)
+
+
+def test_a_scheduler_that_is_gone_ends_the_runs(cluster, tmp_path):
+    address, add_worker = cluster
+    worker, out = add_worker(), tmp_path / "out"
+    with start(out, "--scheduler", address, "--seeds", 1, "--epochs", 400) as process:
+        wait_for_runs(out, 1, process, worker)
+        port = int(address.rpartition(":")[2])
+        listening = [c for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port]
+        (number,) = {c.pid for c in listening if c.status == psutil.CONN_LISTEN}
+        psutil.Process(number).kill()
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    line = f"Error: the scheduler at {address} is gone: the same command goes on from here"
+    assert err.decode().splitlines()[-1].startswith(line)

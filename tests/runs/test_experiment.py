@@ -8,7 +8,7 @@ from small_training import StopAfter, same_bits, small_dataset
 from ffnp import Config, analyse, evaluate, load_model, resume, train
 from ffnp.data.dataset import Split
 from ffnp.errors import InputError, InputWarning, TrainingError
-from ffnp.runs.folder import Run
+from ffnp.runs.folder import OpenRun, Run
 from ffnp.runs.storage import read_tensors, write_tensors
 
 # 3 batches an epoch. The rate is so large that every epoch's errors are others.
@@ -119,7 +119,8 @@ def test_an_epoch_that_is_trained_again_is_recorded_once(dataset, tmp_path):
     stop_in_epoch_2(SMALL, folder, dataset)
     run = Run(folder)
     (first,) = run.metrics()
-    run.write_metrics([first, first | {"epoch": 2, "seconds": 99.0}])  # later than the state
+    with run.alone() as writer:
+        writer.record(first | {"epoch": 2, "seconds": 99.0})  # later than the state
     found = resume(folder, dataset=dataset)
     assert epochs(found.metrics) == [(1, 1), (1, 2), (1, 3), (1, 4)]
     assert run.metrics() == found.metrics
@@ -138,7 +139,7 @@ def test_the_last_state_is_stored_before_the_model(dataset, tmp_path, monkeypatc
     def fail(run, model):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Run, "write_model", fail)
+    monkeypatch.setattr(OpenRun, "write_model", fail)
     with pytest.raises(KeyboardInterrupt):
         train(SMALL, tmp_path / "run", dataset=dataset)
     _, values = read_tensors(tmp_path / "run" / "state.safetensors")

@@ -72,8 +72,8 @@ def test_without_locks_a_new_run_is_trained_and_no_other(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("number", [errno.ENOTEMPTY, errno.EEXIST])
 def test_a_folder_that_is_there_meanwhile_is_another_ones(tmp_path, monkeypatch, number):
     monkeypatch.setattr(folders, "rename", refuse(number))
-    with pytest.raises(InputError, match="exists already"):
-        Run.create([tmp_path / "run"], SMALL)
+    with pytest.raises(InputError, match="exists already"), Run.create([tmp_path / "run"], SMALL):
+        pass
     assert os.listdir(tmp_path) == []
 
 

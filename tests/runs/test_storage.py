@@ -251,9 +251,10 @@ def test_default_folders_never_collide(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = list(islice(default_folders(SMALL), 3))
     for name in names:
-        assert Run.create(names, SMALL).folder == name
-    with pytest.raises(InputError, match="exists already"):
-        Run.create(names, SMALL)
+        with Run.create(names, SMALL) as run:
+            assert run.folder == name
+    with pytest.raises(InputError, match="exists already"), Run.create(names, SMALL):
+        pass
 
 
 def test_a_folder_that_another_process_makes_meanwhile_is_not_taken(tmp_path, monkeypatch):
@@ -262,11 +263,11 @@ def test_a_folder_that_another_process_makes_meanwhile_is_not_taken(tmp_path, mo
 
     def slow(old, new):
         monkeypatch.setattr(runs, "rename", rename)
-        with monkeypatch.context() as other:
-            other.setattr(os, "getpid", lambda: 1)
-            Run.create([first], SMALL)
+        with Run.create([first], SMALL):
+            pass
         rename(old, new)
 
     monkeypatch.setattr(runs, "rename", slow)
-    assert Run.create([first, second], SMALL).folder == second
+    with Run.create([first, second], SMALL) as run:
+        assert run.folder == second
     assert sorted(os.listdir(tmp_path)) == ["first", "second"]

@@ -138,5 +138,5 @@ def test_a_state_of_other_totals_is_refused(make):
     trainer = make()
     tensors, values = trainer.state()
     tensors["totals"] = np.zeros(9)
-    with pytest.raises(InputError, match=r"totals are of shape \(9,\), not"):
+    with pytest.raises(InputError, match="no fitting tensor .totals. of float64"):
         trainer.load_state(tensors, values)
