@@ -21,6 +21,7 @@ from .evaluate import evaluate
 from .gradcheck import gradcheck
 from .info import info
 from .options import PlainGroup, help_alone, origin
+from .page import page
 from .plot import plot
 from .predict import predict
 from .reproduce import reproduce
@@ -68,7 +69,10 @@ def cli(ctx: click.Context) -> None:
     help_alone(ctx)
 
 
-for command in (train, evaluate, predict, analyse, plot, reproduce, gradcheck, bench, data, info):
+COMMANDS = (
+    train, evaluate, predict, analyse, plot, page, reproduce, gradcheck, bench, data, info
+)  # fmt: skip
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -22,6 +22,7 @@ ADDED = (
     "joined",
     "pixel_dropout",
     "unit_dropout",
+    "snapshot_every",
 )  # since 0.1; their defaults are what it did
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
@@ -242,6 +243,11 @@ class Config:
     )
     analyse_every: int = option(
         0, "Epochs between analyses of goodness; 0: none.", needs=at_least(0)
+    )
+    snapshot_every: int = option(
+        0,
+        "Epochs between snapshots of the weights, kept in the run's folder; 0: none.",
+        needs=at_least(0),
     )
 
     def __post_init__(self) -> None:

@@ -138,7 +138,7 @@ def store(out: Path, task: Task, result: dict[str, Any]) -> None:
 def _differences(config: Config, task: Task) -> dict[str, Any]:
     """What decides another result, and how; not where the data lie, nor what is recorded."""
     mine, found = task.config.to_dict(), config.to_dict()
-    free = {"data_dir", "evaluate_every", "analyse_every"}
+    free = {"data_dir", "evaluate_every", "analyse_every", "snapshot_every"}
     return {n: value for n, value in found.items() if n not in free and value != mine[n]}
 
 

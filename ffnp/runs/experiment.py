@@ -289,6 +289,9 @@ def _train(
                     record[f"{name}_error"] = found.to_dict()
             if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
                 record["analysis"] = analyse(model, dataset.test, layers=trained).to_dict()
+            every = config.snapshot_every
+            if run is not None and every and (position.epoch + 1) % every == 0:
+                run.write_snapshot(model, trainer.epochs_done)
             start += time.perf_counter() - pause  # the clock of training stands still
             metrics.append(record)
             if run is not None:

@@ -1,4 +1,4 @@
-"""A run's folder: its configuration, metrics, weights and state, and nothing else."""
+"""A run's folder: its configuration, metrics, weights, state and snapshots, and nothing else."""
 
 import errno
 import json
@@ -36,6 +36,7 @@ from ffnp.training.trainer import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 MODEL, STATE = "model.safetensors", "state.safetensors"
+SNAPSHOT = "snapshot-{:05d}.safetensors"  # of the weights, after so many epochs
 CHECKSUM = "objective_sha256"  # in the configuration's file
 DATA = ("dataset", "data_dir")
 ELSEWHERE = {"backend", "device", *DATA}  # may differ where a run goes on
@@ -175,7 +176,19 @@ class Run:
                     "last weights with load_model(..., last=True)"
                 )
             path = state
-        mend = f"remove it, and {again} makes it again"
+        return self._stored(path, backend, f"remove it, and {again} makes it again")
+
+    def snapshots(self) -> dict[int, Path]:
+        """The files of the snapshots that are kept, by epochs done, the earliest first."""
+        paths = {path.stem.partition("-")[2]: path for path in self.folder.glob("snapshot-*.*")}
+        return {int(name): paths[name] for name in sorted(paths) if name.isdecimal()}
+
+    def snapshot(self, path: Path, backend: Backend) -> Model:
+        """The model of one of the `snapshots`, on a backend; `InputError` if it is damaged."""
+        return self._stored(path, backend, "remove it: only this snapshot is lost")
+
+    def _stored(self, path: Path, backend: Backend, mend: str) -> Model:
+        """The model of a file of weights; `mend` ends what is said if it is damaged."""
         tensors, values = read_tensors(path, mend)
         damaged = f"{path} is damaged: it does not describe its model: {mend}"
         try:
@@ -314,6 +327,10 @@ class OpenRun(Run):
     def write_model(self, model: Model) -> None:
         """Store the trained model."""
         self.place.write(MODEL, packed(model.weights(), _described(model)))
+
+    def write_snapshot(self, model: Model, epochs: int) -> None:
+        """Store the weights as they are after so many epochs, over all phases."""
+        self.place.write(SNAPSHOT.format(epochs), packed(model.weights(), _described(model)))
 
 
 @contextmanager

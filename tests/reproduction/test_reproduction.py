@@ -171,7 +171,7 @@ CHANGED = {
     "momentum": 0.8, "lr_schedule": "linear", "epochs": 3, "batch_size": 51, "seed": 1,
     "cache_mb": 1, "backend": "numba", "device": 1, "dtype": "float64",
 }  # fmt: skip
-FREE = {"data_dir": "elsewhere", "evaluate_every": 1, "analyse_every": 1}
+FREE = {"data_dir": "elsewhere", "evaluate_every": 1, "analyse_every": 1, "snapshot_every": 1}
 
 
 def keep_result_of_another(out, name, value):
