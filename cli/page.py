@@ -21,10 +21,10 @@ from .stored import data_dir_option, data_of, dataset_option, model_of
 
 MOST = 3  # runs, side by side
 HEARS = {
-    "none": "layers hear of no other (method ff)",
-    "others": "every layer hears of all others (gamma others)",
-    "previous": "every layer hears of those below it (gamma previous)",
-    "next": "every layer hears of those above it (gamma next)",
+    "none": "layers hear of no other",
+    "others": "every layer hears of all others",
+    "previous": "every layer hears of those below it",
+    "next": "every layer hears of those above it",
 }
 STATES = 12  # of a run, by epoch: each is as large as the run's weights
 SAMPLES = 20  # images to choose from, of a class each
@@ -64,8 +64,7 @@ def page(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
                 "give runs on images of one kind"
             )
     networks = [
-        _shown(name, Run(folder), models[folder])
-        for name, folder in zip(names, runs, strict=True)
+        _shown(name, Run(folder), models[folder]) for name, folder in zip(names, runs, strict=True)
     ]
     images = _images(models[runs[0]], dataset, data_dir)
     write_atomically(output, page_of(networks, images).encode("ascii"))
@@ -95,26 +94,24 @@ def _kind(data: DataDescription) -> str:
 
 def _shown(name: str, run: Run, model: Model) -> Shown:
     config = model.config
-    plain = config.to_dict() | {
-        "theta": config.theta if config.uses("theta") else None,
-        "objective": Path(config.objective).name,  # of one's own file, FILE.py:NAME, not the folder
-    }
+    gamma = config.gamma if config.method == "collab" else "none"
+    objective = Path(config.objective).name  # of one's own file, FILE.py:NAME, not the folder
+    theta = config.theta if config.uses("theta") else None
     widths = ", ".join(map(str, dict.fromkeys(config.hidden)))
-    parts = [
-        f"{len(config.hidden)} layer{'s'[: len(config.hidden) > 1]} of {widths} units",
-        HEARS[config.gamma if config.method == "collab" else "none"],
-    ]
+    about = f"{len(config.hidden)} layer{'s'[: len(config.hidden) > 1]} of {widths} units"
+    about += f"; {HEARS[gamma]}"
     if config.joined == "every":
-        parts.append("each reads the image and the label, too")
+        about += "; each reads the image and the label, too"
     if config.schedule == "layer":
-        parts.append("trained one after the other")
-    parts.append(f"objective {plain['objective']}")
+        about += "; trained one after the other"
+    terms = f"method {config.method}, gamma {gamma}, objective {objective}"
+    if theta is not None:
+        terms += f", theta {theta:g}"
     if config.objective not in OBJECTIVES:
-        parts[-1] += ", whose push is not known here"
-    if plain["theta"] is not None:
-        parts.append(f"theta {config.theta:g}")
-    about = f"{'; '.join(parts)}."
-    return Shown(name, about, plain, asdict(model.data.scaling), _weights(run, model))
+        terms += " (whose push is not known here)"
+    sent = config.to_dict() | {"gamma": gamma, "objective": objective, "theta": theta}
+    scaling = asdict(model.data.scaling)
+    return Shown(name, f"{about}.", f"{terms}.", sent, scaling, _weights(run, model))
 
 
 def _weights(run: Run, model: Model) -> dict[int, dict[str, Any]]:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 SENT = (  # of a configuration: what decides an answer
-    "method", "gamma", "objective", "hidden", "joined", "activation", "theta", "alpha",
-    "label_scale",
+    "gamma", "objective", "hidden", "joined", "activation", "theta", "alpha", "label_scale",
 )  # fmt: skip
 BINARY16 = 15  # float16 holds all below 2**15, and some more
 
@@ -25,10 +24,11 @@ class Shown:
 
     Attributes
     ----------
-    name, about : str
-        Its name, and what it is, in a sentence.
+    name, about, terms : str
+        Its name, and what it is, in plain words and in those of its options.
     config : mapping of str to plain values
-        Fields of `Config`: those of SENT. `theta` is None if the objective has none.
+        Fields of `Config`: those of SENT, with gamma "none" of method ff; `theta` is None if the
+        objective has none.
     scaling : mapping of str to plain values
         Fields of `Scaling`.
     weights : mapping of int to (mapping of str to array)
@@ -37,6 +37,7 @@ class Shown:
 
     name: str
     about: str
+    terms: str
     config: Mapping[str, Any]
     scaling: Mapping[str, Any]
     weights: Mapping[int, Mapping[str, Array]]
@@ -90,6 +91,7 @@ def page(networks: Sequence[Shown], images: Images) -> str:
                 "name": network.name,
                 "config": {name: network.config[name] for name in SENT},
                 "about": network.about,
+                "terms": network.terms,
                 "scaling": dict(network.scaling),
                 "states": [
                     {"epochs": epochs, "tensors": {n: halves(w) for n, w in weights.items()}}

@@ -143,7 +143,7 @@ const PUSHES = {
 function answerOf(network, state, pixels) {
   const { config } = network;
   const goodness = goodnessOf(network, layersOf(state), pixels);
-  const gamma = gammaOf(gammaKind(config), goodness);
+  const gamma = gammaOf(config.gamma, goodness);
   const logit = goodness.map((own, i) => own.map((g, label) => g + gamma[i][label] - thetaOf(config)));
   const push = config.objective in PUSHES
     ? logit.map((logits) => PUSHES[config.objective](logits, config)) : null;
@@ -152,7 +152,6 @@ function answerOf(network, state, pixels) {
   return { goodness, gamma, logit, push, total };
 }
 
-const gammaKind = (config) => (config.method === "collab" ? config.gamma : "none");
 const thetaOf = (config) => config.theta ?? 0; // null where the objective has none
 const most = (values) => values.indexOf(Math.max(...values));
 
@@ -266,8 +265,9 @@ function addBars(body, kind, name) {
 function addNetwork(network, number) {
   const section = make($("networks"), "section", { class: "network", "aria-labelledby": `name${number}` });
   const title = make(section, "h2", { id: `name${number}` }, network.name);
-  const note = make(section, "p", { class: "small" }, network.about);
-  const after = make(section, "p", { class: "small" });
+  const about = make(section, "p", { class: "small" }, `${network.about} `);
+  const after = make(about, "span");
+  make(section, "p", { class: "small from3" }, `In ffnp's terms: ${network.terms}`);
   const scroll = make(section, "div", { class: "scroll", role: "group", "aria-labelledby": title.id });
   const table = make(scroll, "table");
   if (DATA.classes > 12) {
@@ -283,12 +283,12 @@ function addNetwork(network, number) {
     const body = make(table, "tbody", { class: "from2", "data-layer": i + 1 });
     return {
       goodness: addBars(body, "goodness", `layer ${i + 1}`),
-      ...(gammaKind(network.config) !== "none" && { gamma: addRow(body, "gamma", "gamma", { class: "from3" }) }),
+      ...(network.config.gamma !== "none" && { gamma: addRow(body, "gamma", "gamma", { class: "from3" }) }),
       logit: addRow(body, "logit", "logit", { class: "from3" }),
       ...(network.config.objective in PUSHES && { push: addRow(body, "push", "push", { class: "from3" }) }),
     };
   });
-  return { network, title, note, after, labels, vote, layers };
+  return { network, title, after, labels, vote, layers };
 }
 
 /** A number in four letters. */
@@ -361,8 +361,8 @@ function update() {
   performance.measure("answer", { start }); // to be looked up in a console, as STATE
   clearTimeout(saying); // a screen reader is told once the drawing rests
   saying = setTimeout(() => {
-    const said = VIEWS.map(({ network }, i) => `${network.name} says ${most(STATE.answers[i].total)}`);
-    $("answer").textContent = STATE.pixels ? `${said.join("; ")}.` : "There is nothing to see yet.";
+    const says = (answer, i) => `${DATA.networks[i].name} says ${most(answer.total)}`;
+    $("answer").textContent = STATE.pixels ? `${STATE.answers.map(says).join("; ")}.` : "There is nothing to see yet.";
   }, 300);
 }
 
@@ -397,7 +397,9 @@ function stroke(from, to) {
 /** What is on the pad, as an image. */
 function drawing() {
   const { data } = ink.getImageData(0, 0, pad.width, pad.height);
-  return prepared(data.filter((_, i) => i % 4 === 0), pad.width, DATA.width, DATA.height);
+  const greys = new Uint8Array(data.length / 4);
+  for (let i = 0; i < greys.length; i++) greys[i] = data[4 * i];
+  return prepared(greys, pad.width, DATA.width, DATA.height);
 }
 
 /** Look at an image, a sample's if its button is given. */
@@ -438,7 +440,7 @@ for (const name of ["pointerup", "pointercancel"]) pad.addEventListener(name, ()
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], " ": [0, 0] };
 
 pad.addEventListener("keydown", (event) => {
-  const wipes = ["Delete", "Backspace"].includes(event.key);
+  const wipes = event.key === "Delete" || event.key === "Backspace";
   if (!wipes && !(event.key in MOVES)) return;
   event.preventDefault();
   const [x, y] = MOVES[event.key] ?? [0, 0];
@@ -449,8 +451,7 @@ pad.addEventListener("keydown", (event) => {
     pen.down = !pen.down;
     $("answer").textContent = pen.down ? "The pen is down." : "The pen is up.";
   }
-  if (wipes) clear();
-  else if (pen.down) stroke(from, pen);
+  if (wipes) clear(); else if (pen.down) stroke(from, pen);
   $("cursor").hidden = false;
   $("cursor").classList.toggle("down", pen.down);
   [$("cursor").style.left, $("cursor").style.top] = [pen.x, pen.y].map((place) => `${(100 * place) / pad.width}%`);
@@ -482,9 +483,8 @@ $("options").reset(); // a browser keeps what was chosen before a reload
 
 function chooseEpoch() {
   STATE.epochs = epochs[$("epoch").value];
-  const text = STATE.epochs ? counted(STATE.epochs) : "not begun";
-  $("epochs").textContent = text;
-  $("epoch").setAttribute("aria-valuetext", text);
+  $("epochs").textContent = STATE.epochs ? counted(STATE.epochs) : "not begun";
+  $("epoch").setAttribute("aria-valuetext", $("epochs").textContent);
   soon();
 }
 $("epoch").addEventListener("input", chooseEpoch);

@@ -6,6 +6,7 @@ import pytest
 from small_training import StopAfter, same_bits, small_dataset
 
 from ffnp import Config, analyse, evaluate, load_model, resume, train
+from ffnp.backends import Backend
 from ffnp.data.dataset import Split
 from ffnp.errors import InputError, InputWarning, TrainingError
 from ffnp.runs.folder import OpenRun, Run
@@ -162,3 +163,30 @@ def test_a_state_of_other_data_does_not_go_on(dataset, tmp_path):
     stop_in_epoch_2(SMALL, tmp_path / "run", dataset)
     with pytest.raises(InputError, match="was trained on other data: give the run's own"):
         resume(tmp_path / "run", dataset=small_dataset(train=40))
+
+
+def test_snapshots_are_the_weights_as_they_were(dataset, tmp_path):
+    config = replace(SMALL, epochs=3, snapshot_every=2)
+    train(config, tmp_path / "run", dataset=dataset)
+    two = train(replace(config, epochs=2), dataset=dataset)
+    run = Run(tmp_path / "run")
+    assert list(run.snapshots()) == [2]
+    assert same_bits(run.snapshot(run.snapshots()[2], Backend()), two.model)
+
+
+def test_snapshots_are_numbered_over_all_phases(dataset, tmp_path):
+    config = replace(SMALL, method="ff", schedule="layer", epochs=2, snapshot_every=2)
+    done = train(config, tmp_path / "run", dataset=dataset)
+    run = Run(tmp_path / "run")
+    assert list(run.snapshots()) == [2, 4]
+    assert same_bits(run.snapshot(run.snapshots()[4], Backend()), done.model)
+
+
+def test_a_resumed_run_has_the_snapshots_of_one_never_stopped(dataset, tmp_path):
+    config = replace(SMALL, snapshot_every=1)
+    train(config, tmp_path / "whole", dataset=dataset)
+    stop_in_epoch_2(config, tmp_path / "stopped", dataset)
+    resume(tmp_path / "stopped", dataset=dataset)
+    whole, stopped = (Run(tmp_path / name).snapshots() for name in ("whole", "stopped"))
+    assert list(whole) == list(stopped) == [1, 2, 3, 4]
+    assert [p.read_bytes() for p in whole.values()] == [p.read_bytes() for p in stopped.values()]
