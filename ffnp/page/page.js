@@ -318,6 +318,7 @@ function showBars(row, height, own, hears = null, theta = 0) {
     bar.own.style.height = share(own?.[label]);
     bar.hears.style.height = share(hears?.[label]);
     bar.theta.style.bottom = share(theta);
+    bar.theta.hidden = theta <= 0;
   });
 }
 
