@@ -269,7 +269,7 @@ function addNetwork(network, number) {
   const after = make(about, "span");
   make(section, "p", { class: "small from3" }, `In ffnp's terms: ${network.terms}`);
   const scroll = make(section, "div", { class: "scroll", role: "group", "aria-labelledby": title.id });
-  const table = make(scroll, "table");
+  const table = make(scroll, "table", { "aria-labelledby": title.id });
   if (DATA.classes > 12) {
     table.style.minWidth = `${5 + 2 * DATA.classes}rem`;
     scroll.tabIndex = 0;
@@ -389,7 +389,7 @@ function stroke(from, to) {
   [ink.strokeStyle, ink.lineWidth, ink.lineCap] = ["#fff", PEN, "round"];
   ink.beginPath();
   ink.moveTo(from.x, from.y);
-  ink.lineTo(to.x, to.y);
+  ink.lineTo(to.x, to.y + 0.01); // without a length it would leave no dot
   ink.stroke();
   see(null);
   STATE.drawn = true;

@@ -172,6 +172,32 @@ def test_a_drawing_is_prepared_as_predict_does(opened):
     assert np.abs(mine - expected).mean() < 0.05 * expected.mean()  # resampled otherwise
 
 
+def test_a_finger_draws(opened):
+    page = opened("others", size="phone").page
+    page.click("#clear")
+    page.get_by_text("There is nothing to see yet.").wait_for()
+    page.tap("#pad")
+    page.get_by_text("others says").wait_for()
+    assert max(page.evaluate("Array.from(STATE.pixels)")) == 255
+
+
+def test_a_screen_reader_finds_everything_by_name(opened):
+    page = opened("others", "softmax").page
+    for role, names in {
+        "application": ["Drawing pad"],
+        "img": ["What it sees"],
+        "button": ["Clear", "an image of label 7"],
+        "radio": ["the answer", "every layer", "how it would learn"],
+        "slider": ["Training"],
+        "table": ["others:", "softmax:"],
+        "columnheader": ["0", "9"],
+        "rowheader": ["all layers says", "layer 2 says", "logit", "push"],
+    }.items():
+        for name in names:
+            assert page.get_by_role(role, name=name).count() > 0, (role, name)
+    page.get_by_text("; softmax says").wait_for()
+
+
 def test_keys_draw_and_clear(opened):
     page = opened("others").page
     page.focus("#pad")
