@@ -26,7 +26,7 @@ HEARS = {
     "previous": "every layer hears of those below it",
     "next": "every layer hears of those above it",
 }
-STATES = 12  # of a run, by epoch: each is as large as the run's weights
+SNAPSHOTS = 10  # of a run: each is as large as its weights
 SAMPLES = 20  # images to choose from, of a class each
 
 
@@ -121,15 +121,15 @@ def _weights(run: Run, model: Model) -> dict[int, dict[str, Any]]:
     found = {}
     if snapshots:
         left = sorted(snapshots)
-        if len(left) > STATES - 2:
-            chosen = np.linspace(0, len(left) - 1, STATES - 2).round().astype(int)
-            click.echo(f"Note: {STATES - 2} of the {len(left)} snapshots are shown", err=True)
+        if len(left) > SNAPSHOTS:
+            chosen = np.linspace(0, len(left) - 1, SNAPSHOTS).round().astype(int)
+            click.echo(f"Note: {SNAPSHOTS} of the {len(left)} snapshots are shown", err=True)
             left = [left[i] for i in chosen]
         found[0] = Model.create(config, model.data, backend).weights()
         found |= {done: run.snapshot(snapshots[done], backend).weights() for done in left}
     phases = len(config.hidden) if config.schedule == "layer" else 1
     last = config.epochs * phases if run.finished else len(run.metrics())
-    return found | {last: model.weights()}
+    return {last: model.weights()} | found
 
 
 def _images(model: Model, dataset: str | None, data_dir: str | None) -> Images:
@@ -145,7 +145,7 @@ def _images(model: Model, dataset: str | None, data_dir: str | None) -> Images:
         labels, first = np.unique(test.labels, return_index=True)
         labels, samples = labels[:SAMPLES], test.images[first[:SAMPLES]]
     except FFNPError as error:
-        if dataset or data_dir:
+        if dataset or data_dir or data.shape[:-2] == (3,):  # in colours nothing can be drawn
             raise
         click.echo(f"Note: the page has no images to choose from: {error}", err=True)
     return Images(name, data.shape, data.classes, low, high, samples, np.asarray(labels))

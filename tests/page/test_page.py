@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from data_files import small_arrays
-from small_pages import MNIST, trained
+from small_pages import MNIST, floats, trained
 from small_training import StopAfter, small_dataset
 
 from ffnp import load, load_model, train
@@ -145,6 +145,15 @@ def test_without_its_data_a_page_has_no_samples(made, tmp_path):
     text, err = made(tmp_path / "run")
     assert data_of(text)["labels"] == []
     assert err.startswith("Note: the page has no images to choose from: ") and err.count("\n") == 1
+
+
+def test_in_colours_and_without_its_data_there_is_no_page(ffnp, tmp_path):
+    np.savez(tmp_path / "a.npz", **floats(3, 4, 5)._asdict())
+    run = trained(tmp_path / "run", MNIST, dataset=str(tmp_path / "a.npz"), batch_size=20)
+    (tmp_path / "a.npz").unlink()
+    status, _, err = ffnp("page", run, "-o", tmp_path / "page.html")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "--dataset or --data-dir says where the run's data are now" in err
 
 
 def test_data_that_moved_are_named(made, tmp_path):
