@@ -1,5 +1,6 @@
 """`ffnp page`: networks to draw on, in one HTML file."""
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import click
 import numpy as np
 
 from ffnp.backends import Backend
-from ffnp.errors import FFNPError, InputError
+from ffnp.errors import FFNPError, InputError, InputWarning
 from ffnp.files import write_atomically
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import OBJECTIVES
@@ -104,7 +105,10 @@ def _shown(name: str, run: Run, model: Model) -> Shown:
         about += "; each reads the image and the label, too"
     if config.schedule == "layer":
         about += "; trained one after the other"
-    terms = f"method {config.method}, gamma {gamma}, objective {objective}"
+    terms = f"method {config.method}, gamma {gamma}"
+    if gamma != "none" and config.gamma_scale != 1:
+        terms += f" times {config.gamma_scale:g}"
+    terms += f", objective {objective}"
     if theta is not None:
         terms += f", theta {theta:g}"
     if config.objective not in OBJECTIVES:
@@ -123,7 +127,8 @@ def _weights(run: Run, model: Model) -> dict[int, dict[str, Any]]:
         left = sorted(snapshots)
         if len(left) > SNAPSHOTS:
             chosen = np.linspace(0, len(left) - 1, SNAPSHOTS).round().astype(int)
-            click.echo(f"Note: {SNAPSHOTS} of the {len(left)} snapshots are shown", err=True)
+            text = f"{SNAPSHOTS} of the {len(left)} snapshots are shown"
+            warnings.warn(text, InputWarning, stacklevel=2)
             left = [left[i] for i in chosen]
         found[0] = Model.create(config, model.data, backend).weights()
         found |= {done: run.snapshot(snapshots[done], backend).weights() for done in left}
@@ -140,12 +145,12 @@ def _images(model: Model, dataset: str | None, data_dir: str | None) -> Images:
         low, high = data.appearance.low, data.appearance.high
     samples, labels = np.empty((0, data.pixels), np.uint8 if data.integer else np.float32), []
     try:
-        test = data_of(model.config, dataset, data_dir)[0].test
-        data.check(test)
+        test = data_of(model, dataset, data_dir)[0].test
         labels, first = np.unique(test.labels, return_index=True)
         labels, samples = labels[:SAMPLES], test.images[first[:SAMPLES]]
     except FFNPError as error:
         if dataset or data_dir or data.shape[:-2] == (3,):  # in colours nothing can be drawn
             raise
-        click.echo(f"Note: the page has no images to choose from: {error}", err=True)
+        text = f"the page has no images to choose from: {error}"
+        warnings.warn(text, InputWarning, stacklevel=2)
     return Images(name, data.shape, data.classes, low, high, samples, np.asarray(labels))

@@ -103,7 +103,7 @@ function goodnessOf({ config, scaling }, layers, pixels) {
 // --- what layers hear, and how they would learn -----------------------------------------------
 
 /** What each layer hears of the others: (L, K). */
-function gammaOf(kind, goodness) {
+function gammaOf(kind, scale, goodness) {
   const heard = {
     none: () => false,
     others: (other, layer) => other !== layer,
@@ -112,7 +112,7 @@ function gammaOf(kind, goodness) {
   }[kind];
   return goodness.map((own, layer) =>
     own.map((_, label) =>
-      goodness.reduce((sum, each, other) => sum + (heard(other, layer) ? each[label] : 0), 0)));
+      scale * goodness.reduce((sum, each, other) => sum + (heard(other, layer) ? each[label] : 0), 0)));
 }
 
 /** The share of each label in exp(logits). */
@@ -143,7 +143,7 @@ const PUSHES = {
 function answerOf(network, state, pixels) {
   const { config } = network;
   const goodness = goodnessOf(network, layersOf(state), pixels);
-  const gamma = gammaOf(config.gamma, goodness);
+  const gamma = gammaOf(config.gamma, config.gamma_scale, goodness);
   const logit = goodness.map((own, i) => own.map((g, label) => g + gamma[i][label] - thetaOf(config)));
   const push = config.objective in PUSHES
     ? logit.map((logits) => PUSHES[config.objective](logits, config)) : null;
@@ -169,7 +169,7 @@ function prepared(ink, size, width, height) {
   }
   if (right < 0) return null;
   const [w, h] = [right - left + 1, bottom - top + 1];
-  const scale = Math.round(FILLED * Math.min(width, height)) / Math.max(w, h);
+  const scale = (FILLED * Math.min(width, height)) / Math.max(w, h);
   const [across, down] = [w, h].map((length) => Math.max(1, Math.round(length * scale)));
   const digit = new Float64Array(across * down);
   let [mass, massX, massY] = [0, 0, 0];
@@ -184,11 +184,11 @@ function prepared(ink, size, width, height) {
     }
   }
   const image = new Uint8ClampedArray(width * height); // which rounds
-  const moveX = Math.round(width / 2 - massX / mass);
-  const moveY = Math.round(height / 2 - massY / mass);
+  const brightest = digit.reduce((a, b) => Math.max(a, b)); // thin strokes are faint when scaled
+  const [moveX, moveY] = [width / 2 - massX / mass, height / 2 - massY / mass].map(Math.round);
   digit.forEach((value, i) => {
     const [x, y] = [(i % across) + moveX, Math.floor(i / across) + moveY];
-    if (x >= 0 && x < width && y >= 0 && y < height) image[y * width + x] = value;
+    if (x >= 0 && x < width && y >= 0 && y < height) image[y * width + x] = (255 * value) / brightest;
   });
   if (DATA.integer) return image;
   return Float32Array.from(image, (grey) => DATA.low + (grey / 255) * (DATA.high - DATA.low));

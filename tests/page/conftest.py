@@ -38,7 +38,9 @@ def runs(tmp_path_factory):
             root / "literal", greys, objective="sigmoid-literal", activation="leaky_relu",
             joined="every", label_scale=2.0, theta=5.0,
         ),
-        "squashed": trained(root / "squashed", greys, gamma="previous", activation="sigmoid"),
+        "squashed": trained(
+            root / "squashed", greys, gamma="previous", gamma_scale=0.5, activation="sigmoid"
+        ),
         "colours": trained(root / "colours", colours, objective=f"{root / 'mine.py'}:Mine"),
     }  # fmt: skip
 

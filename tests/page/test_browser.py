@@ -110,14 +110,14 @@ def differences(page, models):
         largest = max(largest, float(np.abs(shown["goodness"][i] - goodness).max()))
         np.testing.assert_allclose(shown["goodness"][i], goodness, atol=close)
         np.testing.assert_allclose(shown["vote"][i], [goodness.sum(axis=0)], atol=close)
-        gamma = gamma_of_layers(gamma_kind, goodness)
+        gamma = config.gamma_scale * gamma_of_layers(gamma_kind, goodness)
         if config.method == "collab":
             np.testing.assert_allclose(shown["gamma"][i], gamma, atol=close)
         logit = goodness + gamma - (config.theta if config.uses("theta") else 0)
         np.testing.assert_allclose(shown["logit"][i], logit, atol=close)
         if config.objective in OBJECTIVES:
             mine = np.array(shown["goodness"][i])  # of a small goodness, the entropy's is steep
-            expected = pushes(model, mine, gamma_of_layers(gamma_kind, mine))
+            expected = pushes(model, mine, config.gamma_scale * gamma_of_layers(gamma_kind, mine))
             np.testing.assert_allclose(shown["push"][i], expected, rtol=1e-6, atol=1e-9)
         scale = np.max(bars[".own"][i]) / goodness.max()  # pixels, of all layers alike
         np.testing.assert_allclose(bars[".own"][i], goodness * scale, atol=0.6)
@@ -159,7 +159,7 @@ def test_what_is_seen_is_shown_and_is_a_sample_at_first(opened):
 def test_a_drawing_is_prepared_as_predict_does(opened):
     from PIL import Image
 
-    from ffnp.data.pictures import prepared
+    from ffnp.data.pictures import ink_of, prepared
 
     found = opened("others")
     draw(found.page)
@@ -167,7 +167,7 @@ def test_a_drawing_is_prepared_as_predict_does(opened):
         "[...ink.getImageData(0, 0, 280, 280).data.filter((_, i) => i % 4 === 0)]"
     )
     picture = Image.fromarray(np.array(greys, np.uint8).reshape(280, 280))
-    expected = np.asarray(prepared(picture, 28, 28), float)
+    expected = np.asarray(prepared(ink_of(picture), 28, 28), float)
     mine = seen(found.page, found.models[0]).reshape(28, 28).astype(float)
     assert np.abs(mine - expected).mean() < 0.05 * expected.mean()  # resampled otherwise
 
