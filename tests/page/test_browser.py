@@ -172,6 +172,12 @@ def test_a_drawing_is_prepared_as_predict_does(opened):
     assert np.abs(mine - expected).mean() < 0.05 * expected.mean()  # resampled otherwise
 
 
+def test_thin_strokes_are_as_light_as_thick_ones(opened):
+    page = opened("entropy").page  # 7 x 9 pixels: a stroke is half of one wide
+    draw(page)
+    assert page.evaluate("Math.max(...STATE.pixels) === Math.fround(DATA.high)")
+
+
 def test_a_finger_draws(opened):
     page = opened("others", size="phone").page
     page.click("#clear")
