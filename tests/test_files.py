@@ -178,5 +178,6 @@ def test_only_what_ffnp_left_is_removed(tmp_path, mine):
 def test_a_run_is_not_made_where_a_link_leads(tmp_path, mine):
     (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
     with pytest.raises((InputError, StorageError)):
-        Run.create([tmp_path / "run"], Config())
+        with Run.create([tmp_path / "run"], Config()):
+            pass
     assert sorted(os.listdir(tmp_path)) == ["mine", "run"]

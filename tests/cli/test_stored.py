@@ -112,7 +112,8 @@ def test_data_that_have_changed_are_named_with_what_is_other(ffnp, tmp_path, com
 def test_a_run_of_an_older_ffnp_says_what_it_does_not_know(ffnp, own, tmp_path):
     folder, _ = own
     model = load_model(folder)
-    Run(folder).write_model(replace(model, data=replace(model.data, appearance=None)))
+    with Run(folder).alone() as run:
+        run.write_model(replace(model, data=replace(model.data, appearance=None)))
     np.save(tmp_path / "x.npy", 255 - small_dataset().test.images)
     status, out, err = ffnp("predict", folder, tmp_path / "x.npy")
     assert status == 0 and out
