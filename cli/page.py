@@ -17,8 +17,8 @@ from ffnp.page.html import Images, Shown
 from ffnp.page.html import page as page_of
 from ffnp.runs.folder import Run
 
-from .options import Location
-from .stored import data_dir_option, data_of, dataset_option, model_of
+from .options import Location, Plain
+from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
 
 MOST = 3  # runs, side by side
 HEARS = {
@@ -31,7 +31,7 @@ SNAPSHOTS = 10  # of a run: each is as large as its weights
 SAMPLES = 20  # images to choose from, of a class each
 
 
-@click.command()
+@click.command(cls=Plain)
 @click.argument("runs", type=Location(), nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=Location(), default="page.html", show_default=True, metavar="FILE.html"
@@ -52,9 +52,6 @@ def page(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
         raise InputError(f"{output}: a page is .html: choose such a name")
     if len(runs) > MOST:
         raise InputError(f"{len(runs)} runs do not fit on a page: give {MOST} at most")
-    names = [folder.resolve().name for folder in runs]
-    if len(set(names)) < len(names):  # of one name in several places
-        names = [str(folder) for folder in runs]
     models = {folder: model_of(folder) for folder in runs}
     first = models[runs[0]].data
     for folder, model in models.items():
@@ -65,7 +62,8 @@ def page(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
                 "give runs on images of one kind"
             )
     networks = [
-        _shown(name, Run(folder), models[folder]) for name, folder in zip(names, runs, strict=True)
+        _shown(name, Run(folder), models[folder])
+        for name, folder in zip(names_of(runs), runs, strict=True)
     ]
     images = _images(models[runs[0]], dataset, data_dir)
     write_atomically(output, page_of(networks, images).encode("ascii"))

@@ -1,6 +1,5 @@
 """`ffnp plot`: pictures of stored runs."""
 
-import os
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +28,7 @@ from ffnp.scoring.analysis import KINDS
 from ffnp.scoring.evaluation import evaluate
 
 from .options import Location, Plain
-from .stored import data_dir_option, data_of, dataset_option, model_of
+from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
 
 ACROSS = 4  # runs, side by side
 
@@ -48,11 +47,9 @@ def plot(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
       ffnp plot runs/20261123-150000-mnist-collab-0 -o run.png
     """
     check_suffix(output)
-    names = [os.path.basename(os.path.realpath(folder)) for folder in runs]
-    if len(set(names)) < len(names):  # of one name in several places
-        names = [str(folder) for folder in runs]
     results = {
-        name: _result(folder, dataset, data_dir) for name, folder in zip(names, runs, strict=True)
+        name: _result(folder, dataset, data_dir)
+        for name, folder in zip(names_of(runs), runs, strict=True)
     }
     measured = {name: result for name, result in results.items() if "test_error" in result}
     recorded = {name for r in results.values() for record in r["metrics"] for name in record}

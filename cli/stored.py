@@ -1,6 +1,8 @@
 """A stored run, as commands read it: its model, however far trained, and its data, wherever."""
 
+import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +34,12 @@ def model_of(run: Path, backend: str = "auto", device: int = 0) -> Model:
         )
         warnings.warn(text, InputWarning, stacklevel=2)
     return model
+
+
+def names_of(runs: Sequence[Path]) -> list[str]:
+    """The runs' names: those of their folders, or if two are alike as they were given."""
+    names = [os.path.basename(os.path.realpath(folder)) for folder in runs]
+    return names if len(set(names)) == len(names) else [str(folder) for folder in runs]
 
 
 def data_of(

@@ -17,13 +17,8 @@ from ffnp.scaling import SCALINGS
 
 ALL = "all"
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
-ADDED = (
-    "gamma_scale",
-    "joined",
-    "pixel_dropout",
-    "unit_dropout",
-    "snapshot_every",
-)  # since 0.1; their defaults are what it did
+# Since 0.1; their defaults are what it did.
+ADDED = ("gamma_scale", "joined", "pixel_dropout", "unit_dropout", "snapshot_every")
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer

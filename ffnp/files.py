@@ -23,7 +23,8 @@ GOOD_COPY = "replace it by a good copy"  # what mends most damage
 # What a file system answers that cannot do it at all: CIFS to fsync of a folder, some to locks.
 CANNOT = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 PARTIAL = ".partial"  # ends the name of what is not yet whole
-LEFT = re.compile(rf"\..+\.([0-9]+|[0-9a-f]{{16}}){re.escape(PARTIAL)}", re.DOTALL)  # ffnp's own
+# what killed writers leave, this version's and earlier ones'
+LEFTOVER = re.compile(rf"\..+\.([0-9]+|[0-9a-f]{{16}}){re.escape(PARTIAL)}", re.DOTALL)
 ROOM = 1 << 24  # bytes that a file may always stand for, and beyond them
 TIMES = 100  # as many as it holds: images are packed by less
 
@@ -191,7 +192,7 @@ def remove_partial(folder: Path) -> None:
     """Remove what killed writers left in a folder; nobody may be writing there."""
     with writing(folder):
         for left in folder.glob(f".*{PARTIAL}"):
-            if not LEFT.fullmatch(left.name):
+            if not LEFTOVER.fullmatch(left.name):
                 continue  # the user's
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left)

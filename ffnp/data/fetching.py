@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -24,9 +23,9 @@ from ffnp.data.verifying import verify
 from ffnp.errors import InputError, InputWarning, StorageError, brief
 from ffnp.files import (
     CHUNK,
-    PARTIAL,
     lock,
     opened,
+    partial,
     reading,
     remove_partial,
     write_atomically,
@@ -148,12 +147,12 @@ def _retrieve(mirrors: tuple[str, ...], remote: str, path: Path, sha256: str) ->
     if path.is_file() and _sha256(path) == sha256:
         return
     failures: dict[str, str] = {}
-    with _folder_for(path) as partial:
+    with _folder_for(path) as coming:
         for decoded in (False, True):
             for url in [f"{base}/{remote}" for base in mirrors]:
                 if failures.get(url) == TOO_SLOW:
                     continue
-                found = partial / f"{len(failures)}{decoded}"
+                found = coming / f"{len(failures)}{decoded}"
                 try:
                     _download(url, found, decoded)
                     if _sha256(found) == sha256:
@@ -178,13 +177,13 @@ def _retrieve(mirrors: tuple[str, ...], remote: str, path: Path, sha256: str) ->
 def _folder_for(path: Path) -> Iterator[Path]:
     """A new folder for what is on its way; what killed downloads left beside it goes."""
     with writing(path):
-        for left in path.parent.glob(f".fetch-*{PARTIAL}"):
-            shutil.rmtree(left, ignore_errors=True)
-        partial = Path(mkdtemp(PARTIAL, ".fetch-", path.parent))
+        remove_partial(path.parent)
+        coming = partial(path)
+        coming.mkdir()
     try:
-        yield partial
+        yield coming
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(coming, ignore_errors=True)
 
 
 def _sha256(path: Path) -> str:

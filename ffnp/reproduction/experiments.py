@@ -180,16 +180,11 @@ def expand(
             if name not in known:
                 raise InputError(f"unknown {what} '{name}': choose {', '.join(known)}")
     rows = rows or TARGETS[target].rows
-    options = {
-        name: {
-            **(recipe(row.recipe) if row.recipe else PROTOCOLS[protocol]),
-            **(given or {}),
-            **row.options,
-            **TARGETS[target].options,
-        }
-        for name, row in ((name, ROWS[name]) for name in rows)
-    }
-    for each in options.values():
+    options = {}
+    for name in rows:
+        row = ROWS[name]
+        base = recipe(row.recipe) if row.recipe else PROTOCOLS[protocol]
+        each = options[name] = {**base, **(given or {}), **row.options, **TARGETS[target].options}
         if each.get("method") in BASELINES:
             each.pop("analyse_every", None)
             each.pop("objective", None)  # no protocol's: they have losses of their own

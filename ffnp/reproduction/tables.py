@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Any
@@ -62,12 +62,12 @@ def caption(configs: Sequence[Config], table: Sequence[Cell]) -> str:
     if configs[0].validation:
         where = f"Error on the last {configs[0].validation} training images, held out,"
     training = [
-        _each([f"{c.epochs} epoch{'s'[: c.epochs > 1]}" for c in configs], "{0}"),
-        _each(configs, "{0.optimizer}, learning rate {0.lr} {0.lr_schedule}"),
-        _each(configs, "batches of {0.batch_size}"),
-        _each([", ".join(map(str, config.hidden)) for config in configs], "layers of {0}"),
-        _each([config for config in configs if config.uses("theta")], "theta {0.theta:g}"),
-        _each(configs, "images of length {0.input_length:g}"),
+        _either(f"{c.epochs} epoch{'s'[: c.epochs > 1]}" for c in configs),
+        _either(f"{c.optimizer}, learning rate {c.lr} {c.lr_schedule}" for c in configs),
+        _either(f"batches of {c.batch_size}" for c in configs),
+        _either(f"layers of {', '.join(map(str, c.hidden))}" for c in configs),
+        _either(f"theta {c.theta:g}" for c in configs if c.uses("theta")),
+        _either(f"images of length {c.input_length:g}" for c in configs),
         _limit("training", configs[0].limit_train),
         _limit(configs[0].evaluated, configs[0].limit_test),
     ]
@@ -82,9 +82,9 @@ def caption(configs: Sequence[Config], table: Sequence[Cell]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _each(values: Sequence[Any], text: str) -> str:
-    """A text of each value, where it differs."""
-    return " or ".join(dict.fromkeys(text.format(value) for value in values))
+def _either(texts: Iterable[str]) -> str:
+    """Those that differ."""
+    return " or ".join(dict.fromkeys(texts))
 
 
 def _limit(name: str, count: int | None) -> str:

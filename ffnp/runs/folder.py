@@ -13,7 +13,6 @@ from datetime import datetime
 from importlib.metadata import version
 from itertools import chain, count
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from ffnp.backends import Backend
@@ -26,7 +25,7 @@ from ffnp.errors import (
     StorageError,
     brief,
 )
-from ffnp.files import GOOD_COPY, PARTIAL, read_bytes, reading, rename, writing
+from ffnp.files import GOOD_COPY, partial, read_bytes, reading, rename, writing
 from ffnp.model import DataDescription, Model
 from ffnp.runs.own import checksum
 from ffnp.runs.place import Place
@@ -371,7 +370,7 @@ def _make(folder: Path, config: Config) -> Place | None:
     if is_reference(config.objective):
         values[CHECKSUM] = checksum(config.objective)
     # A folder of its own name holds its configuration, and is locked, at any moment.
-    whole = folder.with_name(f".{folder.name}.{token_hex(8)}{PARTIAL}")
+    whole = partial(folder)
     place = None
     try:
         with writing(folder):

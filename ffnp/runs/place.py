@@ -4,10 +4,9 @@ import os
 import stat
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from secrets import token_hex
 
 from ffnp.errors import InputError
-from ffnp.files import LEFT, PARTIAL, flush, lock, writing
+from ffnp.files import LEFTOVER, flush, lock, partial, writing
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
@@ -72,7 +71,7 @@ class Place:
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file; after a crash it holds either the old or the new bytes."""
-        temporary = f".{name}.{token_hex(8)}{PARTIAL}"
+        temporary = partial(Path(name)).name
         here = {"src_dir_fd": self._descriptor, "dst_dir_fd": self._descriptor}
         with writing(self.folder / name):
             try:
@@ -123,7 +122,7 @@ class Place:
         """Remove the files that writers left who were killed; nobody else may be writing."""
         with writing(self.folder):
             for left in os.listdir(self._descriptor):
-                if LEFT.fullmatch(left) and self._is_file(left):
+                if LEFTOVER.fullmatch(left) and self._is_file(left):
                     os.unlink(left, dir_fd=self._descriptor)
 
     def _is_file(self, name: str) -> bool:

@@ -14,6 +14,9 @@ from threadpoolctl import threadpool_limits
 from ffnp.backends.team import Team
 from ffnp.errors import FFNPError, InputError
 from ffnp_cli import info as command
+from ffnp_cli.commands import COMMANDS
+from ffnp_cli.data import data
+from ffnp_cli.options import Plain
 
 PYTHON = [sys.executable, "-c", "from ffnp_cli.main import main; main()"]
 
@@ -130,6 +133,11 @@ def test_the_environment_asks_for_no_version_and_no_help(ffnp, monkeypatch, name
     expected = ffnp("info")[:2]
     monkeypatch.setenv(name, value)
     assert ffnp("info")[:2] == expected
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *data.commands.values()], ids=lambda c: c.name)
+def test_no_command_takes_its_help_from_the_environment(command):
+    assert isinstance(command, Plain)
 
 
 def test_a_group_takes_no_help_from_the_environment(ffnp, monkeypatch):

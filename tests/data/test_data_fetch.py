@@ -23,7 +23,7 @@ from ffnp.data import catalogue, fetching, load
 from ffnp.data.known import Archive, Known
 from ffnp.data.layouts import CIFAR_BINARY, IDX
 from ffnp.errors import InputError, InputWarning, StorageError
-from ffnp.files import lock
+from ffnp.files import lock, partial
 from ffnp_cli.data import data
 
 pytestmark = pytest.mark.filterwarnings(
@@ -247,8 +247,9 @@ def test_a_connection_that_breaks_leaves_nothing(mirror, cache):
 
 def test_what_a_killed_download_left_is_removed(mirror, cache):
     publish(mirror.folder, "")
-    (cache / "small" / ".fetch-1.partial").mkdir(parents=True)
-    (cache / "small" / ".fetch-1.partial" / "0").write_bytes(bytes(10))
+    left = partial(cache / "small" / IMAGES)
+    left.mkdir(parents=True)
+    (left / "0").write_bytes(bytes(10))
     (cache / "small" / "partial").mkdir()
     (cache / "small" / "partial" / "mine").touch()  # nothing of ours
     fetching.fetch(idx_set(mirror.url))
