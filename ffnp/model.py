@@ -187,12 +187,7 @@ class Model:
     @staticmethod
     def check_claims(config: Config, data: DataDescription, tensors: Mapping[str, Any]) -> None:
         """`InputError` if a model has more weights than these tensors: nothing is allocated yet."""
-        widths = config.hidden
-        apart = config.method in ("backprop-label", "local-heads")  # labels are no input
-        every = config.joined == "every" and not apart
-        joined = (data.pixels + data.classes) * sum(widths[1:]) if every else 0
-        ends = data.pixels * widths[0] + data.classes * widths[-1 if apart else 0]
-        claimed = ends + joined + sum(a * b for a, b in pairwise(widths))
+        claimed = least_weights(config, data)
         held = sum(tensor.size for tensor in tensors.values())
         if claimed > held:
             raise InputError(f"it holds {held} weights of {claimed}")
@@ -208,6 +203,16 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.config, self.data, self.backend.name, self.weights())
+
+
+def least_weights(config: Config, data: DataDescription) -> int:
+    """How many weights a model has, without biases and the heads of all layers but the last."""
+    widths = config.hidden
+    apart = config.method in ("backprop-label", "local-heads")  # labels are no input
+    every = config.joined == "every" and not apart
+    joined = (data.pixels + data.classes) * sum(widths[1:]) if every else 0
+    ends = data.pixels * widths[0] + data.classes * widths[-1 if apart else 0]
+    return ends + joined + sum(a * b for a, b in pairwise(widths))
 
 
 def _restored(

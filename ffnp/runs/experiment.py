@@ -21,6 +21,7 @@ from ffnp.runs.own import import_objective, naming
 from ffnp.runs.watching import Watcher as Watcher
 from ffnp.scoring.analysis import analyse
 from ffnp.scoring.evaluation import Evaluation, evaluate
+from ffnp.training.memory import check_memory
 from ffnp.training.trainer import Position, Trainer
 
 CHECKPOINT_SECONDS = 30.0
@@ -235,7 +236,9 @@ def _prepare(
             mend = "subtract 1 from the labels, if they count from 1"
         text = f"{data.train.name} has no image of class {', '.join(absent)} ({mend})"
         warnings.warn(text, InputWarning, stacklevel=3)
-    model = Model.create(config, DataDescription.of(data, config), backend, objective)
+    description = DataDescription.of(data, config)
+    check_memory(config, description)
+    model = Model.create(config, description, backend, objective)
     return data, Trainer(model, data.train)
 
 

@@ -1,0 +1,45 @@
+"""What a training takes of the memory, before anything is made."""
+
+import os
+import warnings
+from contextlib import suppress
+
+import numpy as np
+
+from ffnp.config import Config
+from ffnp.errors import InputError, InputWarning
+from ffnp.model import DataDescription, least_weights
+
+WORTH_A_NOTE = 1e9  # bytes
+
+
+def estimate(config: Config, data: DataDescription) -> int:
+    """Bytes of the large arrays: weights with their gradient and moments, and those of a batch."""
+    apart = config.method in ("backprop-label", "local-heads")  # labels are no input
+    rows = 1 if apart else config.rows(data.classes)
+    # an image's pixels, and for each row every layer's activities and delta
+    image = data.pixels + 2 * rows * sum(config.hidden)
+    numbers = 4 * least_weights(config, data) + config.batch_size * image
+    return numbers * np.dtype(config.dtype).itemsize
+
+
+def check_memory(config: Config, data: DataDescription) -> None:
+    """Say if a training takes much memory.
+
+    An `InputWarning` from a gigabyte on; `InputError` if it is more than this machine has.
+    """
+    needed = estimate(config, data)
+    if needed < WORTH_A_NOTE:
+        return
+    text = f"weights and a batch take {needed / 1e9:,.1f} GB"
+    mend = "fewer or narrower layers (--hidden), images a batch (--batch-size) or labels (--labels)"
+    if needed > (there := memory()):
+        raise InputError(f"{text}, and this machine has {there / 1e9:,.1f} GB: choose {mend}")
+    warnings.warn(f"{text} ({mend} take less)", InputWarning, stacklevel=3)
+
+
+def memory() -> float:
+    """Bytes of memory that the machine has; infinite where the system does not tell."""
+    with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return float("inf")
