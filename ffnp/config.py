@@ -18,7 +18,7 @@ from ffnp.scaling import SCALINGS
 ALL = "all"
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 # Since 0.1; their defaults are what it did.
-ADDED = ("gamma_scale", "joined", "pixel_dropout", "unit_dropout", "snapshot_every")
+ADDED = ("gamma_scale", "joined", "pixel_dropout", "unit_dropout", "weight_decay", "snapshot_every")
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
@@ -204,6 +204,11 @@ class Config:
         needs=(lambda value: 0 <= value < 1, "is {}: it must be in 0..1, below 1"),
         effect=lambda config: config.optimizer == "sgd",
     )
+    weight_decay: float = option(
+        0.0,
+        "Decoupled: a step takes lr * weight_decay of each weight away.",
+        needs=(lambda value: 0 <= value <= 1e6, "is {}: it must be in 0..1e6"),
+    )
     lr_schedule: str = option(
         "constant",
         "linear: to 0 over the second half; cosine: from the first step.",
@@ -255,6 +260,11 @@ class Config:
         self._check_together()
 
     def _check_together(self) -> None:
+        if self.lr * self.weight_decay >= 1:
+            raise InputError(
+                f"lr {self.lr:g} times weight_decay {self.weight_decay:g} takes away all that the "
+                "weights learn: it must be below 1"
+            )
         if self.schedule == "layer" and self.update == "sequential":
             raise InputError("update sequential belongs to schedule network: leave out one")
         if self.joined == "every" and (self.is_baseline or self.schedule == "layer"):

@@ -43,6 +43,8 @@ def inflated_mnist(tmp_path_factory):
             plain.write_bytes(content.read())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
+        # Matplotlib looks for fonts once for all processes of the suite
+        patch.setenv("MPLCONFIGDIR", str(tmp_path_factory.getbasetemp().parent / "matplotlib"))
         assert differing(find("mnist")) == []  # remembered from now on
         yield
 

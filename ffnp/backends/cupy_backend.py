@@ -239,12 +239,13 @@ class CupyBackend(Backend):
         variance: Array,
         step: int,
         lr: float,
+        decay: float = 0.0,
     ) -> None:
         """The bias corrections are made in float64, on the host."""
         self._kernels(weights.dtype).launch(
             "adam", (-(-weights.size // BLOCK),), (BLOCK,),
             weights=weights, gradient=gradient, mean=mean, variance=variance,
-            rate=lr / (1 - BETA1**step), correction=(1 - BETA2**step) ** 0.5,
+            rate=lr / (1 - BETA1**step), keep=1 - lr * decay, correction=(1 - BETA2**step) ** 0.5,
             beta1=BETA1, rest1=1 - BETA1, beta2=BETA2, rest2=1 - BETA2, epsilon=ADAM_EPSILON,
         )  # fmt: skip
 
@@ -256,10 +257,12 @@ class CupyBackend(Backend):
         step: int,
         lr: float,
         momentum: float,
+        decay: float = 0.0,
     ) -> None:
         self._kernels(weights.dtype).launch(
             "sgd", (-(-weights.size // BLOCK),), (BLOCK,),
-            weights=weights, gradient=gradient, velocity=velocity, lr=lr, momentum=momentum,
+            weights=weights, gradient=gradient, velocity=velocity, lr=lr, keep=1 - lr * decay,
+            momentum=momentum,
         )  # fmt: skip
 
 

@@ -494,13 +494,14 @@ KERNEL cross_entropy(
 
 // --- optimisers ----------------------------------------------------------------------------------
 
-// One thread a weight. `rate` is lr / (1 - beta1^t), `correction` is sqrt(1 - beta2^t).
+// One thread a weight. `rate` is lr / (1 - beta1^t), `correction` is sqrt(1 - beta2^t), `keep` what
+// weight decay leaves of a weight.
 KERNEL adam(
     real* weights,         // (P)
     const real* gradient,  // (P)
     real* mean,            // (P)
     real* variance,        // (P)
-    real rate, real correction, real beta1, real rest1, real beta2, real rest2, real epsilon,
+    real rate, real keep, real correction, real beta1, real rest1, real beta2, real rest2, real epsilon,
     int P
 ) {
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -510,19 +511,19 @@ KERNEL adam(
     real v = beta2 * variance[i] + rest2 * g * g;
     mean[i] = m;
     variance[i] = v;
-    weights[i] -= rate * m / (sqrt(v) / correction + epsilon);
+    weights[i] = keep * weights[i] - rate * m / (sqrt(v) / correction + epsilon);
 }
 
 KERNEL sgd(
     real* weights,         // (P)
     const real* gradient,  // (P)
     real* velocity,        // (P)
-    real lr, real momentum,
+    real lr, real keep, real momentum,
     int P
 ) {
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= P) return;
     real v = momentum * velocity[i] + gradient[i];
     velocity[i] = v;
-    weights[i] -= lr * v;
+    weights[i] = keep * weights[i] - lr * v;
 }

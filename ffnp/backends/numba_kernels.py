@@ -125,27 +125,30 @@ def reduce_labelled(factor, values, labels, label_scale, out_sum, d_label_weight
 
 
 @fast
-def adam(weights, gradient, mean, variance, rate, beta1, beta2, epsilon):
-    """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + e)."""
+def adam(weights, gradient, mean, variance, rate, keep, beta1, beta2, epsilon):
+    """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2.
+
+    w = keep w - rate m / (sqrt(v) + e).
+    """
     number = weights.dtype.type
     b1, c1 = number(beta1), number(1 - beta1)
     b2, c2 = number(beta2), number(1 - beta2)
-    lr, e = number(rate), number(epsilon)
+    lr, kept, e = number(rate), number(keep), number(epsilon)
     for i in range(len(weights)):
         g = gradient[i]
         m = b1 * mean[i] + c1 * g
         v = b2 * variance[i] + c2 * g * g
         mean[i] = m
         variance[i] = v
-        weights[i] -= lr * (m / (math.sqrt(v) + e))
+        weights[i] = kept * weights[i] - lr * (m / (math.sqrt(v) + e))
 
 
 @fast
-def sgd(weights, gradient, velocity, lr, momentum):
-    """velocity = momentum velocity + g; w -= lr velocity."""
+def sgd(weights, gradient, velocity, lr, keep, momentum):
+    """velocity = momentum velocity + g; w = keep w - lr velocity."""
     number = weights.dtype.type
-    rate, keep = number(lr), number(momentum)
+    rate, kept, slow = number(lr), number(keep), number(momentum)
     for i in range(len(weights)):
-        v = keep * velocity[i] + gradient[i]
+        v = slow * velocity[i] + gradient[i]
         velocity[i] = v
-        weights[i] -= rate * v
+        weights[i] = kept * weights[i] - rate * v

@@ -313,6 +313,7 @@ class NumpyBackend(Backend):
         variance: Array,
         step: int,
         lr: float,
+        decay: float = 0.0,
     ) -> None:
         """See `Backend.adam`.
 
@@ -320,7 +321,8 @@ class NumpyBackend(Backend):
         is (lr k / (1 - beta1^t)) m / (sqrt(v) + k epsilon): the corrections are two numbers.
         """
         k = (1 - BETA2**step) ** 0.5
-        constants = (float(lr) * k / (1 - BETA1**step), BETA1, BETA2, k * ADAM_EPSILON)
+        rate, keep = float(lr) * k / (1 - BETA1**step), 1 - float(lr) * decay
+        constants = rate, keep, BETA1, BETA2, k * ADAM_EPSILON
 
         def work(part: slice) -> None:
             arrays = (weights[part], gradient[part], mean[part], variance[part])
@@ -342,11 +344,13 @@ class NumpyBackend(Backend):
         step: int,
         lr: float,
         momentum: float,
+        decay: float = 0.0,
     ) -> None:
         """See `Backend.sgd`."""
+        constants = float(lr), 1 - float(lr) * decay, momentum
 
         def work(part: slice) -> None:
-            self._sgd(weights[part], gradient[part], velocity[part], float(lr), momentum)
+            self._sgd(weights[part], gradient[part], velocity[part], *constants)
 
         self._sweep(work, len(weights), len(weights))
         self._flush_moments(step, velocity)

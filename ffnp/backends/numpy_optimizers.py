@@ -15,11 +15,15 @@ def adam_block(
     v: Array,
     t: Array,
     rate: float,
+    keep: float,
     beta1: float,
     beta2: float,
     epsilon: float,
 ) -> None:
-    """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + e)."""
+    """m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2.
+
+    w = keep w - rate m / (sqrt(v) + e).
+    """
     np.multiply(g, 1 - beta1, out=t)
     m *= beta1
     m += t
@@ -31,14 +35,20 @@ def adam_block(
     t += epsilon
     np.divide(m, t, out=t)
     t *= rate
+    if keep != 1:
+        w *= keep
     w -= t
 
 
-def sgd_block(w: Array, g: Array, v: Array, t: Array, lr: float, momentum: float) -> None:
-    """v = momentum v + g; w -= lr v."""
+def sgd_block(
+    w: Array, g: Array, v: Array, t: Array, lr: float, keep: float, momentum: float
+) -> None:
+    """v = momentum v + g; w = keep w - lr v."""
     v *= momentum
     v += g
     np.multiply(v, lr, out=t)
+    if keep != 1:
+        w *= keep
     w -= t
 
 

@@ -316,15 +316,18 @@ class Backend:
         variance: Array,
         step: int,
         lr: float,
+        decay: float = 0.0,
     ) -> None:
         """One step of Adam on flat (P,) arrays, in place (Kingma and Ba, 2015, algorithm 1).
 
-        `step` is 1 at the first call: the moments start at 0 and are corrected for that.
+        `step` is 1 at the first call: the moments start at 0 and are corrected for that. `decay`
+        takes lr * decay of each weight away (Loshchilov and Hutter, 2019, algorithm 2).
         """
         mean[...] = BETA1 * mean + (1 - BETA1) * gradient
         variance[...] = BETA2 * variance + (1 - BETA2) * gradient * gradient
         corrected_mean = mean / (1 - BETA1**step)
         corrected_variance = variance / (1 - BETA2**step)
+        weights *= 1 - lr * decay
         weights -= lr * corrected_mean / (np.sqrt(corrected_variance) + ADAM_EPSILON)
 
     def sgd(
@@ -335,7 +338,12 @@ class Backend:
         step: int,
         lr: float,
         momentum: float,
+        decay: float = 0.0,
     ) -> None:
-        """One step of gradient descent with momentum on flat (P,) arrays, in place."""
+        """One step of gradient descent with momentum on flat (P,) arrays, in place.
+
+        `decay` takes lr * decay of each weight away.
+        """
         velocity[...] = momentum * velocity + gradient
+        weights *= 1 - lr * decay
         weights -= lr * velocity

@@ -15,6 +15,8 @@ class Optimizer:
     parameters : Parameters
     span : slice
         Which part of the flat parameters it updates.
+    decay : float
+        Decoupled weight decay: a step takes lr * decay of each weight away.
 
     Attributes
     ----------
@@ -28,8 +30,8 @@ class Optimizer:
 
     moments: tuple[str, ...]
 
-    def __init__(self, parameters: Parameters, span: slice) -> None:
-        self._backend = parameters.backend
+    def __init__(self, parameters: Parameters, span: slice, decay: float = 0.0) -> None:
+        self._backend, self._decay = parameters.backend, decay
         self._weights = parameters.flat[span]
         self.gradient = parameters.flat_gradient[span]
         length, dtype = len(self._weights), self._weights.dtype
@@ -55,24 +57,26 @@ class Optimizer:
 
 
 class Adam(Optimizer):
-    """Adam with bias correction (Kingma and Ba, 2015, algorithm 1)."""
+    """Adam with bias correction (Kingma and Ba, 2015, algorithm 1); with decay, AdamW."""
 
     moments = ("mean", "variance")
 
     def update(self, arrays: Sequence[Array], lr: float) -> None:
         weights, gradient, mean, variance = arrays
-        self._backend.adam(weights, gradient, mean, variance, self.steps, lr)
+        self._backend.adam(weights, gradient, mean, variance, self.steps, lr, self._decay)
 
 
 class SGD(Optimizer):
-    """Gradient descent with momentum: v = momentum * v + gradient; W -= lr * v."""
+    """Gradient descent with momentum: v = momentum * v + gradient; W -= lr * (v + decay * W)."""
 
     moments = ("velocity",)
 
-    def __init__(self, parameters: Parameters, span: slice, momentum: float = 0.9) -> None:
-        super().__init__(parameters, span)
+    def __init__(
+        self, parameters: Parameters, span: slice, decay: float = 0.0, momentum: float = 0.9
+    ) -> None:
+        super().__init__(parameters, span, decay)
         self._momentum = momentum
 
     def update(self, arrays: Sequence[Array], lr: float) -> None:
         weights, gradient, velocity = arrays
-        self._backend.sgd(weights, gradient, velocity, self.steps, lr, self._momentum)
+        self._backend.sgd(weights, gradient, velocity, self.steps, lr, self._momentum, self._decay)

@@ -273,8 +273,8 @@ def make_schedule(config: Config, method: Method) -> Schedule:
 
     def make_optimizer(span: slice) -> Optimizer:
         if config.optimizer == "sgd":
-            return SGD(method.parameters, span, config.momentum)
-        return Adam(method.parameters, span)
+            return SGD(method.parameters, span, config.weight_decay, config.momentum)
+        return Adam(method.parameters, span, config.weight_decay)
 
     if config.schedule == "layer":
         return LayerByLayer(method, make_optimizer)

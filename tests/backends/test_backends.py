@@ -147,19 +147,20 @@ def assert_zero_or_normal(array):
 # --- optimisers -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("decay", [0.0, 3.0])
 @pytest.mark.parametrize("size", [1, 1000, 70000, 150001])
-def test_adam_follows_the_textbook_for_several_steps(backend, random, dtype, size):
+def test_adam_follows_the_textbook_for_several_steps(backend, random, dtype, size, decay):
     weights, mean, variance = random.normal(size=size), np.zeros(size), np.zeros(size)
     got = [array.astype(dtype) for array in (weights, mean, variance)]
     for step in range(1, 6):
         gradient = random.normal(size=size).astype(dtype)
         given = gradient.copy()
-        backend.adam(got[0], gradient, got[1], got[2], step, 1e-2)
+        backend.adam(got[0], gradient, got[1], got[2], step, 1e-2, decay)
         np.testing.assert_array_equal(gradient, given)
         mean = 0.9 * mean + 0.1 * gradient.astype(np.float64)
         variance = 0.999 * variance + 0.001 * gradient.astype(np.float64) ** 2
         first, second = mean / (1 - 0.9**step), variance / (1 - 0.999**step)
-        weights -= 1e-2 * first / (np.sqrt(second) + 1e-8)
+        weights -= 1e-2 * (first / (np.sqrt(second) + 1e-8) + decay * weights)
     for have, want in zip(got, (weights, mean, variance), strict=True):
         assert have.dtype == dtype
         close(have, want)
@@ -171,15 +172,16 @@ def test_adam_leaves_padding_at_zero(backend, dtype):
     assert not weights.any()
 
 
+@pytest.mark.parametrize("decay", [0.0, 3.0])
 @pytest.mark.parametrize("size", [1, 150001])
-def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size):
+def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size, decay):
     weights, velocity = random.normal(size=size), np.zeros(size)
     got = [array.astype(dtype) for array in (weights, velocity)]
     for step in range(1, 6):
         gradient = random.normal(size=size).astype(dtype)
-        backend.sgd(got[0], gradient, got[1], step, 1e-2, 0.9)
+        backend.sgd(got[0], gradient, got[1], step, 1e-2, 0.9, decay)
         velocity = 0.9 * velocity + gradient
-        weights -= 1e-2 * velocity
+        weights -= 1e-2 * (velocity + decay * weights)
     for have, want in zip(got, (weights, velocity), strict=True):
         assert have.dtype == dtype
         close(have, want)

@@ -82,7 +82,7 @@ def test_debug_shows_the_traceback_whatever_the_type(fails, monkeypatch, error, 
 
 def test_a_name_of_any_bytes_ends_well(run_folder, tmp_path):
     name = os.fsencode(tmp_path) + b"/\xffnp"
-    for arguments in (["train", *SMALL, "--out", name], ["evaluate", name], ["analyse", name]):
+    for arguments in (["train", *SMALL, "--out", name], ["evaluate", name]):
         done = subprocess.run([*PYTHON, *arguments, "--backend", "numpy"], capture_output=True)
         assert (done.returncode, done.stderr) == (0, b"")
         assert arguments[0] != "train" or done.stdout.endswith(

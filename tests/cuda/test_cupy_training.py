@@ -35,7 +35,7 @@ VARIANTS = {
     "backprop-label gelu": {"method": "backprop-label", "activation": "gelu"},
     "backprop-pairwise": {"method": "backprop-pairwise"},
     "three labels": {"labels": 3},
-    "sgd": {"optimizer": "sgd", "lr": 0.01},
+    "sgd": {"optimizer": "sgd", "lr": 0.01, "weight_decay": 1.0},
     "layer": {"schedule": "layer", "gamma": "previous"},
     "layer, activities kept": {"schedule": "layer", "gamma": "previous", "labels": 6},
     "sequential": {"update": "sequential"},
@@ -44,7 +44,7 @@ VARIANTS = {
     "joined": {"joined": "every"},
     "joined, gelu": {"joined": "every", "activation": "gelu", "unit_dropout": 0.5},
     "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
-    "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5},
+    "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5, "weight_decay": 0.3},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
     "dropout, backprop-label": {"method": "backprop-label", "unit_dropout": 0.5},
 }

@@ -99,7 +99,7 @@ def check_results(out, chosen, tmp_path):
 
 @pytest.mark.parametrize("group", [True, False], ids=["ctrl-c", "the command alone"])
 def test_an_interrupt_saves_all_runs_and_starts_no_other(tmp_path, group):
-    out, epochs = tmp_path / "out", 400
+    out, epochs = tmp_path / "out", 200
     with start(out, "--jobs", 2, "--seeds", 3, "--epochs", epochs) as process:
         wait_for_runs(out, 2, process)
         (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
