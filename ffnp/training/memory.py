@@ -11,15 +11,18 @@ from ffnp.errors import InputError, InputWarning
 from ffnp.model import DataDescription, least_weights
 
 WORTH_A_NOTE = 1e9  # bytes
+# numbers a weight: itself, its gradient and two moments; and all but the gradient three times,
+# while the state is copied, packed and written
+EACH = 4 + 3 * 3
 
 
 def estimate(config: Config, data: DataDescription) -> int:
-    """Bytes of the large arrays: weights with their gradient and moments, and those of a batch."""
+    """Bytes of the large arrays: the weights', while the state is stored, and those of a batch."""
     apart = config.method in ("backprop-label", "local-heads")  # labels are no input
     rows = 1 if apart else config.rows(data.classes)
     # an image's pixels, and for each row every layer's activities and delta
     image = data.pixels + 2 * rows * sum(config.hidden)
-    numbers = 4 * least_weights(config, data) + config.batch_size * image
+    numbers = EACH * least_weights(config, data) + config.batch_size * image
     return numbers * np.dtype(config.dtype).itemsize
 
 
@@ -31,7 +34,7 @@ def check_memory(config: Config, data: DataDescription) -> None:
     needed = estimate(config, data)
     if needed < WORTH_A_NOTE:
         return
-    text = f"weights and a batch take {needed / 1e9:,.1f} GB"
+    text = f"the training takes {needed / 1e9:,.1f} GB"
     mend = "fewer or narrower layers (--hidden), images a batch (--batch-size) or labels (--labels)"
     if needed > (there := memory()):
         raise InputError(f"{text}, and this machine has {there / 1e9:,.1f} GB: choose {mend}")

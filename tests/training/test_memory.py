@@ -32,7 +32,7 @@ def test_the_estimate_is_what_the_arrays_take(changes):
     data = DataDescription.of(DATASET, config)
     model = Model.create(config, data, make_backend("numpy"))
     batch = model.method.training_batch(config.batch_size)
-    arrays = [model.method.parameters.flat] * 4
+    arrays = [model.method.parameters.flat] * memory.EACH
     arrays += [batch.inputs[0].x]
     arrays += [array for a in batch.activities for array in (a.values, a.delta)]
     taken = sum(array.nbytes for array in arrays)
@@ -41,7 +41,7 @@ def test_the_estimate_is_what_the_arrays_take(changes):
 
 def test_much_is_said(monkeypatch):
     monkeypatch.setattr(memory, "WORTH_A_NOTE", 1000)
-    with pytest.warns(InputWarning, match=r"take 0\.\d GB \(fewer or narrower"):
+    with pytest.warns(InputWarning, match=r"takes 0\.\d GB \(fewer or narrower"):
         train(BASE, dataset=DATASET)
 
 
