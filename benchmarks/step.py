@@ -20,7 +20,7 @@ import numpy as np
 
 from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
-from ffnp.bench import CASES, Step, compare_predictions, compare_steps, machine
+from ffnp.bench import CASES, Step, compare_predictions, compare_steps, is_busy, machine
 
 PREDICTION = "mnist-prediction"
 IMAGES = 10_000  # that are predicted
@@ -103,6 +103,7 @@ def print_table(cases: tuple[str, ...], names: tuple[str, ...], dtype: str, roun
             click.echo(
                 f"{case if name == 'floor' else '':18}{name:10}{1e3 * each['seconds']:9.3f}"
                 f"{each['gflops']:9.0f}{each['floor_ratio']:13.3f}"
+                f"{'  busy machine' if is_busy(each) else ''}"
             )
     return found
 

@@ -11,6 +11,7 @@ from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
 from ffnp.bench import Shapes, machine
 from ffnp.bench import bench as measure
+from ffnp.bench import is_busy
 from ffnp.errors import in_short
 
 from .options import Decorator, Plain, backend_option, config_option, device_option, json_option
@@ -62,12 +63,16 @@ def bench(
         click.echo(dumps(head | found | {"peak_memory_mb": peak, "pytorch": against}))
         return
     click.echo(f"{chosen.name}, {dtype}, a batch of {batch_size}; peak memory {peak:.0f} MB")
-    click.echo("                  ms    floor ms   floor ratio   GFLOP/s")
+    click.echo("                  ms    floor ms   floor ratio   GFLOP/s   spread")
     for name, figures in found.items():
+        ratio = "busy machine" if is_busy(figures) else f"{figures['floor_ratio']:.3f}"
         click.echo(
             f"{name:11} {1e3 * figures['seconds']:8.3f} {1e3 * figures['floor_seconds']:11.3f}"
-            f" {figures['floor_ratio']:13.3f} {figures['gflops']:9.0f}"
+            f" {ratio:>13} {figures['gflops']:9.0f} {figures['spread']:8.0%}"
         )
+    if any(map(is_busy, found.values())):
+        text = "other work shared the cores: the times spread too far for a ratio; measure again"
+        click.echo(f"Note: {text}", err=True)
     if against := _against_pytorch(*work):
         click.echo(f"\n{'PyTorch ' + against['version']:27}     ms   {chosen.name}'s speed")
         for name in ("step", "prediction"):

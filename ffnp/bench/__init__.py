@@ -6,6 +6,7 @@ from ffnp.bench.measuring import bench as bench
 from ffnp.bench.measuring import compare_predictions as compare_predictions
 from ffnp.bench.measuring import compare_steps as compare_steps
 from ffnp.bench.measuring import interleaved as interleaved
+from ffnp.bench.measuring import is_busy as is_busy
 from ffnp.bench.validation import close as close
 from ffnp.bench.validation import validate as validate
 from ffnp.bench.validation import validate_prediction as validate_prediction

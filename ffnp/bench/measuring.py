@@ -16,13 +16,25 @@ WARM_UP = 2  # calls of a turn that are not counted, and those of SETTLING
 SETTLING = 0.1  # seconds from a turn's start
 TURN = 10  # calls of a function before the next has its turn
 PAUSE = 0.05  # seconds; OpenBLAS's threads spin for 2^26 cycles
+BUSY = 0.3  # a spread from which on other work shares the cores: a floor suffers more by it
 
 Work = Callable[[], object]
 Figures = dict[str, dict[str, float]]
 
 
 def interleaved(functions: Mapping[str, Work], rounds: int) -> dict[str, float]:
-    """Median seconds of each function; a few calls in turn, so that a machine's drift cancels.
+    """Median seconds of each function, by `in_turn`."""
+    return {name: float(np.median(times)) for name, times in in_turn(functions, rounds).items()}
+
+
+def spread(times: Sequence[float]) -> float:
+    """How far the middle half of the times lies apart, as a share of their median."""
+    low, middle, high = np.quantile(times, (0.25, 0.5, 0.75))
+    return float((high - low) / middle)
+
+
+def in_turn(functions: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
+    """Seconds of the calls of each function; a few in turn, so that a machine's drift cancels.
 
     Before its turn there is a pause, until BLAS's threads, which spin for a while when they have
     nothing to do, no longer take a core from the next. Calls are counted when they have settled:
@@ -42,37 +54,45 @@ def interleaved(functions: Mapping[str, Work], rounds: int) -> dict[str, float]:
                 start = time.perf_counter()
                 function()
                 times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(seconds)) for name, seconds in times.items()}
+    return times
 
 
-def on_device(functions: Mapping[str, Work], rounds: int) -> dict[str, float]:
-    """Median seconds of each function on the GPU (not yet run on one)."""
+def on_device(functions: Mapping[str, Work], rounds: int) -> dict[str, list[float]]:
+    """Seconds of the calls of each function on the GPU (not yet run on one)."""
     from cupyx.profiler import benchmark
 
     return {
-        name: float(np.median(benchmark(function, n_repeat=rounds, n_warmup=WARM_UP).gpu_times))
+        name: benchmark(function, n_repeat=rounds, n_warmup=WARM_UP).gpu_times.ravel().tolist()
         for name, function in functions.items()
     }
 
 
 def against_floor(
-    flop: float, floor: Work, works: Mapping[str, Work], rounds: int, timer: Any = interleaved
+    flop: float, floor: Work, works: Mapping[str, Work], rounds: int, timer: Any = in_turn
 ) -> Figures:
     """Time functions, and the floor in the same turns.
 
     For `floor` and by the functions' names: `seconds`, `floor_seconds`, `floor_ratio` (floor
-    time / time: 1 is nothing but products) and `gflops`.
+    time / time: 1 is nothing but products), `gflops`, and `spread`, the greater one of the
+    function's and the floor's: from BUSY on the ratio says little.
     """
-    seconds = timer({"floor": floor, **works}, rounds)
+    times = timer({"floor": floor, **works}, rounds)
+    seconds = {name: float(np.median(each)) for name, each in times.items()}
     return {
         name: {
             "seconds": each,
             "floor_seconds": seconds["floor"],
             "floor_ratio": seconds["floor"] / each,
             "gflops": flop / each / 1e9,
+            "spread": max(spread(times[name]), spread(times["floor"])),
         }
         for name, each in seconds.items()
     }
+
+
+def is_busy(figures: Mapping[str, float]) -> bool:
+    """Whether other work shared the cores while this was measured, so that a ratio is wrong."""
+    return figures["spread"] > BUSY
 
 
 def compare_steps(
@@ -101,7 +121,7 @@ def bench(backend: Backend, shapes: Shapes, dtype: np.dtype[Any], rounds: int) -
     prediction = validate_prediction(backend, shapes, dtype)
     on_gpu = backend.name == "cupy"
     alone = backend if on_gpu else Backend()  # BLAS with its own threads
-    timer = on_device if on_gpu else interleaved
+    timer = on_device if on_gpu else in_turn
 
     flop = shapes.forward_flop(BLOCK, shapes.classes)
     works: dict[str, tuple[float, Work, Work]] = {

@@ -21,6 +21,7 @@ from ffnp.bench import (
     compare_predictions,
     compare_steps,
     interleaved,
+    is_busy,
     measuring,
     prediction_products,
     products,
@@ -81,7 +82,7 @@ def untimed(*_):
     ("wrong", "what"), [(OppositeDelta, "losses of 3 steps"), (NoBiasInPrediction, "scores by")]
 )
 def test_bench_compares_both_before_it_times(monkeypatch, wrong, what):
-    monkeypatch.setattr(measuring, "interleaved", untimed)
+    monkeypatch.setattr(measuring, "in_turn", untimed)
     with pytest.raises(AssertionError, match=what):
         bench(wrong(), SMALL, FLOAT32, 1)
 
@@ -144,15 +145,26 @@ def test_a_floor_is_the_products_of_the_work():
     assert found == [SMALL.forward_flop(450, SMALL.classes)] * 2
 
 
+# the middle half of the floor's lies a quarter of its median apart
+TIMES = {"floor": [0.0, 0.875, 1.0, 1.125, 9.0], "work": [2.0]}
+
+
 def test_a_ratio_is_of_the_floor():
-    figures = against_floor(6e9, list, {"work": dict}, 1, lambda *_: {"floor": 1.0, "work": 2.0})
+    figures = against_floor(6e9, list, {"work": dict}, 1, lambda *_: TIMES)
     assert figures["work"] == {
-        "seconds": 2.0, "floor_seconds": 1.0, "floor_ratio": 0.5, "gflops": 3.0
+        "seconds": 2.0, "floor_seconds": 1.0, "floor_ratio": 0.5, "gflops": 3.0, "spread": 0.25,
     }  # fmt: skip
 
 
+def test_a_busy_machine_is_told_by_the_spread_of_either():
+    for busy in ("floor", "work"):
+        times = {"floor": [1.0], "work": [2.0]} | {busy: [1.0, 2.0, 3.0]}
+        assert is_busy(against_floor(1e9, list, {"work": dict}, 1, lambda *_: times)["work"])
+    assert not is_busy(against_floor(1e9, list, {"work": dict}, 1, lambda *_: TIMES)["work"])
+
+
 def test_work_is_counted_as_its_own(monkeypatch):
-    monkeypatch.setattr(measuring, "interleaved", lambda works, _: dict.fromkeys(works, 2.0))
+    monkeypatch.setattr(measuring, "in_turn", lambda works, _: dict.fromkeys(works, [2.0]))
     step, images = SMALL.flop, 200
     prediction = SMALL.forward_flop(images, SMALL.classes)
     found = bench(Backend(), SMALL, FLOAT32, 1)
