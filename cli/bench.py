@@ -9,9 +9,8 @@ import numpy as np
 
 from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
-from ffnp.bench import Shapes, machine
+from ffnp.bench import Shapes, is_busy, machine
 from ffnp.bench import bench as measure
-from ffnp.bench import is_busy
 from ffnp.errors import in_short
 
 from .options import Decorator, Plain, backend_option, config_option, device_option, json_option
@@ -71,7 +70,7 @@ def bench(
             f" {ratio:>13} {figures['gflops']:9.0f} {figures['spread']:8.0%}"
         )
     if any(map(is_busy, found.values())):
-        text = "other work shared the cores: the times spread too far for a ratio; measure again"
+        text = "other work shared the cores: no ratio can be told; measure again"
         click.echo(f"Note: {text}", err=True)
     if against := _against_pytorch(*work):
         click.echo(f"\n{'PyTorch ' + against['version']:27}     ms   {chosen.name}'s speed")

@@ -16,6 +16,7 @@ WARM_UP = 2  # calls of a turn that are not counted, and those of SETTLING
 SETTLING = 0.1  # seconds from a turn's start
 TURN = 10  # calls of a function before the next has its turn
 PAUSE = 0.05  # seconds; OpenBLAS's threads spin for 2^26 cycles
+POSSIBLE = 1.05  # a floor ratio: nothing is faster than its own products, but for noise
 BUSY = 0.3  # a spread from which on other work shares the cores: a floor suffers more by it
 
 Work = Callable[[], object]
@@ -91,8 +92,11 @@ def against_floor(
 
 
 def is_busy(figures: Mapping[str, float]) -> bool:
-    """Whether other work shared the cores while this was measured, so that a ratio is wrong."""
-    return figures["spread"] > BUSY
+    """Whether other work shared the cores while this was measured, so that a ratio is wrong.
+
+    Either times spread, or BLAS's own threads, which wait for each other, made the floor slow.
+    """
+    return figures["spread"] > BUSY or figures["floor_ratio"] > POSSIBLE
 
 
 def compare_steps(

@@ -156,11 +156,19 @@ def test_a_ratio_is_of_the_floor():
     }  # fmt: skip
 
 
-def test_a_busy_machine_is_told_by_the_spread_of_either():
-    for busy in ("floor", "work"):
-        times = {"floor": [1.0], "work": [2.0]} | {busy: [1.0, 2.0, 3.0]}
-        assert is_busy(against_floor(1e9, list, {"work": dict}, 1, lambda *_: times)["work"])
-    assert not is_busy(against_floor(1e9, list, {"work": dict}, 1, lambda *_: TIMES)["work"])
+@pytest.mark.parametrize(
+    ("times", "busy"),
+    [
+        (TIMES, False),
+        ({"floor": [1.0], "work": [1.0, 2.0, 3.0]}, True),
+        ({"floor": [1.0, 2.0, 3.0], "work": [2.0]}, True),
+        ({"floor": [1.0], "work": [0.9]}, True),
+    ],
+    ids=["even", "the work's spread", "the floor's spread", "faster than its products"],
+)
+def test_a_busy_machine_is_told(times, busy):
+    figures = against_floor(1e9, list, {"work": dict}, 1, lambda *_: times)
+    assert is_busy(figures["work"]) == busy
 
 
 def test_work_is_counted_as_its_own(monkeypatch):
