@@ -24,8 +24,10 @@ TYPES = {
 }
 NULL = np.uintp(0)  # eight bytes, as a pointer has
 
-_KERNEL = re.compile(r"^KERNEL (\w+)\(\n(.*?)\n\) \{$", re.MULTILINE | re.DOTALL)
-_ARRAY = re.compile(r"\s*(?:const )?([\w ]+)\* (\w+),?\s*// \(([^)]*)\)( or null)?")
+_KERNEL = re.compile(r"^KERNEL\(.*?\) (\w+)\(\n(.*?)\n\) \{$", re.MULTILINE | re.DOTALL)
+_ARRAY = re.compile(
+    r"\s*(?:const )?([\w ]+)\* (?:__restrict__ )?(\w+),?\s*// \(([^)]*)\)( or null)?"
+)
 _AXIS = re.compile(r"([A-Z]|(?=\d))(?: \+ )?(\d*)")
 _SCALAR = re.compile(r"([\w ]+?) (\w+)(?:,|$)")
 

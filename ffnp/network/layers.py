@@ -24,8 +24,7 @@ class Joined:
     # layer's delta, summed over these rows
     shared: Array
     scale: Array  # (N, R): all ones: images are not normalised again
-    # (N, D): what a pixel of x is multiplied by in training; None without dropout of pixels
-    kept: Array | None = None
+    drops: bool = False  # whether some pixels are left out, as in training
     below: Activity | None = None
 
     def part(self, images: slice) -> "Joined":
@@ -35,7 +34,7 @@ class Joined:
             labels=self.labels[images],
             shared=self.shared[images],
             scale=self.scale[images],
-            kept=None if self.kept is None else self.kept[images],
+            drops=self.drops,
             below=self.below and self.below.part(images),
         )
 

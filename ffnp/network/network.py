@@ -13,6 +13,7 @@ from ffnp.network.dropout import Dropout
 from ffnp.network.layers import Dense, Gradient, Joined, LabelledDense, Output
 from ffnp.network.parameters import Parameters
 from ffnp.objectives.activations import Activation
+from ffnp.randomness import Drop
 
 NO_DROPOUT = Dropout()
 
@@ -145,7 +146,7 @@ class Network:
             labels=self.backend.empty((images, rows), np.dtype(np.int32)),
             shared=empty(images, self.layers[0].width),
             scale=ones,
-            kept=empty(images, self.pixels) if training and self.dropout.pixels else None,
+            drops=training and self.dropout.pixels > 0,
         )
         later: list[Any] = [
             replace(joined, shared=empty(images, layer.width), below=activity)
@@ -162,12 +163,11 @@ class Network:
             images=slice(0, images),
         )
 
-    def drop_pixels(self, batch: Batch) -> None:
-        """Leave out pixels of the batch's images, if any are to be."""
-        x, kept = batch.x, batch.inputs[0].kept
-        if kept is not None:
-            self.dropout.draw_pixels(self.backend, batch.step, batch.images.start, kept)
-            x *= kept
+    def pixel_drop(self, batch: Batch) -> Drop | None:
+        """Which pixels of the batch's images are left out, if any are to be."""
+        if not batch.inputs[0].drops:
+            return None
+        return self.dropout.of_pixels(batch.step, batch.images.start)
 
     def _drop_units(self, batch: Batch, layer: int) -> None:
         """Draw which units of a layer (from 0) are left out, if any are to be."""
@@ -191,9 +191,6 @@ class Network:
 
     def backward(self, batch: Batch, layer: int) -> None:
         """Delta and `batch.gradients` of a layer (from 0), from the dJ/da that its delta holds."""
-        delta, kept = batch.activities[layer].delta, batch.activities[layer].kept
-        if kept is not None:
-            delta *= kept[:, None, :]
         arrays = (batch.inputs[layer], batch.activities[layer], batch.gradients[layer])
         self.layers[layer].backward(*arrays)
 

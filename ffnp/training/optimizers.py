@@ -20,6 +20,7 @@ class Optimizer:
 
     Attributes
     ----------
+    span : slice
     gradient : (P,) array
         The span's gradient.
     state : dict of str to array
@@ -31,7 +32,7 @@ class Optimizer:
     moments: tuple[str, ...]
 
     def __init__(self, parameters: Parameters, span: slice, decay: float = 0.0) -> None:
-        self._backend, self._decay = parameters.backend, decay
+        self._backend, self.span, self._decay = parameters.backend, span, decay
         self._weights = parameters.flat[span]
         self.gradient = parameters.flat_gradient[span]
         length, dtype = len(self._weights), self._weights.dtype

@@ -37,7 +37,7 @@ def sanitizer():
 @cache
 def build(source, options):
     """A library with the kernels of a source text; `options` as for NVRTC."""
-    names = re.findall(r"^KERNEL (\w+)\(", source, re.MULTILINE)
+    names = re.findall(r"^KERNEL(?:\(.*?\))? (\w+)\(", source, re.MULTILINE)
     with tempfile.TemporaryDirectory() as folder:
         kernels, unit, library = (Path(folder) / name for name in ("k.cu", "unit.cpp", "k.so"))
         kernels.write_text(source)

@@ -6,7 +6,7 @@ import pytest
 from ffnp.backends.launching import Kernels, declarations
 
 SOURCE = """
-KERNEL scale_rows(
+KERNEL(32) scale_rows(
     real* x,               // (N, H): what it is
     const double* totals,  // (L + 1)
     const int* pair,       // (2) or null
