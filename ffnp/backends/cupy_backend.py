@@ -41,6 +41,7 @@ OBJECTIVE_NUMBERS: dict[type, int] = {
 }
 # Philox 4x64's multipliers and what its key grows by: those of NumPy's generator.
 PHILOX = (0xD2E7470EE14C6C93, 0xCA5A826395121157, 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+STANDARDISE = {np.dtype(kind): f"standardise_{kind}" for kind in ("uint8", "float32", "float64")}
 NO_DROP = Drop(Draw((0, 0), 0, 0), 0, 0.0, 1.0)
 # The parameters of all these objectives; 0 is passed for those that an objective has not.
 PARAMETERS = {"theta": 0.0, "alpha": 0.0, "power": 0.0}
@@ -162,7 +163,7 @@ class CupyBackend(Backend):
         if draw.site:
             raise TypeError(f"standardise: a draw of layer {draw.site}")
         self._kernels(out.dtype).launch(
-            f"standardise_{images.dtype}", (len(out),), (ROW,),
+            STANDARDISE[images.dtype], (len(out),), (ROW,),
             images=images, rows=rows, mean=scaling.mean, deviation=scaling.deviation,
             length=scaling.length or 0, key1=draw.key[0], key2=draw.key[1], step=draw.step,
             first=first, steps=dropout_steps(rate) if drop else 0, value=value, out=out,

@@ -30,10 +30,10 @@ class ForwardForward(Method):
 
     def evaluate(self, batch: Batch, totals: Array) -> None:
         """Coefficients of the first `len(totals) - 1` layers; see `Backend.evaluate`."""
-        layers = slice(0, len(totals) - 1)
-        self.backend.evaluate(
-            self.objective, batch.goodness[layers], batch.coefficients[layers], totals
-        )
+        goodness, coefficients = batch.goodness, batch.coefficients
+        if (layers := len(totals) - 1) < self.depth:
+            goodness, coefficients = goodness[:layers], coefficients[:layers]
+        self.backend.evaluate(self.objective, goodness, coefficients, totals)
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`: each layer's from its own coefficients."""

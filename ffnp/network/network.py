@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -55,6 +56,16 @@ class Batch:
     step: int = 0
     logits: Sequence[Activity] = ()
     split: "Sequence[Batch]" = ()
+
+    @cached_property
+    def layers_coefficients(self) -> list[Array]:
+        """Views of the coefficients, one a layer."""
+        return list(self.coefficients)
+
+    @cached_property
+    def products(self) -> dict[int, list[Product]]:
+        """By layer (from 0), those that give its weights' gradient: see `Network.products`."""
+        return {}
 
     @property
     def parts(self) -> "Sequence[Batch]":
@@ -186,7 +197,7 @@ class Network:
         """Deltas and `batch.gradients` of some layers (from 0), from `batch.coefficients`."""
         for i in layers:
             self.layers[i].delta(
-                batch.coefficients[i], batch.inputs[i], batch.activities[i], batch.gradients[i]
+                batch.layers_coefficients[i], batch.inputs[i], batch.activities[i], batch.gradients[i]
             )
 
     def backward(self, batch: Batch, layer: int) -> None:
@@ -202,8 +213,11 @@ class Network:
 
     def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
         """The products, not computed yet, that give the weights' gradients of some layers."""
-        pairs = [self.layers[i].products(batch.inputs[i], batch.activities[i]) for i in layers]
-        return [product for products in pairs for product in products]
+        for i in layers:
+            if i not in batch.products:  # views are made once
+                made = self.layers[i].products(batch.inputs[i], batch.activities[i])
+                batch.products[i] = made
+        return [product for i in layers for product in batch.products[i]]
 
 
 def labelled_network(

@@ -46,9 +46,10 @@ class Optimizer:
         """
         self.steps += 1
         arrays = (self._weights, self.gradient, *self.state.values())
+        whole = slice(0, len(self.gradient))
 
         def update(span: slice) -> None:
-            self.update([array[span] for array in arrays], lr)
+            self.update(arrays if span == whole else [array[span] for array in arrays], lr)
 
         descend(self._backend, products, self.gradient, update)
 
