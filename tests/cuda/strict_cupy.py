@@ -303,7 +303,27 @@ def getDeviceCount():
     return DEVICE.devices
 
 
+def getDeviceProperties(device):
+    """As `cupy.cuda.runtime.getDeviceProperties`."""
+    numbers = {"major": 0, "minor": 0, "multiProcessorCount": 1, "totalGlobalMem": DEVICE.room}
+    return {"name": b"stand-in", **numbers}
+
+
+class MemoryPool:
+    """As `cupy.cuda.MemoryPool`; allocations within a step are refused elsewhere."""
+
+    def used_bytes(self):
+        return 0
+
+    total_bytes = used_bytes
+
+
+__version__ = "stand-in"
+get_default_memory_pool = MemoryPool
 runtime = SimpleNamespace(
+    getDeviceProperties=getDeviceProperties,
+    driverGetVersion=int,
+    runtimeGetVersion=int,
     getDevice=getDevice,
     setDevice=setDevice,
     getDeviceCount=getDeviceCount,
