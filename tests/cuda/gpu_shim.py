@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ ORDERS = ("forward", "reverse", "random")
 FLAGS = ["-std=c++17", "-O1", "-g1", "-shared", "-fPIC", "-ffp-contract=off", "-w"]
 FLAGS += ["-U_FORTIFY_SOURCE"]  # its longjmp takes a switch of stacks for an attack
 SANITIZE = "FFNP_SHIM_SANITIZE"  # set: build with AddressSanitizer
+ONE = threading.Lock()  # the shim runs one launch at a time
 KEEP = "FFNP_SHIM_KEEP"  # a folder in which processes find what others have built
 
 
@@ -74,7 +76,8 @@ def launch(library, name, grid, block, arguments, order="forward"):
     values = [pointer_bytes(argument) for argument in arguments]
     pointers = (ctypes.c_void_p * len(values))(*map(ctypes.addressof, values))
     sizes = [(ctypes.c_uint * 3)(*size, *[1] * (3 - len(size))) for size in (grid, block)]
-    error = function(*sizes, pointers, order.encode())
+    with ONE:
+        error = function(*sizes, pointers, order.encode())
     if error:
         raise ShimError(f"{name}: {error.decode()}")
 

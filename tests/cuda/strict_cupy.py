@@ -83,6 +83,10 @@ DEVICE = Device()
 class CUDARuntimeError(RuntimeError):
     """As `cupy.cuda.runtime.CUDARuntimeError`."""
 
+    def __init__(self, message, status=None):
+        super().__init__(message)
+        self.status = status
+
 
 class OutOfMemoryError(MemoryError):
     """As `cupy.cuda.memory.OutOfMemoryError`."""
