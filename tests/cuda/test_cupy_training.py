@@ -12,6 +12,7 @@ from small_training import StopAfter
 
 from ffnp import Config, gradcheck, load
 from ffnp.backends import Backend
+from ffnp.backends.cupy_backend import PIECE
 from ffnp.errors import InputError, InputWarning, TrainingError
 from ffnp.gradcheck.cases import name_of
 from ffnp.model import DataDescription, Model
@@ -154,6 +155,24 @@ def test_operations_of_a_step_of_the_papers_network(backend, cupy):
 def test_the_table_in_the_documentation_is_the_one_counted(backend, cupy):
     path = Path(__file__).parents[2] / "docs" / "gpu.md"
     assert launch_table.table(launch_table.operations_of_a_step(backend)) in path.read_text()
+
+
+def test_operations_of_a_step_of_every_objective_and_recipe(backend, cupy):
+    found = launch_table.operations_of_trainings(backend)
+    counts = {name: len(operations) for name, operations in found.items()}
+    assert {counts[f"objective {name}"] for name in OBJECTIVES} == {15}
+    assert counts["recipe best"] <= 22
+    path = Path(__file__).parents[2] / "docs" / "gpu.md"
+    assert launch_table.trainings_table(found) in path.read_text()
+
+
+def test_large_arrays_are_uploaded_in_pieces(backend, cupy):
+    """CuPy would copy what it uploads whole to memory that is never paged out, and keep that."""
+    array = np.arange(3 * PIECE // 2, dtype=np.uint8).reshape(-1, 48)
+    device = backend.to_device(array)
+    sizes = [size for _, size in cupy.DEVICE.uploads]
+    assert max(sizes) <= PIECE and sum(sizes) == array.nbytes
+    np.testing.assert_array_equal(backend.to_host(device), array)
 
 
 def test_images_are_uploaded_once_and_order_and_labels_once_an_epoch(backend, cupy, mnist):
