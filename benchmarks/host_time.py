@@ -114,9 +114,10 @@ def main(against: Path | None, case: str, rounds: int, served: bool) -> None:
     for name, server in servers.items():
         server.communicate()
         microseconds = [each for each, _ in figures[name]]
+        median, least = statistics.median(microseconds), min(microseconds)
+        operations = figures[name][-1][1]
         click.echo(
-            f"{name}: {statistics.median(microseconds):.1f} us a step (least {min(microseconds):.1f}), "
-            f"{figures[name][-1][1]:.0f} operations"
+            f"{name}: {median:.1f} us a step (least {least:.1f}), {operations:.0f} operations"
         )
 
 

@@ -225,7 +225,8 @@ class CupyBackend(Backend):
             objective=number, **PARAMETERS | vars(objective.objective),
             below=objective.gamma in ("others", "previous"),
             above=objective.gamma in ("others", "next"), gamma_scale=objective.gamma_scale,
-            gain=objective.gain, goodness=goodness, coefficients=out_coefficients, totals=out_totals,
+            gain=objective.gain, goodness=goodness, coefficients=out_coefficients,
+            totals=out_totals,
         )  # fmt: skip
 
     # --- gradients --------------------------------------------------------------------------

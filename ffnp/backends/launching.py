@@ -131,7 +131,7 @@ class Kernel:
         except KeyError:
             self._refuse(arguments)
         layout = tuple(
-            [None if array is None else (array.dtype, array.shape, array.strides) for array in given]
+            [None if each is None else (each.dtype, each.shape, each.strides) for each in given]
         )
         known = self._known.get(layout)
         if known is None:

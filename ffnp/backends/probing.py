@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ffnp.errors import InputError, importing, in_short
+
 INSUFFICIENT_DRIVER = 35  # CUDA's number for a driver that is missing or too old
 REMEDIES = {  # by what CUDA calls an error
     r"cudaErrorMemoryAllocation|MemoryError|ALLOC_FAILED": (
@@ -17,8 +19,6 @@ REMEDIES = {  # by what CUDA calls an error
     ),
     r"": ("answers, but CUDA's libraries do not work", "pip install 'ffnp[cuda12]'"),
 }
-
-from ffnp.errors import InputError, importing, in_short
 
 
 def check_gpu(device: int) -> None:

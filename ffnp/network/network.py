@@ -196,9 +196,8 @@ class Network:
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """Deltas and `batch.gradients` of some layers (from 0), from `batch.coefficients`."""
         for i in layers:
-            self.layers[i].delta(
-                batch.layers_coefficients[i], batch.inputs[i], batch.activities[i], batch.gradients[i]
-            )
+            arrays = batch.inputs[i], batch.activities[i], batch.gradients[i]
+            self.layers[i].delta(batch.layers_coefficients[i], *arrays)
 
     def backward(self, batch: Batch, layer: int) -> None:
         """Delta and `batch.gradients` of a layer (from 0), from the dJ/da that its delta holds."""

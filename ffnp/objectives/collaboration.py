@@ -67,11 +67,11 @@ class LayerObjective:
         one_for_all = self.gamma == "others" and self.gamma_scale == 1
         if one_for_all and getattr(self.objective, "of_sum", False):
             value, coefficient = self._evaluate(goodness.sum(axis=0), 0.0)
-            coefficients = np.broadcast_to(self.gain * coefficient, goodness.shape)
-            return np.full(len(goodness), value), coefficients
+            coefficients = np.broadcast_to(coefficient, goodness.shape)
+            return np.full(len(goodness), value), self.gain * coefficients
         gammas = self.gamma_scale * gamma_of_layers(self.gamma, goodness)
         pairs = [self._evaluate(g, gamma) for g, gamma in zip(goodness, gammas, strict=True)]
-        return np.array([value for value, _ in pairs]), np.stack([self.gain * c for _, c in pairs])
+        return np.array([value for value, _ in pairs]), self.gain * np.stack([c for _, c in pairs])
 
     def _evaluate(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         found = self.objective(goodness, gamma)

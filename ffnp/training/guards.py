@@ -8,7 +8,6 @@ import numpy as np
 from ffnp.backends.signs import Signs
 from ffnp.errors import TrainingError
 
-
 WELL = Signs.GOODNESS | Signs.LABEL | Signs.GRADIENT
 
 

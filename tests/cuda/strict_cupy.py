@@ -171,7 +171,7 @@ class ndarray:
         """From pageable host memory: in pieces, for what is whole goes through the driver's own."""
         refuse_if_steady("an upload")
         if type(arr) is not np.ndarray or arr.dtype != self.dtype or arr.shape != self.shape:
-            raise TypeError(f"set {self.dtype} {self.shape} from {type(arr)} {arr.dtype} {arr.shape}")
+            raise TypeError(f"set {self.dtype} {self.shape} from {type(arr)}")
         assert self._array.flags.c_contiguous
         self._array[...] = arr
         DEVICE.uploads.append((arr.dtype, arr.nbytes))

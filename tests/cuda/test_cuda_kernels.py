@@ -139,7 +139,7 @@ def test_two_runs_give_the_same_bits_in_any_order_of_threads(backend, cupy, rand
 
 @pytest.mark.parametrize("method", ["delta", "backpropagate", "delta_labelled"])
 def test_the_rows_of_an_image_which_cancel_are_summed_first(backend, random, method):
-    """Gradients of large integers, whose sums by sign are not exact in float32; by image they are."""
+    """Large integers, whose sums by sign are not exact in float32; by image they are."""
     images, width = 300, 11
     a = (2**23 - random.integers(0, 100, (images, 2, width))).astype(np.float32)
     signs = np.tile(np.array([-0.5, 0.5], np.float32), (images, 1))

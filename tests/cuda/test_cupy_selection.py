@@ -141,8 +141,9 @@ def test_models_on_two_devices_work_side_by_side_and_from_any_thread(cupy):
     first, second = (trainer.model for trainer in trainers)
     assert same_bits(first, second)
     with ThreadPoolExecutor(2) as threads:
-        found = [threads.submit(scores, each, small_dataset().test.images) for each in (first, second)]
-        one, other = (np.concatenate(list(each.result()), axis=1) for each in found)
+        images = small_dataset().test.images
+        found = threads.map(lambda model: list(scores(model, images)), (first, second))
+        one, other = (np.concatenate(each, axis=1) for each in found)
     np.testing.assert_array_equal(one, other)
 
 
@@ -159,8 +160,9 @@ def test_a_run_of_device_1_is_resumed_where_there_is_one_gpu(cupy, tmp_path):
 def test_the_command_resumes_on_another_device(cupy, ffnp, tmp_path):
     cupy.DEVICE.devices = 2
     config = Config(
-        hidden=(9, 8), batch_size=20, epochs=1, backend="cupy", device=1, limit_train=60, limit_test=20
-    )
+        hidden=(9, 8), batch_size=20, epochs=1, backend="cupy", device=1,
+        limit_train=60, limit_test=20,
+    )  # fmt: skip
     with pytest.raises(TrainingError, match="--resume"):
         train(config, tmp_path / "run", StopAfter(2))
     cupy.DEVICE.devices = 1
