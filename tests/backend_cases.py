@@ -165,6 +165,7 @@ def draw_kept(random, dtype) -> Iterator[Case]:
         draw = Draw((3, 2**64 - 5), 2**40, width)
         arguments = {"draw": draw, "first": 70, "rate": 0.3, "value": 1.25}
         yield Case(arguments | {"out": blank(n, width, dtype=dtype)}, ("out",))
+        yield Case(arguments | {"out": blank(3, n, width, dtype=dtype)}, ("out",))
 
 
 def activate_labelled(random, dtype) -> Iterator[Case]:

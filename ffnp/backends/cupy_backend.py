@@ -170,7 +170,9 @@ class CupyBackend(Backend):
         )  # fmt: skip
 
     def draw_kept(self, draw: Draw, first: int, rate: float, value: float, out: Array) -> None:
-        blocks = len(out) * -(-out.shape[1] // PHILOX_BYTES)
+        if out.ndim == 2:
+            out = out[None]
+        blocks = out.shape[0] * out.shape[1] * -(-out.shape[2] // PHILOX_BYTES)
         self._kernels(out.dtype).launch(
             "draw_kept", (-(-blocks // BLOCK),), (BLOCK,),
             key1=draw.key[0], key2=draw.key[1], step=draw.step, site=draw.site, first=first,

@@ -200,18 +200,21 @@ KERNEL(ROW) standardise_float64(
 
 // --- dropout -------------------------------------------------------------------------------------
 
-// One thread a block of 32 bytes, a byte an entry: 0 where it is below `steps`, else `value`.
+// One thread a block of 32 bytes, a byte an entry: 0 where it is below `steps`, else `value`. `site`
+// is the first of S, one a layer.
 KERNEL(BLOCK) draw_kept(
     unsigned long long key1, unsigned long long key2, unsigned long long step,
     unsigned long long site, int first, int steps, real value,
-    real* __restrict__ out,  // (N, W)
-    int N, int W
+    real* __restrict__ out,  // (S, N, W)
+    int S, int N, int W
 ) {
     const int blocks = (W + 31) / 32;  // of a row
     const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    if (i >= (long long)N * blocks) return;
+    const long long of_site = (long long)N * blocks;
+    if (i >= S * of_site) return;
     unsigned long long words[4];
-    draw_block(words, first * (unsigned long long)blocks + i, key1, key2, step, site);
+    const unsigned long long block = first * (unsigned long long)blocks + i % of_site;
+    draw_block(words, block, key1, key2, step, site + i / of_site);
     int w = i % blocks * 32;
     out += i / blocks * W;
 #pragma unroll

@@ -122,8 +122,13 @@ class Backend:
         rate : float
             In steps of 1/256, as `dropout_steps` rounds it.
         value : float
-        out : (N, W) float array
+        out : (N, W) or (S, N, W) float array
+            Of S layers, from the draw's on.
         """
+        if out.ndim == 3:
+            for i, own in enumerate(out):
+                self.draw_kept(draw._replace(site=draw.site + i), first, rate, value, own)
+            return
         rows, width = out.shape
         blocks = -(-width // PHILOX_BYTES)  # of a row
         philox = np.random.Philox(

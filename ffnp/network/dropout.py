@@ -42,6 +42,6 @@ class Dropout:
     def draw_units(
         self, backend: Backend, step: int, layer: int, first: int, power: int, out: Array
     ) -> None:
-        """The same of the units of a layer (from 0), (N, H)."""
+        """The same of the units of some layers of one width from `layer` (from 0) on, (S, N, H)."""
         draw = Draw(self._key, step, layer + 1)
         backend.draw_kept(draw, first, self.units, self.gain(self.units, power), out)

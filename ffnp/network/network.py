@@ -1,9 +1,9 @@
 """A network of layers, and the buffers of one batch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,9 @@ class Batch:
         Where a source finds the images, which are its first axis. See `take`.
     step : int
         Of the training, which decides what dropout leaves out.
+    kept : dict of int to (S, N, H) array
+        What units are multiplied by, where some are left out: of S layers of one width in a row,
+        by the number of the first (from 0).
     logits : sequence of Activity, one a layer
         Of their heads (method local-heads).
     split : sequence of Batch
@@ -54,6 +57,7 @@ class Batch:
     images: slice
     index: Array = None
     step: int = 0
+    kept: dict[int, Array] = field(default_factory=dict)
     logits: Sequence[Activity] = ()
     split: "Sequence[Batch]" = ()
 
@@ -101,6 +105,7 @@ class Batch:
             coefficients=self.coefficients[:, images],
             gradients=[gradient.like(empty) for gradient in self.gradients],
             images=images,
+            kept={first: group[:, images] for first, group in self.kept.items()},
         )
 
 
@@ -146,8 +151,14 @@ class Network:
 
         goodness = empty(self.depth, images, rows)
         goodness[...] = 0  # an output layer has none
+        kept = dict[int, Array]()
+        dropping = enumerate(self.layers[: self._dropping if training else 0])
+        for width, group in groupby(dropping, lambda each: each[1].width):
+            numbers = [i for i, _ in group]
+            kept[numbers[0]] = empty(len(numbers), images, width)
+        of_layers = dict(enumerate(own for group in kept.values() for own in group))
         activities = [
-            layer.activity(own, training, dropout=training and i < self._dropping)
+            layer.activity(own, training, of_layers.get(i))
             for i, (layer, own) in enumerate(zip(self.layers, goodness, strict=True))
         ]
         ones = self.backend.to_device(np.ones((images, rows), dtype))
@@ -172,6 +183,7 @@ class Network:
             coefficients=empty(*goodness.shape) if training else empty(self.depth, 0, 0),
             gradients=[layer.gradient for layer in self.layers],
             images=slice(0, images),
+            kept=kept,
         )
 
     def pixel_drop(self, batch: Batch) -> Drop | None:
@@ -180,17 +192,20 @@ class Network:
             return None
         return self.dropout.of_pixels(batch.step, batch.images.start)
 
-    def _drop_units(self, batch: Batch, layer: int) -> None:
-        """Draw which units of a layer (from 0) are left out, if any are to be."""
-        kept = batch.activities[layer].kept
-        if kept is not None:
-            first = batch.images.start
-            self.dropout.draw_units(self.backend, batch.step, layer, first, self._power, kept)
+    def _drop_units(self, batch: Batch, start: int, stop: int) -> None:
+        """Draw which units of layers `start`..`stop` - 1 are left out, if any are to be."""
+        for layer, group in batch.kept.items():
+            first, last = max(start, layer), min(stop, layer + len(group))
+            if first < last:
+                own = group if last - first == len(group) else group[first - layer : last - layer]
+                image = batch.images.start
+                self.dropout.draw_units(self.backend, batch.step, first, image, self._power, own)
 
     def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
-        for i in range(start, self.depth if stop is None else stop):
-            self._drop_units(batch, i)
+        stop = self.depth if stop is None else stop
+        self._drop_units(batch, start, stop)
+        for i in range(start, stop):
             self.layers[i].forward(batch.inputs[i], batch.activities[i])
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
