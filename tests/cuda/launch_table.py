@@ -39,7 +39,7 @@ def operations_of_a_step(backend):
 
 def operations_of_trainings(backend):
     """By configuration, the operations of a step of `Trainer`; none may allocate, copy or wait."""
-    small = {"hidden": (9, 8, 7), "batch_size": 10, "epochs": 1}
+    small = {"hidden": (8, 8, 8), "batch_size": 10, "epochs": 1}
     found = {}
     for name, changes in TRAININGS.items():
         config, dataset = Config(**changes | small), small_dataset(train=50)
