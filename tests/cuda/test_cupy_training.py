@@ -8,7 +8,7 @@ from pathlib import Path
 import launch_table
 import numpy as np
 import pytest
-from small_training import StopAfter
+from small_training import StopAfter, make_trainer, small_dataset
 
 from ffnp import Config, gradcheck, load
 from ffnp.backends import Backend
@@ -164,6 +164,17 @@ def test_operations_of_a_step_of_every_objective_and_recipe(backend, cupy):
     assert max(counts[f"recipe {name}"] for name in ("best", "backprop")) <= 22
     path = Path(__file__).parents[2] / "docs" / "gpu.md"
     assert launch_table.trainings_table(found) in path.read_text()
+
+
+def test_the_guard_of_a_training_waits_once(backend, cupy, monkeypatch):
+    copied, asnumpy = [], cupy.asnumpy
+    trainer = make_trainer(Config(hidden=(9, 8), batch_size=10), small_dataset(), backend)
+    next(trainer.run())
+    cupy.DEVICE.operations.clear()
+    monkeypatch.setattr(cupy, "asnumpy", lambda a: copied.append(a.nbytes) or asnumpy(a))
+    trainer.check()
+    assert [operation.name for operation in cupy.DEVICE.operations] == ["examine"]
+    assert len(copied) == 1 and copied[0] <= 256
 
 
 def test_large_arrays_are_uploaded_in_pieces(backend, cupy):
