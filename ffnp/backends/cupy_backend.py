@@ -6,74 +6,38 @@ No method allocates, copies to or from the host, or waits for the device, but `t
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from ffnp.backends.activity import Activity, Array, Product
+from ffnp.backends.cuda_source import (
+    ACTIVATION_NUMBERS,
+    BLOCK,
+    COLUMNS,
+    LINES,
+    MOST,
+    OBJECTIVE_NUMBERS,
+    ROW,
+    compiler_options,
+    kernels_source,
+)
 from ffnp.backends.launching import Kernels
-from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, EPSILON, Backend
+from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, Backend
 from ffnp.backends.signs import Signs
 from ffnp.errors import InputError
-from ffnp.objectives import entropy, pairwise, sigmoid, softmax
-from ffnp.objectives.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK, Activation
+from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import LayerObjective
 from ffnp.randomness import PHILOX_BYTES, Draw, Drop, dropout_steps
 from ffnp.scaling import Scaling
 
-ROW = 128  # threads that share a row
-COLUMNS = 8  # of the blocks that sum over images: with float32, the 32 bytes that memory gives
-LINES = 128  # images at a time of these blocks
-BLOCK = 256  # threads of a block that goes through flat arrays
-MOST = 512  # threads of a block that goes through all images alone: more have too few registers
 WARP = 32
 SHARES = 64  # blocks that examine the weights
 PIECE = 1 << 24  # bytes that are uploaded at a time
-# The numbers by which kernels.cu tells activations and objectives apart.
-ACTIVATION_NUMBERS = {name: i for i, name in enumerate(ACTIVATIONS)}
-OBJECTIVE_NUMBERS: dict[type, int] = {
-    sigmoid.SigmoidGoodness: 0,
-    sigmoid.LiteralSigmoidGoodness: 1,
-    softmax.SoftmaxOverLabels: 2,
-    pairwise.Pairwise: 3,
-    entropy.RelativeEntropy: 4,
-}
-# Philox 4x64's multipliers and what its key grows by: those of NumPy's generator.
-PHILOX = (0xD2E7470EE14C6C93, 0xCA5A826395121157, 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 STANDARDISE = {np.dtype(kind): f"standardise_{kind}" for kind in ("uint8", "float32", "float64")}
 NO_DROP = Drop(Draw((0, 0), 0, 0), 0, 0.0, 1.0)
 # The parameters of all these objectives; 0 is passed for those that an objective has not.
 PARAMETERS = {"theta": 0.0, "alpha": 0.0, "power": 0.0}
-
-
-def kernels_source() -> str:
-    """The text of kernels.cu."""
-    return files("ffnp.backends").joinpath("kernels.cu").read_text(encoding="utf-8")
-
-
-def compiler_options(dtype: np.dtype[Any]) -> tuple[str, ...]:
-    """The macros that kernels.cu expects."""
-    constants = {
-        "REAL": "float" if dtype == np.float32 else "double",
-        "ROW": ROW,
-        "COLUMNS": COLUMNS,
-        "LINES": LINES,
-        "BLOCK": BLOCK,
-        "MOST": MOST,
-        "LAST_SIGN": max(Signs),
-        "EPSILON": EPSILON,
-        "ENTROPY_FLOOR": entropy.FLOOR,
-        "LEAK": LEAK,
-        "GELU_SCALE": GELU_SCALE,
-        "GELU_CUBIC": GELU_CUBIC,
-        **{f"PHILOX_{i}": f"{number}ull" for i, number in enumerate(PHILOX, start=1)},
-    }
-    activations = {name.upper(): number for name, number in ACTIVATION_NUMBERS.items()}
-    objectives = {kind.__name__: number for kind, number in OBJECTIVE_NUMBERS.items()}
-    signs = {sign.name: sign.value for sign in Signs}
-    macros = constants | activations | objectives | signs
-    return tuple(f"-D{name}={value}" for name, value in macros.items())
 
 
 class CupyBackend(Backend):

@@ -2,7 +2,7 @@
 //
 // Compiled once with REAL = float and once with REAL = double. The compiler's options also define
 // the constants below in capitals, and the numbers of activations (RELU ...) and of objectives
-// (SigmoidGoodness ...): they have one source, and it is Python (cupy_backend.py).
+// (SigmoidGoodness ...): they have one source, and it is Python (cuda_source.py).
 //
 // The launcher reads every parameter list below, and checks the arguments of every launch against
 // it: names, types, and the shapes in the comments. Keep one array a line. Axis letters are

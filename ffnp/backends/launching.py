@@ -135,7 +135,7 @@ class Kernel:
         )
         known = self._known.get(layout)
         if known is None:
-            known = self._known[layout] = self._check(arguments)
+            known = self._known[layout] = self._checked(arguments)
         packed = known.copy()
         for (i, _), array in zip(self._arrays, given, strict=True):
             if array is not None:
@@ -152,7 +152,7 @@ class Kernel:
         unknown = ", ".join(name for name in arguments if name not in wanted)
         raise TypeError(f"{self._name}: no parameter {unknown}")
 
-    def _check(self, arguments: dict[str, Any]) -> list[Any]:
+    def _checked(self, arguments: dict[str, Any]) -> list[Any]:
         """What is passed, with null pointers and the lengths of axes in their places."""
         lengths = {"": 0}  # of axes; a fixed length is 0 + itself
         packed: list[Any] = [NULL] * len(self._parameters)

@@ -14,7 +14,7 @@ from backend_cases import CASES, CLASSES, activity, arrays, blank, check, mapped
 
 from ffnp.backends import Backend
 from ffnp.backends.activity import Activity
-from ffnp.backends.cupy_backend import OBJECTIVE_NUMBERS, kernels_source
+from ffnp.backends.cuda_source import OBJECTIVE_NUMBERS, kernels_source
 from ffnp.backends.launching import declarations
 from ffnp.objectives import SigmoidGoodness
 from ffnp.objectives.activations import ACTIVATIONS
@@ -114,7 +114,7 @@ def check_dozens(chosen=lambda i: True):
     import strict_cupy
 
     sys.modules["cupy"] = strict_cupy
-    from ffnp.backends.cupy_backend import CupyBackend
+    from ffnp.backends.cuda_source import CupyBackend
 
     backend, random = CupyBackend(), np.random.default_rng(0)
     for method, cases in CASES.items():
