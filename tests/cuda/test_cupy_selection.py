@@ -135,6 +135,8 @@ def test_models_on_two_devices_work_side_by_side_and_from_any_thread(cupy):
     trainers = [
         make_trainer(config, small_dataset(), make_backend("cupy", device)) for device in (0, 1)
     ]
+    flats = [trainer.model.method.parameters.flat for trainer in trainers]
+    assert [flat.device.id for flat in flats] == [0, 1]
     runs = [trainer.run() for trainer in trainers]
     for _ in zip(*runs, strict=True):
         pass
