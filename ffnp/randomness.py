@@ -25,6 +25,15 @@ class Draw(NamedTuple):
     site: int  # of the network: 0 the images, i layer i
 
 
+class Drop(NamedTuple):
+    """What is left out of some rows: the arguments of `Backend.draw_kept` but the last."""
+
+    draw: Draw
+    first: int
+    rate: float
+    value: float
+
+
 def dropout_key(seed: int) -> tuple[int, int]:
     """The key of a run's dropout."""
     sequence = np.random.SeedSequence(seed, spawn_key=(DROPOUT,))

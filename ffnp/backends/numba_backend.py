@@ -15,6 +15,7 @@ from ffnp.backends.numpy_backend import NEGLIGIBLE, NumpyBackend
 from ffnp.objectives import SigmoidGoodness
 from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective
+from ffnp.randomness import Drop
 from ffnp.scaling import UNSCALED, Scaling
 
 
@@ -29,10 +30,17 @@ class NumbaBackend(NumpyBackend):
 
     # --- forward ----------------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
+    def standardise(
+        self,
+        images: Array,
+        rows: Array,
+        scaling: Scaling,
+        out: Array,
+        drop: Drop | None = None,
+    ) -> None:
         """An array of `rows` must hold no negative numbers."""
         if scaling == UNSCALED:
-            super().standardise(images, rows, scaling, out)
+            super().standardise(images, rows, scaling, out, drop)
             return
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(images)))
@@ -44,6 +52,7 @@ class NumbaBackend(NumpyBackend):
             )
 
         self._sweep(work, len(out), out.size)
+        self._leave_out(drop, out)
 
     def activate_labelled(
         self,
@@ -91,6 +100,8 @@ class NumbaBackend(NumpyBackend):
             sigmoid.theta, gamma, objective.gamma_scale, smallest,
             goodness, out_coefficients, out_totals,
         )  # fmt: skip
+        if objective.gain != 1:
+            out_coefficients *= objective.gain
 
     # --- gradients --------------------------------------------------------------------------
 

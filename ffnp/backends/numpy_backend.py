@@ -23,6 +23,7 @@ from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, EPSILON, Backend
 from ffnp.backends.team import Team
 from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import LayerObjective
+from ffnp.randomness import Drop
 from ffnp.scaling import UNSCALED, Scaling
 
 NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves no weight
@@ -101,7 +102,14 @@ class NumpyBackend(Backend):
 
     # --- forward ----------------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
+    def standardise(
+        self,
+        images: Array,
+        rows: Array,
+        scaling: Scaling,
+        out: Array,
+        drop: Drop | None = None,
+    ) -> None:
         """An array of `rows` must hold no negative numbers."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
@@ -132,6 +140,10 @@ class NumpyBackend(Backend):
                 x *= factor[:, None]
 
         self._sweep(work, len(out), out.size)
+        self._leave_out(drop, out)
+
+    def _room_for_kept(self, x: Array) -> Array:
+        return self._scratch("kept", x.shape, x.dtype)
 
     def activate_labelled(
         self,
@@ -300,6 +312,8 @@ class NumpyBackend(Backend):
             else:
                 slope = activity.slope[block]
             np.multiply(d_z, slope, out=d_z)
+            if activity.kept is not None:
+                d_z *= activity.kept[block, None, :]
             np.add.reduce(d_z, axis=(0, 1), out=term)
             out_d_bias += term
 

@@ -24,8 +24,7 @@ class Joined:
     # layer's delta, summed over these rows
     shared: Array
     scale: Array  # (N, R): all ones: images are not normalised again
-    # (N, D): what a pixel of x is multiplied by in training; None without dropout of pixels
-    kept: Array | None = None
+    drops: bool = False  # whether some pixels are left out, as in training
     below: Activity | None = None
 
     def part(self, images: slice) -> "Joined":
@@ -35,7 +34,7 @@ class Joined:
             labels=self.labels[images],
             shared=self.shared[images],
             scale=self.scale[images],
-            kept=None if self.kept is None else self.kept[images],
+            drops=self.drops,
             below=self.below and self.below.part(images),
         )
 
@@ -87,8 +86,11 @@ class Dense:
         self.gradient = Gradient(parameters.gradients[f"{name}.bias"])
         self.width = len(self.bias)
 
-    def activity(self, goodness: Array, training: bool, dropout: bool = False) -> Activity:
-        """Buffers for what the layer computes; its goodness goes into the given (N, R) array."""
+    def activity(self, goodness: Array, training: bool, kept: Array | None = None) -> Activity:
+        """Buffers for what the layer computes; its goodness goes into the given (N, R) array.
+
+        `kept` is the activity's, of a layer that leaves out units.
+        """
 
         def empty(*shape: int) -> Array:
             return self.backend.empty(shape, goodness.dtype)
@@ -100,7 +102,7 @@ class Dense:
             delta=empty(*shape) if training else None,
             goodness=goodness,
             scale=empty(*goodness.shape),
-            kept=empty(len(goodness), self.width) if dropout else None,
+            kept=kept,
         )
 
     def forward(self, inputs: Any, out: Activity) -> None:
@@ -204,7 +206,7 @@ class LabelledDense(Dense):
 class Output(Dense):
     """The output layer of a perceptron: z = h W; the loss adds the bias."""
 
-    def activity(self, goodness: Array, training: bool, dropout: bool = False) -> Activity:
+    def activity(self, goodness: Array, training: bool, kept: Array | None = None) -> Activity:
         """See `Dense.activity`: the logits, which their gradient overwrites."""
         shape = (*goodness.shape, self.width)
         logits = self.backend.empty(shape, goodness.dtype)

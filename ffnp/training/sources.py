@@ -49,8 +49,8 @@ class Pixels:
     def fill(self, batch: Batch) -> None:
         """Scaled pixels into `batch.x`, some of them left out in training."""
         backend = self._network.backend
-        backend.standardise(self._images, batch.index, self._scaling, out=batch.x)
-        self._network.drop_pixels(batch)
+        drop = self._network.pixel_drop(batch)
+        backend.standardise(self._images, batch.index, self._scaling, batch.x, drop)
 
 
 class Shared:

@@ -139,13 +139,18 @@ class Trainer:
 
     def check(self) -> None:
         """Raise `TrainingError` if loss or weights are not finite, or the network has died."""
-        phase, (losses, error) = self.position.phase, self.losses()
-        guards.check_finite(losses, self.model.weights(), self.where)
+        phase, parameters = self.position.phase, self.model.method.parameters
         goodness = self._buffers[self._rows_done()].goodness
         if self.phases > 1:  # layers above are yet to be trained
             goodness = goodness[: phase + 1]
-        gradients = [optimizer.gradient for optimizer in self.schedule.active(phase)]
-        guards.check_alive(goodness, gradients, error, self.where)
+        spans = [optimizer.span for optimizer in self.schedule.active(phase)]
+        gradient = parameters.flat_gradient[spans[0].start : spans[-1].stop]
+        signs = self.model.backend.examine(self._totals, parameters.flat, gradient, goodness)
+        rows = goodness.shape[2]
+        if not guards.all_well(signs, rows):  # else nothing is read back from a GPU
+            losses, error = self.losses()
+            guards.check_finite(losses, self.model.weights(), self.where)
+            guards.check_alive(signs, rows, error, self.where)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Copies of all arrays, by name, and plain values: `load_state` continues from them."""
