@@ -18,7 +18,10 @@ from ffnp.scaling import SCALINGS
 ALL = "all"
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 # Since 0.1; their defaults are what it did.
-ADDED = ("gamma_scale", "joined", "pixel_dropout", "unit_dropout", "weight_decay", "snapshot_every")
+ADDED = (
+    "gamma_scale", "joined", "pixel_dropout", "unit_dropout", "shift", "flip", "weight_decay",
+    "snapshot_every",
+)  # fmt: skip
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
@@ -196,6 +199,16 @@ class Config:
     unit_dropout: float = option(
         0.0, "Share of each layer's units left out of a training step.", needs=RATE
     )
+    shift: int = option(
+        0,
+        "Pixels by which a training image is moved at most, to each side, anew in every epoch.",
+        needs=at_least(0),
+    )
+    flip: float = option(
+        0.0,
+        "Share of the training images that are mirrored, left and right, anew in every epoch.",
+        needs=(lambda value: 0 <= value <= 1, "is {}: it must be in 0..1"),
+    )
     optimizer: str = option("adam", "Optimiser.", choices=("adam", "sgd"))
     lr: float = option(0.001, "Learning rate.", needs=above_0(1e30))
     momentum: float = option(
@@ -267,6 +280,10 @@ class Config:
             )
         if self.schedule == "layer" and self.update == "sequential":
             raise InputError("update sequential belongs to schedule network: leave out one")
+        if self.schedule == "layer" and self.moves:
+            raise InputError(
+                "shift and flip belong to schedule network: frozen layers keep what they computed"
+            )
         if self.joined == "every" and (self.is_baseline or self.schedule == "layer"):
             raise InputError(
                 "joined every belongs to methods collab and ff with schedule network: leave it out"
@@ -294,6 +311,11 @@ class Config:
         loss = "pairwise" if self.method == "backprop-pairwise" else self.objective
         named = getattr(OBJECTIVES.get(loss), "__dataclass_fields__", ())
         return self.labelled and name in named
+
+    @property
+    def moves(self) -> bool:
+        """Whether training images are moved or mirrored."""
+        return bool(self.shift or self.flip)
 
     @property
     def is_baseline(self) -> bool:

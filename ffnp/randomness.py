@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-INITIALISATION, SHUFFLE, NEGATIVES, ANALYSIS, DROPOUT = range(5)
+INITIALISATION, SHUFFLE, NEGATIVES, ANALYSIS, DROPOUT, VIEWS = range(6)
 PHILOX_BYTES = 32  # of a block: four words of 64 bits
 
 

@@ -141,6 +141,15 @@ def standardise(random, dtype) -> Iterator[Case]:
         table, rows = random.normal(size=(40, numbers)).astype(dtype), random.permutation(40)[:31]
         arguments = {"images": table, "rows": rows, "scaling": UNSCALED}
         yield Case(arguments | {"out": blank(31, numbers, dtype=dtype)}, ("out",))
+    for pixels, kind in product([1, 129], kinds):  # looked at in five ways
+        arguments = {
+            "images": random.integers(0, 256, (9, pixels)).astype(kind),
+            "rows": random.permutation(9 * 5)[:31],
+            "scaling": Scaling(33.3, 78.6, 10.0),
+            "out": blank(31, pixels, dtype=dtype),
+            "views": random.integers(0, pixels, (5, pixels)).astype(np.int32),
+        }
+        yield Case(arguments, ("out",))
     for pixels in (1, 31, 32, 129):
         arguments = {
             "images": random.integers(0, 256, (9, pixels)).astype(np.uint8),

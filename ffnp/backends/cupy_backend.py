@@ -117,6 +117,7 @@ class CupyBackend(Backend):
         scaling: Scaling,
         out: Array,
         drop: Drop | None = None,
+        views: Array | None = None,
     ) -> None:
         """An array of `rows` is int64, on the device, none negative."""
         if isinstance(rows, slice):
@@ -128,7 +129,8 @@ class CupyBackend(Backend):
             raise TypeError(f"standardise: a draw of layer {draw.site}")
         self._kernels(out.dtype).launch(
             STANDARDISE[images.dtype], (len(out),), (ROW,),
-            images=images, rows=rows, mean=scaling.mean, deviation=scaling.deviation,
+            images=images, rows=rows, views=views, ways=1 if views is None else len(views),
+            mean=scaling.mean, deviation=scaling.deviation,
             length=scaling.length or 0, key1=draw.key[0], key2=draw.key[1], step=draw.step,
             first=first, steps=dropout_steps(rate) if drop else 0, value=value, out=out,
         )  # fmt: skip

@@ -129,27 +129,31 @@ __device__ int byte_of(unsigned long long word, int byte) { return word >> 8 * b
 // --- forward -------------------------------------------------------------------------------------
 
 // One block an image: x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
-// Image `rows[n]`, or image n where `rows` is null. A length of 0 leaves the images' own. Pixels are
-// left out as `draw_kept` draws; with 0 `steps` none are.
+// Image `rows[n] / ways`, or image n where `rows` is null; where `views` is not, its pixels come from
+// where row `rows[n] % ways` of it says. A length of 0 leaves the images' own. Pixels are left out as
+// `draw_kept` draws; with 0 `steps` none are.
 template <class Pixel>
 __device__ void standardise(
-    const Pixel* __restrict__ images, const long long* __restrict__ rows, real mean,
-    real deviation, real length, unsigned long long key1, unsigned long long key2,
-    unsigned long long step, int first, int steps, real value, real* __restrict__ out, int D) {
-    const Pixel* image = images + (rows ? rows[blockIdx.x] : blockIdx.x) * size_t(D);
+    const Pixel* __restrict__ images, const long long* __restrict__ rows,
+    const int* __restrict__ views, int ways, real mean, real deviation, real length,
+    unsigned long long key1, unsigned long long key2, unsigned long long step, int first, int steps,
+    real value, real* __restrict__ out, int D) {
+    const long long row = rows ? rows[blockIdx.x] : blockIdx.x;
+    const Pixel* image = images + row / ways * size_t(D);
+    const int* way = views ? views + row % ways * D : nullptr;
     out += blockIdx.x * size_t(D);
     real factor = 1;
     if (length > 0) {
         real squares = 0;
         for (int d = threadIdx.x; d < D; d += blockDim.x) {
-            real x = (image[d] - mean) / deviation;
+            real x = (image[way ? way[d] : d] - mean) / deviation;
             squares += x * x;
         }
         factor = length / sqrt(block_sum(squares) + 1);
     }
     const unsigned long long blocks = (D + 31) / 32, image_number = first + blockIdx.x;
     for (int d = threadIdx.x; d < D; d += blockDim.x) {
-        real x = (image[d] - mean) / deviation * factor;
+        real x = (image[way ? way[d] : d] - mean) / deviation * factor;
         if (steps > 0) {
             unsigned long long words[4];
             draw_block(words, image_number * blocks + d / 32, key1, key2, step, 0);
@@ -165,37 +169,46 @@ __device__ void standardise(
 KERNEL(ROW) standardise_uint8(
     const unsigned char* __restrict__ images,  // (M, D)
     const long long* __restrict__ rows,        // (N) or null
-    real mean, real deviation, real length,
+    const int* __restrict__ views,             // (T, D) or null
+    int ways, real mean, real deviation, real length,
     unsigned long long key1, unsigned long long key2, unsigned long long step, int first, int steps,
     real value,
     real* __restrict__ out,                    // (N, D)
     int D
 ) {
-    standardise(images, rows, mean, deviation, length, key1, key2, step, first, steps, value, out, D);
+    standardise(
+        images, rows, views, ways, mean, deviation, length, key1, key2, step, first, steps, value, out,
+        D);
 }
 
 KERNEL(ROW) standardise_float32(
     const float* __restrict__ images,    // (M, D)
     const long long* __restrict__ rows,  // (N) or null
-    real mean, real deviation, real length,
+    const int* __restrict__ views,       // (T, D) or null
+    int ways, real mean, real deviation, real length,
     unsigned long long key1, unsigned long long key2, unsigned long long step, int first, int steps,
     real value,
     real* __restrict__ out,              // (N, D)
     int D
 ) {
-    standardise(images, rows, mean, deviation, length, key1, key2, step, first, steps, value, out, D);
+    standardise(
+        images, rows, views, ways, mean, deviation, length, key1, key2, step, first, steps, value, out,
+        D);
 }
 
 KERNEL(ROW) standardise_float64(
     const double* __restrict__ images,   // (M, D)
     const long long* __restrict__ rows,  // (N) or null
-    real mean, real deviation, real length,
+    const int* __restrict__ views,       // (T, D) or null
+    int ways, real mean, real deviation, real length,
     unsigned long long key1, unsigned long long key2, unsigned long long step, int first, int steps,
     real value,
     real* __restrict__ out,              // (N, D)
     int D
 ) {
-    standardise(images, rows, mean, deviation, length, key1, key2, step, first, steps, value, out, D);
+    standardise(
+        images, rows, views, ways, mean, deviation, length, key1, key2, step, first, steps, value, out,
+        D);
 }
 
 // --- dropout -------------------------------------------------------------------------------------

@@ -37,18 +37,24 @@ class NumbaBackend(NumpyBackend):
         scaling: Scaling,
         out: Array,
         drop: Drop | None = None,
+        views: Array | None = None,
     ) -> None:
         """An array of `rows` must hold no negative numbers."""
         if scaling == UNSCALED:
-            super().standardise(images, rows, scaling, out, drop)
+            super().standardise(images, rows, scaling, out, drop, views)
             return
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(images)))
         length = scaling.length or 0.0
 
         def work(part: slice) -> None:
+            gathered, numbers = images, rows[part]
+            if views is not None:
+                gathered = self._scratch("gathered", out[part].shape, images.dtype)
+                kernels.look(images, numbers, views, gathered)
+                numbers = np.arange(len(gathered))
             kernels.standardise(
-                images, rows[part], scaling.mean, scaling.deviation, length, out[part]
+                gathered, numbers, scaling.mean, scaling.deviation, length, out[part]
             )
 
         self._sweep(work, len(out), out.size)

@@ -109,16 +109,18 @@ class NumpyBackend(Backend):
         scaling: Scaling,
         out: Array,
         drop: Drop | None = None,
+        views: Array | None = None,
     ) -> None:
         """An array of `rows` must hold no negative numbers."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
+        numbers = rows if views is None else rows // len(views)
         plain = scaling == UNSCALED and images.dtype == out.dtype and rows is not None
 
         def work(part: slice) -> None:
             if plain:
                 # Indices are in range; "raise" would have NumPy buffer the output.
-                np.take(images, rows[part], axis=0, out=out[part], mode="clip")
+                np.take(images, numbers[part], axis=0, out=out[part], mode="clip")
                 return
             for block in blocks(len(out[part]), out.shape[1]):
                 x = out[part][block]
@@ -126,7 +128,10 @@ class NumpyBackend(Backend):
                     gathered = images[part][block]
                 else:
                     gathered = self._scratch("gathered", x.shape, images.dtype)
-                    np.take(images, rows[part][block], axis=0, out=gathered, mode="clip")
+                    np.take(images, numbers[part][block], axis=0, out=gathered, mode="clip")
+                if views is not None:
+                    ways = views[rows[part][block] % len(views)]
+                    gathered = np.take_along_axis(gathered, ways, axis=1)
                 np.subtract(gathered, scaling.mean, out=x, dtype=x.dtype, casting="unsafe")
                 if scaling.length is None:
                     x *= 1 / scaling.deviation

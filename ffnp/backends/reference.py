@@ -80,6 +80,7 @@ class Backend:
         scaling: Scaling,
         out: Array,
         drop: Drop | None = None,
+        views: Array | None = None,
     ) -> None:
         """Gather `images[rows]` as floats, standardised, each image scaled to one length.
 
@@ -91,8 +92,16 @@ class Backend:
         out : (N, D) float array
         drop : Drop, optional
             Which pixels are left out, as `draw_kept` draws.
+        views : (T, D) int32 array, optional
+            Ways to look at an image: where each of its pixels comes from. Row n is then image
+            `rows[n] // T`, looked at in way `rows[n] % T`.
         """
-        x = (images[rows].astype(out.dtype) - scaling.mean) / scaling.deviation  # (N, D)
+        if views is None:
+            images = images[rows]
+        else:
+            ways = views[rows % len(views)]
+            images = np.take_along_axis(images[rows // len(views)], ways, axis=1)
+        x = (images.astype(out.dtype) - scaling.mean) / scaling.deviation  # (N, D)
         if scaling.length is not None:
             x *= scaling.length / np.sqrt((x * x).sum(axis=1, keepdims=True) + 1)
         out[...] = x

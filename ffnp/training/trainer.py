@@ -22,6 +22,7 @@ from ffnp.training import guards
 from ffnp.training.optimizers import SGD, Adam, Optimizer
 from ffnp.training.schedules import LayerByLayer, Schedule, Sequential, Simultaneous
 from ffnp.training.sources import Pixels, Source, make_source
+from ffnp.training.views import Views
 
 GUARD_EVERY = 100  # batches between two checks
 
@@ -68,7 +69,9 @@ class Trainer:
         self._lr = partial(learning_rate, config.lr_schedule, config.lr)
         self._totals = self._zeros(self.position)
         self._images = model.backend.to_device(split.images)
-        self._source: Source = Pixels(model.method, self._images, model.data.scaling)
+        self._views = Views(model.data.shape, config.shift, config.flip) if config.moves else None
+        table = self._views and model.backend.to_device(self._views.table)
+        self._source: Source = Pixels(model.method, self._images, model.data.scaling, table)
         self._buffers: dict[int, Batch] = {}  # by size: the last of an epoch may be smaller
 
     @property
@@ -249,6 +252,8 @@ class Trainer:
             stream(seed, NEGATIVES, self._epoch),
         )
         index = self._source.index(order, labels)
+        if self._views:
+            index = self._views.index(index, seed, self._epoch)
         return model.backend.to_device(index), model.backend.to_device(labels)
 
     def _next_epoch(self) -> None:

@@ -23,7 +23,8 @@ MAY_NOT = {
     "gamma_scale": 0.5, "objective": "softmax", "labels": 3, "theta": 5.0, "alpha": 2.0,
     "schedule": "layer", "update": "sequential", "hidden": (6, 4), "activation": "tanh",
     "scaling": "raw", "input_length": 9.0, "label_scale": 2.0, "pixel_dropout": 0.1,
-    "unit_dropout": 0.1, "joined": "every", "optimizer": "sgd", "lr": 0.002, "momentum": 0.8,
+    "unit_dropout": 0.1, "shift": 1, "flip": 0.5, "joined": "every", "optimizer": "sgd",
+    "lr": 0.002, "momentum": 0.8,
     "weight_decay": 0.1, "lr_schedule": "linear", "epochs": 3, "batch_size": 10, "seed": 1,
     "cache_mb": 1, "dtype": "float64", "evaluate_every": 1, "analyse_every": 1, "snapshot_every": 1,
 }  # fmt: skip

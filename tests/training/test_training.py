@@ -28,6 +28,7 @@ SCHEDULES = {
     "backprop-label": {"method": "backprop-label"},
     "joined": {"joined": "every", "unit_dropout": 0.5},
     "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
+    "moved": {"shift": 1, "flip": 0.5},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5, "weight_decay": 0.3},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
     "backprop-pairwise": {"method": "backprop-pairwise"},
