@@ -19,8 +19,8 @@ ALL = "all"
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 # Since 0.1; their defaults are what it did.
 ADDED = (
-    "gamma_scale", "joined", "pixel_dropout", "unit_dropout", "shift", "flip", "weight_decay",
-    "snapshot_every",
+    "gamma_scale", "joined", "hidden_length", "pixel_dropout", "unit_dropout", "shift", "flip",
+    "weight_decay", "snapshot_every",
 )  # fmt: skip
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
@@ -192,6 +192,12 @@ class Config:
         "The label's entry in the joined input.",
         needs=above_0(1e6),
         effect=lambda config: config.labelled,
+    )
+    hidden_length: float = option(
+        1.0,
+        "Length of a layer's activities, as the next layer reads them.",
+        needs=above_0(1e6),
+        effect=lambda config: config.method in ("collab", "ff"),
     )
     pixel_dropout: float = option(
         0.0, "Share of an image's pixels left out of a training step.", needs=RATE

@@ -243,7 +243,7 @@ def _method(
         return LocalHeads(*headed_network(backend, *sizes, activation, dtype, dropout))
     network = labelled_network(
         backend, *sizes, activation, config.label_scale, dtype,
-        not config.is_baseline, dropout, config.joined,
+        not config.is_baseline, dropout, config.joined, config.hidden_length,
     )  # fmt: skip
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))

@@ -27,11 +27,12 @@ def labelled_network(
     normalised: bool = True,
     dropout: Dropout = NO_DROPOUT,
     joined: str = "first",
+    length: float = 1.0,
 ) -> Network:
     """L layers over an image joined with a label.
 
     `pixels` is D, `classes` K, `hidden` the widths H_1..H_L, and `label_scale` s, the label's entry
-    in the joined input. `normalised`: whether a layer reads its predecessor's rows at length 1.
+    in the joined input. `normalised`: whether a layer reads its predecessor's rows at `length`.
     `joined`: whether the `first` layer reads the joined input, or `every` one does, beside the
     layer below.
     """
@@ -42,9 +43,9 @@ def labelled_network(
     def layer(number: int) -> Dense:
         if number == 1 or every:
             return LabelledDense(
-                parameters, f"layer{number}", activation, pixels, classes, label_scale
+                parameters, f"layer{number}", activation, pixels, classes, label_scale, length
             )
-        return Dense(parameters, f"layer{number}", activation)
+        return Dense(parameters, f"layer{number}", activation, length)
 
     layers = [layer(number) for number in range(1, len(hidden) + 1)]
     # without normalisation the loss reads the last layer's goodness alone

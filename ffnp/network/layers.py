@@ -70,6 +70,8 @@ class Dense:
         Holds `<name>.weights` (in, out) and `<name>.bias` (out,).
     name : str
     activation : Activation
+    length : float
+        Of a row of activities, as the next layer reads it.
 
     Attributes
     ----------
@@ -77,9 +79,11 @@ class Dense:
         Views of the parameters' gradients.
     """
 
-    def __init__(self, parameters: Parameters, name: str, activation: Activation) -> None:
+    def __init__(
+        self, parameters: Parameters, name: str, activation: Activation, length: float = 1.0
+    ) -> None:
         self.backend = parameters.backend
-        self.activation = activation
+        self.activation, self.length = activation, length
         self.weights = parameters.weights[f"{name}.weights"]
         self.bias = parameters.weights[f"{name}.bias"]
         self.d_weights = parameters.gradients[f"{name}.weights"]
@@ -109,6 +113,12 @@ class Dense:
         """Activate the length-normalised inputs (N, R, in) into `out` (N, R, H)."""
         self.backend.multiply([(inputs.rows, self.weights, out.rows)])
         self.backend.activate(inputs.scale, self.bias, self.activation, out)
+        self._lengthen(out)
+
+    def _lengthen(self, out: Activity) -> None:
+        if self.length != 1:
+            scale = out.scale
+            scale *= self.length
 
     def delta(self, coefficients: Array, inputs: Any, out: Activity, gradient: Gradient) -> None:
         """The delta, into `out`, and `gradient`, from the coefficients dJ/dg (N, R)."""
@@ -136,7 +146,7 @@ class LabelledDense(Dense):
 
     Parameters
     ----------
-    parameters, name, activation
+    parameters, name, activation, length
         As for `Dense`.
     pixels : int
         D: the first D rows of the weights are W_x.
@@ -154,8 +164,9 @@ class LabelledDense(Dense):
         pixels: int,
         classes: int,
         label_scale: float,
+        length: float = 1.0,
     ) -> None:
-        super().__init__(parameters, name, activation)
+        super().__init__(parameters, name, activation, length)
         self.label_scale = label_scale
         rows = slice(0, pixels), slice(pixels, pixels + classes), slice(pixels + classes, None)
         self.pixel_weights, self.label_weights, self.below_weights = (
@@ -179,6 +190,7 @@ class LabelledDense(Dense):
             inputs.shared, self.label_weights, inputs.labels, self.label_scale,
             self.bias, self.activation, out, inputs.below and inputs.below.scale,
         )  # fmt: skip
+        self._lengthen(out)
 
     def delta(
         self, coefficients: Array | None, inputs: Joined, out: Activity, gradient: Gradient

@@ -113,7 +113,7 @@ class Network:
     pixels, classes : int
         D and K.
     normalised : bool
-        Whether a layer reads its predecessor's rows at length 1.
+        Whether a layer reads its predecessor's rows at one length.
     dropout : Dropout
     dropping : int
         How many layers, from the first, leave out units.

@@ -43,7 +43,12 @@ VARIANTS = {
     "gelu": {"activation": "gelu"},
     "raw": {"scaling": "raw"},
     "joined": {"joined": "every"},
-    "joined, gelu": {"joined": "every", "activation": "gelu", "unit_dropout": 0.5},
+    "joined, gelu": {
+        "joined": "every",
+        "hidden_length": 3.0,
+        "activation": "gelu",
+        "unit_dropout": 0.5,
+    },
     "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
     "moved": {"shift": 1, "flip": 0.5},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5, "weight_decay": 0.3},

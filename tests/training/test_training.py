@@ -26,7 +26,7 @@ SCHEDULES = {
     "sgd": {"optimizer": "sgd", "lr": 0.01, "weight_decay": 1.0},
     "softmax": {"objective": "softmax", "method": "ff"},
     "backprop-label": {"method": "backprop-label"},
-    "joined": {"joined": "every", "unit_dropout": 0.5},
+    "joined": {"joined": "every", "hidden_length": 3.0, "unit_dropout": 0.5},
     "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
     "moved": {"shift": 1, "flip": 0.5},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5, "weight_decay": 0.3},
