@@ -114,7 +114,7 @@ def check_dozens(chosen=lambda i: True):
     import strict_cupy
 
     sys.modules["cupy"] = strict_cupy
-    from ffnp.backends.cuda_source import CupyBackend
+    from ffnp.backends.cupy_backend import CupyBackend
 
     backend, random = CupyBackend(), np.random.default_rng(0)
     for method, cases in CASES.items():
