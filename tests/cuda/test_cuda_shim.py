@@ -62,7 +62,16 @@ KERNEL twice(float* x) {
 }
 """
 
+# Two blocks, each with a half of its own.
+HALVES = """
+KERNEL halves(float* x) {
+    int i = blockIdx.x * 32 + threadIdx.x;
+    if (threadIdx.x < 32 && i < 64) x[i] = blockIdx.x;
+}
+"""
+
 BUGS = {
+    "a block that writes the next one's place": (HALVES, "threadIdx.x < 32", "threadIdx.x <= 32"),
     "no barrier after a write": (REVERSE, "    __syncthreads();\n", ""),
     "a buffer written before all have read it": (TWICE, "[64];\n    __syncthreads();\n", "[64];\n"),
     "no barrier in a tree": (TREE, "        __syncthreads();\n", ""),
@@ -87,7 +96,7 @@ def planted(source, right, wrong):
     return source if right is None else source.replace(right, wrong)
 
 
-SOURCES = [REVERSE, TREE, WARP, TWICE, *(planted(*bug) for bug in BUGS.values())]
+SOURCES = [REVERSE, TREE, WARP, TWICE, HALVES, *(planted(*bug) for bug in BUGS.values())]
 
 
 @cache
@@ -106,9 +115,9 @@ def run(source, order, threads=64):
     sources = fitting if source in fitting else [source]
     kernel = re.search(r"KERNEL (\w+)", source).group(1)
     kernels, name = library(*sources), f"k{sources.index(source)}_{kernel}"
-    x = np.arange(64, dtype=np.float32)
+    x, grid = np.arange(64, dtype=np.float32), (2,) if "blockIdx" in source else (1,)
     try:
-        gpu_shim.launch(kernels, name, (1,), (threads,), [x], order)
+        gpu_shim.launch(kernels, name, grid, (threads,), [x], order)
     except gpu_shim.ShimError:
         return None
     return x.tolist()
@@ -121,11 +130,12 @@ def expected(source):
         TREE: np.concatenate([[x.sum()], x[1:]]),
         WARP: np.repeat([x[:32].sum(), x[32:].sum()], 32),
         TWICE: np.full(64, 3 * x.sum()),
+        HALVES: x // 32,
     }[source].tolist()
 
 
 @pytest.mark.parametrize("order", gpu_shim.ORDERS)
-@pytest.mark.parametrize("source", [REVERSE, TREE, WARP, TWICE])
+@pytest.mark.parametrize("source", [REVERSE, TREE, WARP, TWICE, HALVES])
 def test_correct_kernels_pass(source, order):
     assert run(source, order) == expected(source)
 

@@ -1,9 +1,9 @@
 // CUDA on the CPU, for tests: the same .cu text, compiled by g++.
 //
 // The blocks of a launch run in turn. Each thread of a block is a fiber that runs until it
-// waits, and each warp goes on until all its threads wait for other warps. Threads and warps take
-// their turns in the order asked for (forward, reverse or random): a missing barrier shows as a
-// wrong number in one of them.
+// waits, and each warp goes on until all its threads wait for other warps. Blocks, warps and
+// threads take their turns in the order asked for (forward, reverse or random): a missing barrier,
+// or two blocks that write one place, show as a wrong number in one of them.
 // Barriers and masks are strict: what CUDA leaves undefined is an error here. Shared memory
 // holds NaN when a block begins.
 //
@@ -234,13 +234,11 @@ static const char* launch(Index grid, Index block, std::function<void()> body, c
     if (__stop_shim_shared - __start_shim_shared > MOST_SHARED) return "too much shared memory";
 #endif
     start_fibers();
-    for (unsigned z = 0; z < grid.z; z++)
-        for (unsigned y = 0; y < grid.y; y++)
-            for (unsigned x = 0; x < grid.x; x++) {
-                block_index = {x, y, z};
-                run_block(order);
-                if (!error.empty()) return error.c_str();
-            }
+    for (unsigned i : in_order(grid.x * grid.y * grid.z, order)) {
+        block_index = {i % grid.x, i / grid.x % grid.y, i / (grid.x * grid.y)};
+        run_block(order);
+        if (!error.empty()) return error.c_str();
+    }
     return "";
 }
 
