@@ -18,6 +18,7 @@ from ffnp.scaling import UNSCALED, Scaling
 
 CLASSES = 11
 SIZES = [(1, 1, 1), (31, 1, 31), (16, 2, 32), (33, 3, 33), (7, 10, 127), (2, 2, 129)]  # (N, R, H)
+TALL = [*SIZES, (131, 2, 9)]  # more images than a GPU's block takes at a time
 LENGTHS = [1, 31, 32, 33, 127, 129, 1000]
 OBJECTIVES = [
     SigmoidGoodness(20.0), LiteralSigmoidGoodness(18.0), SoftmaxOverLabels(), Pairwise(0.7),
@@ -227,7 +228,7 @@ def evaluate(random, dtype) -> Iterator[Case]:
 
 
 def delta(random, dtype) -> Iterator[Case]:
-    for (n, r, h), slope in product(SIZES, [False, True]):
+    for (n, r, h), slope in product(TALL, [False, True]):
         arguments = {
             "coefficients": random.normal(size=(n, r)).astype(dtype),
             "scale": random.random((n, r)).astype(dtype),
@@ -238,7 +239,7 @@ def delta(random, dtype) -> Iterator[Case]:
 
 
 def delta_labelled(random, dtype) -> Iterator[Case]:
-    kinds = [*product(SIZES, ["no slope", "slope"]), *product(SIZES[::2], ["made before"])]
+    kinds = [*product(TALL, ["no slope", "slope"]), *product(SIZES[::2], ["made before"])]
     for (n, r, h), kind in kinds:
         made = kind == "made before"
         arguments = {
@@ -260,7 +261,7 @@ def delta_labelled(random, dtype) -> Iterator[Case]:
 
 
 def backpropagate(random, dtype) -> Iterator[Case]:
-    for (n, r, h), slope in product(SIZES, [False, True]):
+    for (n, r, h), slope in product(TALL, [False, True]):
         given = activity(random, n, r, h, dtype, slope, delta=True)
         if r > 1:
             kept = random.integers(0, 2, (n, h)).astype(dtype) * 1.5
