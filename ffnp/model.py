@@ -186,7 +186,7 @@ class Model:
 
     @property
     def layer_objective(self) -> LayerObjective | None:
-        """What layers minimise, where it is one of ffnp's: of one's own nobody knows what it needs."""
+        """What layers minimise, if it is of ffnp: nobody knows what one's own needs."""
         if isinstance(self.method, ForwardForward) and self.config.objective in OBJECTIVES:
             return self.method.objective
         return None
