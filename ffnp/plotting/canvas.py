@@ -1,7 +1,6 @@
 """What all figures have in common: paper, styles, legends, files."""
 
 import io
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -94,19 +93,19 @@ def save(figure: Any, path: Path) -> None:
     content = io.BytesIO()
     # Matplotlib warns of letters that its font lacks, and of more axes than have room.
     with rc_context({"svg.hashsalt": "ffnp"}), warnings.catch_warnings(action="ignore"):
+        _settle(figure)
         figure.savefig(content, format=path.suffix[1:], dpi=150, metadata=metadata)
-    written = content.getvalue()
-    if path.suffix == ".svg":
-        # Matplotlib names a clip by a hash of its corners, whose last bit is the layout's chance.
-        clips: dict[bytes, bytes] = {}
-        for name in re.findall(rb'<clipPath id="(\w+)"', written):
-            clips[name] = b"clip%d" % len(clips)
-        written = re.sub(
-            rb'((?:clipPath id="|url\(#))(\w+)',
-            lambda found: found[1] + clips.get(found[2], found[2]),
-            written,
-        )
-    write_atomically(path, written)
+    write_atomically(path, content.getvalue())
+
+
+def _settle(figure: Any) -> None:
+    """Keep the layout, rounded: the last bits of what its solver finds are chance."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(4))
+    for axes in figure.axes:
+        axes.set_position([round(side, 4) for side in axes.get_position(original=True).bounds])
 
 
 def literal(name: str) -> str:
