@@ -222,6 +222,8 @@ def _goodness(result: Result, look: Look) -> Draw:
 
 def _look(result: Result, dataset: str | None, data_dir: str | None) -> Look | None:
     """Goodness and confusion of a run, with a note if its data are not there."""
+    if "test_error" not in result:  # a note has said so
+        return None
     try:
         model = model_of(result["folder"])
         test = data_of(model, dataset, data_dir)[0].test

@@ -29,12 +29,14 @@ include_patterns = [
 ]  # fmt: skip
 exclude_patterns = ["build", ".*", "**/node_modules"]
 
+highlight_language = "none"  # of what is indented: commands, formulas, figures
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_execution_show_tb = True
+nb_merge_streams = True
 # a solution is folded up: its cell has the tag
 nb_code_prompt_show = "Solution"
 nb_code_prompt_hide = "Fold up"
@@ -47,6 +49,7 @@ html_theme = "furo"
 html_title = "ffnp"
 html_baseurl = ""
 html_copy_source = False
+html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_extra_path = ["_extra"]
@@ -62,6 +65,9 @@ def make_notebooks(app: Any, config: Any) -> None:
             cell.source = linked(cell.source) if cell.cell_type == "markdown" else cell.source
             if "solution" in cell.metadata.get("tags", []):
                 cell.metadata["tags"].append("hide-cell")
+        title, _, rest = notebook.cells[0].source.partition("\n")
+        link = f"{{download}}`Download this notebook <{path.stem}.ipynb>`"
+        notebook.cells[0].source = f"{title}\n\n{link}\n{rest}"
         jupytext.write(notebook, path.with_suffix(".ipynb"))
 
 
@@ -80,7 +86,8 @@ def read(app: Any, name: str, source: list[str]) -> None:
 def make_page(app: Any, error: Exception | None) -> None:
     """Train two small networks, and write the page to draw on into the site."""
     page = Path(app.outdir) / "page.html"
-    if error or app.builder.name != "html" or page.exists():
+    off = app.config.nb_execution_mode == "off" or app.builder.name != "html"
+    if error or off or page.exists():
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, options in RUNS.items():

@@ -145,7 +145,7 @@ def common_legend(figure: Any) -> None:
             named.setdefault(label, handle)
     if not named:
         return
-    inches = figure.bbox.width / figure.get_figure(root=True).dpi
+    inches = figure.bbox.width / figure.dpi
     figure.legend(
         list(named.values()), list(named), loc="outside lower center", fontsize=8,
         ncols=min(columns_of(list(named), inches), 2 * len(figure.axes)), handlelength=3,
