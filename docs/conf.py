@@ -22,7 +22,7 @@ NOTEBOOKS = ROOT / "docs/notebooks"
 project = "ffnp"
 release = version_of("ffnp")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc", "sphinx.ext.viewcode"]
-root_doc = "docs/index"
+root_doc = f"{Path(__file__).parent.name}/index"
 include_patterns = [
     "README.md", "CHANGES.md", "CONTRIBUTING.md", "docs/*.md", "docs/*/*.md", "docs/*/*.ipynb",
     "examples/*.md",
