@@ -34,7 +34,7 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # a cell takes seconds; on a busy machine, more
 nb_execution_show_tb = True
 nb_merge_streams = True
 # a solution is folded up: its cell has the tag
