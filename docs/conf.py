@@ -50,6 +50,7 @@ html_title = "ffnp"
 html_baseurl = ""
 html_copy_source = False
 html_show_copyright = False
+html_show_search_summary = False  # which a page that is opened from a disk may not fetch
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_extra_path = ["_extra"]
