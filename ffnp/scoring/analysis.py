@@ -178,5 +178,6 @@ def _pushes(model: Model, goodness: Floats) -> list[Push]:
         return []
     gammas = objective.gammas(goodness).mean(axis=1)  # (L, 2)
     with np.errstate(over="ignore", invalid="ignore"):
-        pushes = np.abs(objective.of_layers(goodness)[1]).sum(axis=1)  # J is a mean over images
+        coefficients = objective.of_layers(goodness)[1] / objective.gain  # (L, N, 2)
+    pushes = np.abs(coefficients).sum(axis=1)  # J is a mean over images
     return [Push(*map(float, (*g, *p))) for g, p in zip(gammas, pushes, strict=True)]
