@@ -180,7 +180,7 @@ def test_a_wrong_answer_is_told_what_is_wrong(name, answer, says):
     assert "\n" not in found
 
 
-@pytest.mark.parametrize("name", set(ALL))
+@pytest.mark.parametrize("name", sorted(ALL))
 def test_another_exercises_answer_is_wrong(name):
     others = [answer for other, answer in RIGHT.items() if other not in (name, "objective")]
     passed = [a for a in others if ALL[name].verdict(a) == "Right."]
