@@ -6,6 +6,7 @@ from pathlib import Path
 
 config = ConfigParser()
 config.read(Path(__file__).parents[1] / "setup.cfg", encoding="utf-8")
-declared = config["options"]["install_requires"] + config["options.extras_require"]["test"]
+extras = config["options.extras_require"]
+declared = "".join([config["options"]["install_requires"], extras["test"], extras["docs"]])
 for name, bound in sorted(set(re.findall(r"^([\w-]+)>=([\d.]+)", declared, re.MULTILINE))):
     print(f"{name}=={bound}")

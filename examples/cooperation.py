@@ -6,8 +6,10 @@ Prints the paper's figure 2 in numbers: the test error of each layer alone and o
 """
 
 import argparse
+import sys
 
 import ffnp
+from ffnp_cli.progress import Bars  # those of `ffnp train`
 
 
 def main(images: int, epochs: int) -> dict[str, list[float]]:
@@ -23,7 +25,7 @@ def main(images: int, epochs: int) -> dict[str, list[float]]:
         config = ffnp.Config(
             dataset="mnist", epochs=epochs, lr_schedule="linear", **limits, **options
         )
-        test = ffnp.train(config).test
+        test = ffnp.train(config, watcher=Bars()).test
         errors[name] = [*test.layers, test.all]
         print(f"{name:32}" + "  ".join(f"{error:7.2f}" for error in errors[name]))
     return errors
@@ -33,4 +35,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=15)
-    main(**vars(parser.parse_args()))
+    try:
+        main(**vars(parser.parse_args()))
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted.")

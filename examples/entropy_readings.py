@@ -10,11 +10,13 @@ entropy_readings.md has the derivations and what happened in training.
 """
 
 import argparse
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 
 import ffnp
+from ffnp_cli.progress import Bars  # those of `ffnp train`
 
 EPSILON = 1e-8  # of a mean or a logarithm: a silent image divides by this, not by 0
 KAPPA = 1e-6  # below it u log u goes on as its tangent, so that its slope stays bounded
@@ -125,7 +127,7 @@ class ConditionalEntropy:
 def main(images, epochs):
     """Train plain layers with the signed entropy; the test error of the vote, in %."""
     config = ffnp.Config(method="ff", limit_train=images, epochs=epochs)
-    result = ffnp.train(config, objective=SignedEntropy())
+    result = ffnp.train(config, objective=SignedEntropy(), watcher=Bars())
     for epoch in result.metrics:
         print(f"epoch {epoch['epoch']}: value of layer 1 {epoch['losses'][0]:.1e}")
     print(f"test error {result.test.all}% (chance: 90%): the value falls, but nothing is learned")
@@ -136,4 +138,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=5)
-    main(**vars(parser.parse_args()))
+    try:
+        main(**vars(parser.parse_args()))
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted.")

@@ -8,6 +8,7 @@ in column 0, and gamma, it gives a value and the coefficient dJ/dg. This one is 
 """
 
 import argparse
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 import ffnp
 from ffnp import gradcheck
 from ffnp.backends.selection import make_backend
+from ffnp_cli.progress import Bars  # those of `ffnp train`
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def main(images, epochs):
     """Check the objective, then train with it; the test error of the vote, in %."""
     print(f"gradients against finite differences: {worst_error(Hinge()):.1e}")
     config = ffnp.Config(limit_train=images, epochs=epochs, lr_schedule="linear")
-    result = ffnp.train(config, objective=Hinge())
+    result = ffnp.train(config, objective=Hinge(), watcher=Bars())
     for epoch in result.metrics:
         print(f"epoch {epoch['epoch']}: wrong pairs of labels {epoch['pair_error']:.1f}%")
     print(f"test error: layers {result.test.layers}, vote {result.test.all}")
@@ -63,4 +65,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=10)
-    main(**vars(parser.parse_args()))
+    try:
+        main(**vars(parser.parse_args()))
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted.")

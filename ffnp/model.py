@@ -184,6 +184,13 @@ class Model:
         method.parameters.initialise(stream(config.seed, INITIALISATION))
         return cls(config, data, method, backend)
 
+    @property
+    def layer_objective(self) -> LayerObjective | None:
+        """What layers minimise, if it is of ffnp: nobody knows what one's own needs."""
+        if isinstance(self.method, ForwardForward) and self.config.objective in OBJECTIVES:
+            return self.method.objective
+        return None
+
     @staticmethod
     def check_claims(config: Config, data: DataDescription, tensors: Mapping[str, Any]) -> None:
         """`InputError` if a model has more weights than these tensors: nothing is allocated yet."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ffnp.objectives.collaboration import LayerObjective, gamma_of_layers
 from ffnp.objectives.sigmoid import SigmoidGoodness
+from ffnp.scoring.analysis import functional_entropy
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,6 +65,40 @@ def test_one_step_calculates():
         c = ", ".join(f"{each:.2f}" for each in coefficients[i, 0])
         row = f"| {i + 1} | {g:g}, {wrong_g:g} | {other:g}, {wrong_other:g} | {logits} | {c} |"
         assert row in text
+
+
+def test_concepts_calculate():
+    """The page's example: the table of coefficients, the vote, and functional entropies."""
+    text = (ROOT / "docs/concepts.md").read_text(encoding="utf-8")
+    votes = re.findall(
+        r"^ (?:layer \d|sum) +\[?(\d+)\]? +\[?(\d+)\]? +(\d+) +(\d+)", text, re.MULTILINE
+    )
+    *layers, total = np.array(votes, float)
+    np.testing.assert_array_equal(np.sum(layers, axis=0), total)
+    goodness = np.array(layers)[:, None, [1, 3]]  # of "4", true, and of "9"
+    plain, heard = (
+        LayerObjective(SigmoidGoodness(7.0), kind).of_layers(goodness)[1][:, 0]
+        for kind in ("none", "others")
+    )
+    gamma = gamma_of_layers("others", goodness)[:, 0]
+    for i, (g, other, c, alone) in enumerate(zip(goodness[:, 0], gamma, heard, plain, strict=True)):
+        cells = [f"{i + 1}", g, other, g + other - 7, c, g - 7, alone]
+        row = [each if isinstance(each, str) else _pair(each) for each in cells]
+        assert f"| {' | '.join(row)} |" in text
+    for numbers, shown in re.findall(r"((?:\d  )+\d)   Ent = ([\d.]+)", text):
+        ent = functional_entropy(np.array(numbers.split(), float))
+        assert f"{ent:.2f}" == f"{float(shown):.2f}"
+
+
+def _pair(numbers):
+    digits = ".2f" if np.any(np.asarray(numbers) % 1) else "g"
+    return ", ".join(f"{each:{digits}}" for each in numbers)
+
+
+def test_every_page_leads_to_the_concepts():
+    pages = [p for p in PAGES if p.parent != ROOT and p.name != "concepts.md"]
+    missing = [p for p in pages if "concepts.md)" not in p.read_text(encoding="utf-8")]
+    assert len(pages) > 20 and missing == []
 
 
 PLACES = ("ffnp", "cli", "tests", "benchmarks", "examples", "docs")

@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ffnp import gradcheck
@@ -17,7 +18,12 @@ def example(name):
 
 def test_step_by_hand_is_the_librarys(capsys):
     assert example("one_step")["main"]() < 1e-14
-    assert "largest difference of a weight" in capsys.readouterr().out
+    _, *layers, why, last = capsys.readouterr().out.splitlines()
+    first, second = (np.array(line.split()[2:], float) for line in layers)
+    assert first[1] - first[0] > first[3] - first[2] > 0  # true rows rise more than wrong ones
+    assert second[1] > second[0]
+    assert "theta is 20" in why
+    assert last.startswith("largest difference of a weight")
 
 
 def test_cooperation_prints_every_layer_and_the_vote(capsys):
@@ -44,6 +50,17 @@ def test_a_wrong_slope_would_be_noticed():
             return value, -coefficient
 
     assert module["worst_error"](Wrong()) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["cooperation", "own_objective", "entropy_readings"])
+def test_ctrl_c_ends_an_example_with_a_line(name, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ffnp.train", interrupted)
+    monkeypatch.setattr("sys.argv", [f"{name}.py"])
+    with pytest.raises(SystemExit, match="Interrupted"):
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
 
 
 READINGS = {

@@ -2,34 +2,44 @@
 
 import json
 import sys
-from itertools import islice
+from itertools import islice, zip_longest
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ffnp import Config, train
 from ffnp.errors import InputError
 from ffnp.plotting import (
     STYLES,
+    animate,
+    common_legend,
+    draw_coefficient,
+    draw_confusion,
     draw_curves,
+    draw_gamma,
+    draw_goodness,
+    draw_layer_curves,
     draw_layers,
     draw_pairs,
     drawing,
     new_figure,
+    settings,
     styles,
-)  # fmt: skip
+)
 
 SMALL = Config(
     limit_train=200, limit_test=100, hidden=(12, 10), epochs=2, batch_size=50, backend="numpy"
 )
-SIGNATURES = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<?xml"}
+SIGNATURES = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """Two runs whose folders have one name: with test errors and entropies, and without."""
     root = tmp_path_factory.mktemp("plot")
-    recorded = Config.from_dict(SMALL.to_dict() | {"evaluate_every": 1, "analyse_every": 1})
+    every = {"evaluate_every": 1, "analyse_every": 1, "snapshot_every": 1}
+    recorded = Config.from_dict(SMALL.to_dict() | every)
     for name, config in (("one", recorded), ("two", SMALL)):
         train(config, root / name / "run")
     return root / "one" / "run", root / "two" / "run"
@@ -39,7 +49,7 @@ def folders(tmp_path_factory):
 def test_plot_draws_the_same_bytes_again(ffnp, folders, tmp_path, suffix):
     files = [tmp_path / f"{name}{suffix}" for name in ("first", "second")]
     for file in files:
-        assert ffnp("plot", *folders, "-o", file) == (0, f"{file}\n", "")
+        assert ffnp("plot", folders[0], "-o", file) == (0, f"{file}\n", "")
     assert files[0].read_bytes().startswith(SIGNATURES[suffix])
     assert files[0].read_bytes() == files[1].read_bytes()
 
@@ -52,7 +62,7 @@ def test_plot_tells_runs_of_one_name_apart(ffnp, folders, tmp_path):
 
 
 def test_other_formats_are_refused(ffnp, folders, tmp_path):
-    status, out, err = ffnp("plot", folders[0], "-o", tmp_path / "run.pdf")
+    status, out, err = ffnp("plot", folders[0], "-o", tmp_path / "run.jpg")
     assert (status, out) == (2, "")
     assert err.startswith("Error: ") and err.count("\n") == 1
 
@@ -68,6 +78,7 @@ def test_lines_differ_in_colour_and_in_marker():
     assert len({style["marker"] for style in STYLES}) == len(STYLES)
     many = [tuple(style.items()) for style in islice(styles(), 24)]
     assert len(set(many)) == 24
+    assert len({(style["marker"], style["linestyle"]) for style in islice(styles(), 24)}) == 24
     assert list(map(dict, many[: len(STYLES)])) == list(STYLES)
 
 
@@ -163,3 +174,189 @@ def test_analyse_prints_what_training_recorded(ffnp, folders):
     assert status == 0
     assert "functional entropy of 100 test images" in out
     assert "dead units" in out
+
+
+def result_of(errors=(), pushes=(), **options):
+    """A result with a record an epoch: errors of layers, or what they hear and are pushed."""
+    config = Config(**{"epochs": 3, "hidden": (4, 4), **options}).to_dict()
+    metrics = []
+    for i, (layers, push) in enumerate(zip_longest(errors, pushes), start=1):
+        record = {"phase": 1, "epoch": i, "pair_error": 5.0}
+        if layers:
+            record["test_error"] = {"layers": layers, "all": layers[0]}
+        if push:
+            record["analysis"] = {"goodness": [{}] * len(push), "push": push}
+        metrics.append(record)
+    test = {"all": 4.0, "layers": [4.0, 8.0], "groups": [4.0, 6.0]}
+    return {"config": config, "metrics": metrics, "test_error": test}
+
+
+def lines_of(axes):
+    return {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+
+
+def test_runs_that_differ_by_their_seed_are_one_with_a_band():
+    runs = {
+        f"run {seed}": result_of([[4.0 + seed, 8.0]] * 2, seed=seed, backend=backend)
+        for seed, backend in ((0, "numpy"), (2, "numba"))
+    }
+    shown = settings(runs)
+    assert list(shown) == ["run 0 (2 seeds)"]
+    _, axes = new_figure(1, 2)
+    draw_curves(axes[0, 0], shown)
+    assert lines_of(axes[0, 0]) == {"run 0 (2 seeds)": [5.0, 5.0]}
+    band = axes[0, 0].collections[0].get_paths()[0].get_extents()
+    assert (band.ymin, band.ymax) == (4.0, 6.0)
+    shown["run 0 (2 seeds)"]["seeds"][1]["test_error"]["layers"] = [8.0, 8.0]
+    draw_layers(axes[0, 1], settings(runs)["run 0 (2 seeds)"])
+    assert lines_of(axes[0, 1])["layer alone"] == [6.0, 8.0]
+
+
+def test_settings_are_named_by_what_differs():
+    runs = {
+        "a": result_of(method="ff"),
+        "b": result_of(gamma="previous"),
+        "c": result_of(),
+        "d": result_of(theta=10.0),
+        "e": result_of(theta=10.0, evaluate_every=1, seed=1),
+        "f": result_of(method="backprop-label"),
+    }
+    assert list(settings(runs)) == [
+        "ff, theta 20", "collab, gamma previous, theta 20", "collab, gamma others, theta 20",
+        "collab, gamma others, theta 10 (2 seeds)", "backprop-label",
+    ]  # fmt: skip
+
+
+def test_settings_that_differ_in_too_much_have_the_names_of_their_runs():
+    other = {"hidden": (500,) * 8, "objective": "softmax", "activation": "softplus"}
+    runs = {"a": result_of(), "b": result_of(seed=1), "c": result_of(**other)}
+    assert list(settings(runs)) == ["a (2 seeds)", "c"]
+
+
+def test_one_seed_twice_stays_two():
+    assert list(settings({"a": result_of(), "b": result_of()})) == ["a", "b"]
+
+
+def test_layers_by_epoch():
+    _, axes = new_figure(1, 1)
+    draw_layer_curves(axes[0, 0], result_of([[4.0, 8.0], [3.0, 7.0]]))
+    assert lines_of(axes[0, 0]) == {
+        "layer 1": [4.0, 3.0], "layer 2": [8.0, 7.0], "vote": [4.0, 3.0],
+    }  # fmt: skip
+
+
+def test_gamma_and_coefficient_by_epoch():
+    push = {"true_gamma": 5.0, "wrong_gamma": 3.0, "true": 0.25, "wrong": 0.5}
+    result = result_of(pushes=[[push]] * 2)
+    _, axes = new_figure(1, 3)
+    draw_gamma(axes[0, 0], result)
+    draw_coefficient(axes[0, 1], result)
+    draw_coefficient(axes[0, 2], result_of([[4.0]]))  # ffnp 0.2 did not record it
+    assert lines_of(axes[0, 0]) == {"layer 1, true": [5.0] * 2, "layer 1, wrong": [3.0] * 2}
+    assert lines_of(axes[0, 1]) == {"layer 1, true": [0.25] * 2, "layer 1, wrong": [0.5] * 2}
+    assert not axes[0, 2].has_data()
+
+
+def test_goodness_of_true_labels_is_left_and_of_wrong_ones_right():
+    scores = np.zeros((2, 4, 3))
+    scores[0] = np.arange(12).reshape(4, 3)
+    scores[0, np.arange(4), [0, 1, 2, 0]] = 50, 51, 52, 53  # layer 2 says 0 to all
+    _, axes = new_figure(1, 1)
+    draw_goodness(axes[0, 0], scores, np.array([0, 1, 2, 0]), 20.0)
+    extents = [body.get_paths()[0].get_extents() for body in axes[0, 0].collections]
+    left, silent, right, _ = extents
+    assert (left.ymin, left.ymax, left.xmax) == (50, 53, 1)
+    assert (right.ymin, right.ymax, right.xmin) == (1, 11, 1)
+    assert (silent.ymin, silent.ymax) == (0, 0)
+    hatches = {body.get_hatch() for body in axes[0, 0].collections}
+    assert len(hatches) == 2  # told apart without colour
+    assert axes[0, 0].lines[0].get_ydata()[0] == 20.0
+
+
+def test_confusion_is_in_percent_of_the_true_label():
+    _, axes = new_figure(1, 1)
+    draw_confusion(axes[0, 0], np.array([[8, 2], [0, 20]]))
+    (image,) = axes[0, 0].images
+    np.testing.assert_array_equal(image.get_array(), [[0, 20], [0, 0]])
+    assert [text.get_text() for text in axes[0, 0].texts] == ["20"]
+
+
+def test_an_error_axis_ends_at_what_is_there():
+    _, axes = new_figure(1, 1)
+    draw_layer_curves(axes[0, 0], result_of([[40.0, 90.0], [2.0, 80.0]]))
+    low, high = axes[0, 0].get_ylim()
+    assert 1.5 < low < 2 and 90 < high < 100
+
+
+def test_a_legend_of_eight_runs_fits():
+    names = [f"collab, gamma previous, sigmoid, theta {i}0" for i in range(8)]
+    figure, axes = new_figure(1, 2)
+    draw_curves(axes[0, 0], {name: result_of([[4.0, 8.0]] * 2) for name in names})
+    axes[0, 1].plot([0, 1])
+    common_legend(figure)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box, page = legend.get_window_extent(), figure.bbox
+    assert len(legend.texts) == 8
+    assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that `ffnp plot` would have written."""
+    found = []
+    monkeypatch.setattr("ffnp_cli.plot.save", lambda figure, path: found.append(figure))
+    return found
+
+
+def test_no_panel_is_empty(ffnp, folders, drawn, tmp_path):
+    for runs in (folders[:1], folders[1:], folders):
+        assert ffnp("plot", *runs, "-o", tmp_path / "run.png")[0] == 0
+    assert [len(figure.axes) for figure in drawn] == [11, 4, 14]
+    assert all(axes.has_data() for figure in drawn for axes in figure.axes)
+
+
+def test_many_settings_are_drawn_without_a_look_at_each(
+    ffnp, folders, drawn, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("ffnp_cli.plot.FEW", 1)
+    status, _, err = ffnp("plot", *folders, "-o", tmp_path / "run.png")
+    assert status == 0
+    assert err.startswith("Note: goodness and confusions of more than 1 settings are not drawn")
+    assert len(drawn[0].axes) == 2 + 5
+
+
+@pytest.mark.parametrize("suffix, kind", {".gif": "GIF", ".apng": "PNG"}.items())
+def test_goodness_moves(ffnp, folders, tmp_path, suffix, kind):
+    files = [tmp_path / f"{name}{suffix}" for name in ("first", "second")]
+    for file in files:
+        assert ffnp("plot", "--animate", folders[0], "-o", file) == (0, f"{file}\n", "")
+    with Image.open(files[0]) as picture:
+        assert (picture.format, picture.n_frames) == (kind, 3)  # before, and after two epochs
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    "runs, name, says",
+    [
+        ([0], "a.mp4", "what moves is .gif or .apng"),
+        ([1], "a.gif", "has no snapshots to move through: train with --snapshot-every 1"),
+        ([0] * 4, "a.gif", "give 3 at most"),
+    ],
+)
+def test_what_cannot_move_is_refused(ffnp, folders, tmp_path, runs, name, says):
+    copies = [tmp_path / f"run{i}" for i in range(len(runs))]
+    for i, copy in zip(runs, copies, strict=True):
+        copy.symlink_to(folders[i])
+    status, out, err = ffnp("plot", "--animate", *copies, "-o", tmp_path / name)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+
+
+def test_an_animation_has_the_epochs_that_all_have(tmp_path):
+    scores = np.random.default_rng(0).uniform(0, 9, (2, 10, 3))
+    networks = {"a": {0: scores, 1: scores, 2: scores}, "b": {0: scores, 2: scores + 1}}
+    with drawing():
+        animate(tmp_path / "a.gif", networks, np.arange(10) % 3, None)
+    with Image.open(tmp_path / "a.gif") as picture:
+        assert picture.n_frames == 2

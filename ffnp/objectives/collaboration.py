@@ -53,6 +53,10 @@ class LayerObjective:
         """Whether a batch may be evaluated in parts; see `Objective`."""
         return getattr(self.objective, "by_image", False)
 
+    def gammas(self, goodness: Array) -> Array:
+        """What each layer hears, (L, N, R), of (L, N, R) goodness."""
+        return self.gamma_scale * gamma_of_layers(self.gamma, goodness)
+
     def of_layers(self, goodness: Array) -> tuple[Array, Array]:
         """Values (L,) and coefficients (L, N, R) of (L, N, R) goodness.
 
@@ -69,7 +73,7 @@ class LayerObjective:
             value, coefficient = self._evaluate(goodness.sum(axis=0), 0.0)
             coefficients = np.broadcast_to(coefficient, goodness.shape)
             return np.full(len(goodness), value), self.gain * coefficients
-        gammas = self.gamma_scale * gamma_of_layers(self.gamma, goodness)
+        gammas = self.gammas(goodness)
         pairs = [self._evaluate(g, gamma) for g, gamma in zip(goodness, gammas, strict=True)]
         return np.array([value for value, _ in pairs]), self.gain * np.stack([c for _, c in pairs])
 

@@ -41,6 +41,24 @@ class Goodness:
 
 
 @dataclass(frozen=True)
+class Push:
+    """What one layer hears, and how hard it is pushed, joined with true and with wrong labels.
+
+    Attributes
+    ----------
+    true_gamma, wrong_gamma : float
+        Mean of gamma.
+    true, wrong : float
+        Mean of N |dJ/dg| over the N images, of the objective with one wrong label.
+    """
+
+    true_gamma: float
+    wrong_gamma: float
+    true: float
+    wrong: float
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What is measured of a model's goodness on one sample."""
 
@@ -51,6 +69,7 @@ class Analysis:
     entropy_wrong: Entropy
     goodness: list[Goodness]  # one a layer
     dead_units: list[int]  # one a layer: units that are 0 for every image with every label
+    push: list[Push]  # one a layer; none if the objective is one of the user's own
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -148,4 +167,17 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
             for t, w in zip(true, wrong, strict=True)
         ],
         dead_units=[int((~units).sum()) for units in alive],
+        push=_pushes(model, goodness),
     )
+
+
+def _pushes(model: Model, goodness: Floats) -> list[Push]:
+    """Of each layer, by (L, N, 2) goodness."""
+    objective = model.layer_objective
+    if objective is None:
+        return []
+    gammas = objective.gammas(goodness).mean(axis=1)  # (L, 2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        coefficients = objective.of_layers(goodness)[1] / objective.gain  # (L, N, 2)
+    pushes = np.abs(coefficients).sum(axis=1)  # J is a mean over images
+    return [Push(*map(float, (*g, *p))) for g, p in zip(gammas, pushes, strict=True)]

@@ -135,8 +135,12 @@ def test_a_run_goes_on_with_data_that_are_given(ffnp, own, tmp_path):
 def test_a_plot_of_what_was_recorded_needs_no_data(ffnp, own, tmp_path, monkeypatch):
     folder, file = own
     drawn = []
-    monkeypatch.setattr(plot_command, "draw_layers", lambda axis, r: drawn.append(r["test_error"]))
-    assert ffnp("plot", folder, "-o", tmp_path / "x.svg") == (0, f"{tmp_path / 'x.svg'}\n", "")
+    monkeypatch.setattr(
+        plot_command, "draw_layers", lambda _, result: drawn.append(result["test_error"])
+    )
+    status, out, err = ffnp("plot", folder, "-o", tmp_path / "x.svg")
+    assert (status, out, err.count("\n")) == (0, f"{tmp_path / 'x.svg'}\n", 1)
+    assert err.startswith("Note: goodness and confusions are not drawn: unknown data set 'small'")
     assert ffnp("plot", folder, "-o", tmp_path / "x.svg", "--dataset", file)[0] == 0
     model = load_model(folder, "numpy")
     assert drawn == [evaluate(model, small_dataset().test).to_dict()] * 2

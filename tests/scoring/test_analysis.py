@@ -168,3 +168,28 @@ def test_layer_by_layer_only_trained_layers_are_recorded():
     for field in ("goodness", "dead_units"):
         assert [len(analysis[field]) for analysis in recorded] == [1, 2]
     assert [len(r["entropy_all"]["within_layers"]) for r in recorded] == [1, 2]
+
+
+def test_pushes_are_the_coefficients_of_the_objective(partly_dead, sampled, plain):
+    """Of gamma others, by plain sums: the mean over images of N |dJ/dg|."""
+    goodness, _ = plain
+    total = goodness.sum(axis=0)  # (N, 2)
+    p = 1 / (1 + np.exp(-(total - partly_dead.config.theta)))
+    found = analyse(partly_dead, sampled.test, rows=IMAGES)
+    for push, layer in zip(found.push, goodness, strict=True):
+        assert push.true == pytest.approx((1 - p[:, 0]).mean(), rel=1e-6)
+        assert push.wrong == pytest.approx(p[:, 1].mean(), rel=1e-6)
+        assert push.true_gamma == pytest.approx((total - layer)[:, 0].mean(), rel=1e-6)
+        assert push.wrong_gamma == pytest.approx((total - layer)[:, 1].mean(), rel=1e-6)
+
+
+def test_an_objective_of_ones_own_has_no_pushes():
+    images = small_arrays(4, 4, train=50, test=20, classes=3)
+    dataset = from_arrays(*images)
+    config = Config(hidden=(5,), epochs=1, batch_size=10)
+    result = train(
+        config,
+        dataset=dataset,
+        objective=lambda goodness, gamma: (float(goodness.sum()), np.ones_like(goodness)),
+    )
+    assert analyse(result.model, dataset.test).push == []

@@ -1,0 +1,29 @@
+"""Figures, by Matplotlib: readable in print and without telling red from green."""
+
+from ffnp.plotting.canvas import STYLES as STYLES
+from ffnp.plotting.canvas import check_suffix as check_suffix
+from ffnp.plotting.canvas import common_legend as common_legend
+from ffnp.plotting.canvas import drawing as drawing
+from ffnp.plotting.canvas import literal as literal
+from ffnp.plotting.canvas import new_figure as new_figure
+from ffnp.plotting.canvas import new_parts as new_parts
+from ffnp.plotting.canvas import own_legend as own_legend
+from ffnp.plotting.canvas import save as save
+from ffnp.plotting.canvas import styles as styles
+from ffnp.plotting.curves import draw_coefficient as draw_coefficient
+from ffnp.plotting.curves import draw_curves as draw_curves
+from ffnp.plotting.curves import draw_entropy as draw_entropy
+from ffnp.plotting.curves import draw_gamma as draw_gamma
+from ffnp.plotting.curves import draw_layer_curves as draw_layer_curves
+from ffnp.plotting.curves import draw_pairs as draw_pairs
+from ffnp.plotting.goodness import animate as animate
+from ffnp.plotting.goodness import check_moving as check_moving
+from ffnp.plotting.goodness import draw_confusion as draw_confusion
+from ffnp.plotting.goodness import draw_goodness as draw_goodness
+from ffnp.plotting.layers import draw_layers as draw_layers
+from ffnp.plotting.layers import draw_votes as draw_votes
+from ffnp.plotting.layers import one_scale as one_scale
+from ffnp.plotting.settings import Result as Result
+from ffnp.plotting.settings import config_of as config_of
+from ffnp.plotting.settings import seeds_of as seeds_of
+from ffnp.plotting.settings import settings as settings
