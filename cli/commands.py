@@ -16,6 +16,7 @@ from ffnp.errors import FFNPError, in_short, noting
 
 from .analyse import analyse
 from .bench import bench
+from .compare import compare
 from .data import data
 from .evaluate import evaluate
 from .gradcheck import gradcheck
@@ -25,6 +26,7 @@ from .page import page
 from .plot import plot
 from .predict import predict
 from .reproduce import reproduce
+from .runs import runs
 from .train import train
 
 DEBUG = "FFNP_DEBUG"
@@ -70,7 +72,8 @@ def cli(ctx: click.Context) -> None:
 
 
 COMMANDS = (
-    train, evaluate, predict, analyse, plot, page, reproduce, gradcheck, bench, data, info
+    train, evaluate, predict, runs, compare, analyse, plot, page, reproduce, gradcheck, bench, data,
+    info,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

@@ -1,5 +1,7 @@
 """Tables on standard output."""
 
+from collections.abc import Sequence
+
 from ffnp.scoring.evaluation import Evaluation
 
 
@@ -19,3 +21,15 @@ def error_table(test: Evaluation, split: str, layers: list[int] | None = None) -
     voters = "all" if layers is None else f"layers {', '.join(first)} and {last}"
     lines.append(f"{total}, by the vote of {voters}")
     return "\n".join(lines)
+
+
+def columns(head: Sequence[str], lines: Sequence[Sequence[str]], sides: str) -> str:
+    """Texts in columns, two spaces apart; `sides` has a < or a > a column."""
+    every = [head, *lines]
+    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+    forms = list(zip(sides, widths, strict=True))
+    return "\n".join(
+        "  ".join(f"{text:{side}{width}}" for text, (side, width) in zip(line, forms, strict=True))
+        .rstrip()
+        for line in every
+    )  # fmt: skip

@@ -316,6 +316,8 @@ def _train(
         save()
         run.write_model(model)
     test = evaluate(model, dataset.test)
+    if run is not None:
+        run.remember_errors(test.to_dict())
     return Result(model, test, spent, metrics, None if run is None else run.kept())
 
 

@@ -29,7 +29,7 @@ from ffnp.files import GOOD_COPY, partial, read_bytes, reading, rename, writing
 from ffnp.model import DataDescription, Model
 from ffnp.runs.own import checksum
 from ffnp.runs.place import Place
-from ffnp.runs.records import is_epoch, is_extra
+from ffnp.runs.records import is_epoch, is_errors, is_extra
 from ffnp.runs.storage import packed, read_json, read_tensors
 from ffnp.training.trainer import Trainer
 
@@ -37,6 +37,7 @@ CONFIG, METRICS = "config.json", "metrics.jsonl"
 MODEL, STATE = "model.safetensors", "state.safetensors"
 SNAPSHOT = "snapshot-{:05d}.safetensors"  # of the weights, after so many epochs
 CHECKSUM = "objective_sha256"  # in the configuration's file
+ERRORS = "test_error"  # there too, once they are measured
 DATA = ("dataset", "data_dir")
 ELSEWHERE = {"backend", "device", *DATA}  # may differ where a run goes on
 
@@ -121,6 +122,17 @@ class Run:
                 "version of ffnp wrote it"
             )
         return config
+
+    def test_error(self) -> dict[str, Any] | None:
+        """The trained model's errors, as they were measured; None where nobody has.
+
+        On its own test rows, or on its validation rows; `InputError` as of `config`.
+        """
+        path = self.folder / CONFIG
+        found: dict[str, Any] | None = read_json(path).get(ERRORS) if self.finished else None
+        if found is not None and not is_errors(found):
+            raise InputError(f"{path} is damaged: its {ERRORS} is none: {GOOD_COPY}")
+        return found
 
     def check_objective(self) -> None:
         """Refuse an objective FILE.py:NAME whose file is no longer what the run began with."""
@@ -299,6 +311,12 @@ class OpenRun(Run):
         if stored["config"] != stored["config"] | now:
             stored["config"] |= now
             self.place.write(CONFIG, _text(stored))
+
+    def remember_errors(self, errors: dict[str, Any]) -> None:
+        """Note the trained model's errors in its configuration's file, unless they are there."""
+        stored = read_json(self.kept().folder / CONFIG)
+        if ERRORS not in stored:
+            self.place.write(CONFIG, _text(stored | {ERRORS: errors}))
 
     def keep_metrics(self, epochs: int, done: int) -> list[dict[str, Any]]:
         """Reduce the record to what belongs to the first `done` epochs, and give it back.
