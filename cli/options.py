@@ -185,6 +185,9 @@ def help_alone(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+layers_option = click.option(
+    "--layers", type=layers, help="Which layers vote, e.g. 1,3.  [default: all]"
+)
 json_option = click.option("--json", is_flag=True, help="Print one JSON object.")
 data_dir_option = config_option("data_dir", Location())
 backend_option = config_option("backend")

@@ -13,12 +13,14 @@ from ffnp.errors import FFNPError, InputWarning
 from ffnp.plotting import (
     check_suffix,
     common_legend,
+    draw_confusion,
     draw_curves,
     draw_entropy,
     draw_layers,
     draw_pairs,
     drawing,
     literal,
+    new_figure,
     new_parts,
     one_scale,
     save,
@@ -36,10 +38,17 @@ ACROSS = 4  # runs, side by side
 @click.command(cls=Plain)
 @click.argument("runs", type=Location(), nargs=-1, required=True)
 @click.option("-o", "--output", type=Location(), required=True, metavar="FILE.png|.svg")
+@click.option("--confusion", is_flag=True, help="Draw what is taken for what, and no more.")
 @dataset_option
 @data_dir_option
 @drawing()  # that nothing can draw is known before anything is evaluated
-def plot(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: str | None) -> None:
+def plot(
+    runs: tuple[Path, ...],
+    output: Path,
+    confusion: bool,
+    dataset: str | None,
+    data_dir: str | None,
+) -> None:
     """Draw errors of layers and groups, learning curves and, where recorded, entropies.
 
     \b
@@ -47,6 +56,9 @@ def plot(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
       ffnp plot runs/20261123-150000-mnist-collab-0 -o run.png
     """
     check_suffix(output)
+    if confusion:
+        _draw_confusion(runs, output, dataset, data_dir)
+        return
     results = {
         name: _result(folder, dataset, data_dir)
         for name, folder in zip(names_of(runs), runs, strict=True)
@@ -74,6 +86,25 @@ def plot(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
         for axis in axes.flat:
             axis.set_visible(axis.has_data())
         common_legend(part)
+    save(figure, output)
+    click.echo(str(output))
+
+
+def _draw_confusion(
+    runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: str | None
+) -> None:
+    """A confusion matrix a run."""
+    across = min(len(runs), ACROSS)
+    figure, axes = new_figure(-(-len(runs) // across), across)
+    for axis in axes.flat[len(runs) :]:
+        axis.set_visible(False)
+    for axis, folder, name in zip(axes.flat, runs, names_of(runs), strict=False):
+        model = model_of(folder)
+        data, config = data_of(model, dataset, data_dir)
+        found = evaluate(model, data.test)
+        draw_confusion(axis, found.confusion, found.names)
+        error = f"{config.evaluated} error {found.all:.2f}%"
+        axis.set_title(f"{literal(name)}\n{error}", fontsize=8)
     save(figure, output)
     click.echo(str(output))
 

@@ -2,7 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ffnp.scoring.evaluation import Evaluation
+
+MOST_COLUMNS = 20  # classes of a whole confusion matrix
+MOST_LINES = 20  # errors of a larger one
 
 
 def error_table(test: Evaluation, split: str, layers: list[int] | None = None) -> str:
@@ -33,3 +38,16 @@ def columns(head: Sequence[str], lines: Sequence[Sequence[str]], sides: str) -> 
         .rstrip()
         for line in every
     )  # fmt: skip
+
+
+def confusion_table(test: Evaluation) -> str:
+    """Images by true and predicted class; of many classes, the commonest errors alone."""
+    names, counts = test.names, test.confusion
+    if len(names) <= MOST_COLUMNS:
+        lines = [[name, *map(str, row)] for name, row in zip(names, counts.tolist(), strict=True)]
+        return columns(["true, predicted:", *names], lines, "<" + ">" * len(names))
+    wrong = np.where(np.eye(len(names), dtype=bool), 0, counts)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_LINES]
+    pairs = [(i, j) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)]
+    lines = [[names[i], names[j], str(wrong[i, j])] for i, j in pairs if wrong[i, j]]
+    return columns(["true", "predicted", "images"], lines, "<<>")

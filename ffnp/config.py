@@ -20,7 +20,7 @@ BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 # Since 0.1; their defaults are what it did.
 ADDED = (
     "gamma_scale", "joined", "hidden_length", "pixel_dropout", "unit_dropout", "shift", "flip",
-    "weight_decay", "snapshot_every",
+    "weight_decay", "snapshot_every", "label_column",
 )  # fmt: skip
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
@@ -94,13 +94,22 @@ class Config:
     """What a run trains, on what and how. Checked when made: `InputError` names what is wrong."""
 
     dataset: str = option(
-        "mnist", "mnist, fashion-mnist, cifar10, a .npz file or a folder.", needs=NAME
+        "mnist",
+        "mnist, fashion-mnist, cifar10, a file (.npz, .csv, .parquet) or a folder.",
+        needs=NAME,
     )
     data_dir: str | None = option(
         None,
         "Where a named data set is looked for before the cache: in DIR/NAME, then in DIR.",
         needs=NAME,
         metavar="DIR",
+    )
+    label_column: str | None = option(
+        None,
+        "Which column of a table is the label: its name, or its number from 1; of CIFAR-100 fine "
+        "or coarse.  [default: label, or the first where columns have no names; fine]",
+        needs=NAME,
+        metavar="NAME",
     )
     method: str = option(
         "collab",

@@ -1,7 +1,7 @@
 """A model: a method with its weights, and what it must know of its data set to be used."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from ffnp.backends.selection import make_backend, unavailable
 from ffnp.config import Config
 from ffnp.data.appearance import Appearance
 from ffnp.data.arrays import LARGEST, MOST_CLASSES, Images, as_images
+from ffnp.data.classes import are_names, spelt
 from ffnp.data.dataset import Dataset, Split
 from ffnp.data.digest import Digest
 from ffnp.errors import InputError, expect
@@ -49,6 +50,7 @@ class DataDescription:
     appearance: Appearance | None = field(default=None, compare=False)
     # SHA-256 of the images and labels that are trained on; None in runs of earlier versions
     digest: str | None = field(default=None, compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)  # of the classes; none: numbers
 
     def __post_init__(self) -> None:
         shape, scaling, length = self.shape, self.scaling, self.scaling.length
@@ -63,6 +65,7 @@ class DataDescription:
             and (length is None or _is_number(length, 0))
             and isinstance(self.appearance, Appearance | None)
             and isinstance(self.digest, str | None)
+            and are_names(self.names, self.classes)
         ):
             raise InputError("it does not describe its data")
 
@@ -73,7 +76,8 @@ class DataDescription:
         scaling = fit_scaling(config.scaling, images, config.input_length, dataset.name, digest.see)
         integer, appearance = images.dtype == np.uint8, Appearance.of(dataset.train)
         classes = int(dataset.classes)
-        return cls(dataset.shape, classes, integer, scaling, appearance, digest.text())
+        digests = appearance, digest.text()
+        return cls(dataset.shape, classes, integer, scaling, *digests, dataset.names)
 
     @property
     def pixels(self) -> int:
@@ -82,7 +86,7 @@ class DataDescription:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self) | {"shape": list(self.shape)}
+        return asdict(self) | {"shape": list(self.shape), "names": list(self.names)}
 
     @classmethod
     def from_dict(cls, values: Any) -> "DataDescription":
@@ -96,6 +100,7 @@ class DataDescription:
                 Scaling(**values["scaling"]),
                 None if appearance is None else Appearance.from_dict(appearance),
                 values.get("digest"),
+                tuple(values.get("names", ())),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise InputError("it does not describe its data") from error
@@ -115,15 +120,25 @@ class DataDescription:
             return 0, ""
         return self.appearance.unlike(images, self.shape, start)
 
-    def check(self, split: Split) -> None:
-        """Raise `InputError` if a split's images or labels do not fit the model."""
+    def called(self, labels: Iterable[int]) -> list[str]:
+        """Labels by the names of their classes, which may be numbers."""
+        return spelt(self.names, labels)
+
+    def check(self, split: Split) -> Split:
+        """A split with the model's labels: those of the classes of the same names, if it has any.
+
+        `InputError` if its images or labels do not fit the model.
+        """
         expect("the split", split, Split, "give dataset.test, or ffnp.data.Split(images, labels)")
         self._check_images(split.name, split.shape, split.images.dtype)
+        if split.names and split.names != self.names:
+            return split.named(tuple(self.called(range(self.classes))))
         if split.labels.max() >= self.classes:
             raise InputError(
                 f"{split.name} has label {split.labels.max()}, "
                 f"but the model knows only 0..{self.classes - 1}: leave out the images of others"
             )
+        return split
 
     def _check_images(self, where: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         if shape not in (self.shape, (self.pixels,)):

@@ -22,6 +22,7 @@ STYLES = (
     {"color": "#E69F00", "marker": "P", "linestyle": "--"},
 )
 LINES = ("-", "--", "-.", ":")  # in this order in STYLES
+MOST_NAMES = 30  # classes that are named in a confusion matrix
 SUFFIXES = (".png", ".svg")
 
 Result = Mapping[str, Any]  # with `test_error`, `metrics` and `config`
@@ -183,6 +184,21 @@ def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
         axes.set_ylim(0, 1.08 * max(*entropies, 1e-9))
     axes.set_ylabel("functional entropy")
     axes.set_title({"all": "all rows", "true": "true labels", "wrong": "wrong labels"}[kind])
+
+
+def draw_confusion(axes: Any, confusion: Any, names: Sequence[str]) -> None:
+    """Images by true (row) and predicted (column) class, each in % of its row."""
+    share = 100 * confusion / confusion.sum(axis=1, keepdims=True).clip(1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    if len(names) <= MOST_NAMES:
+        places = range(len(names))
+        axes.set_xticks(places, map(literal, names), rotation=90, fontsize=7)
+        axes.set_yticks(places, map(literal, names), fontsize=7)
+        for i, j in zip(*confusion.nonzero(), strict=True):
+            color = "white" if share[i, j] > 50 else "black"
+            axes.text(j, i, confusion[i, j], ha="center", va="center", fontsize=4, color=color)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
 
 
 def common_legend(figure: Any) -> None:

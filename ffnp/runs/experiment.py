@@ -196,7 +196,7 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
     `dataset` is the whole of it, where it is in memory.
     """
     if dataset is None:
-        dataset = load(config.dataset, config.data_dir)
+        dataset = load(config.dataset, config.data_dir, config.label_column)
     expect("the data set", dataset, Dataset, "ffnp.load(...) and ffnp.from_arrays make one")
     if config.validation:
         dataset = dataset.hold_out(config.validation)

@@ -268,6 +268,7 @@ class Run:
         try:
             trained = DataDescription.from_dict(values.get("data"))
             same = trained == data and trained.digest in (None, data.digest)
+            same = same and trained.names in ((), data.names)
             if same:
                 trainer.load_state(tensors, values)
             extra: dict[str, Any] = values.get("extra", {})
