@@ -51,18 +51,25 @@ def as_labels(where: str, given: Any, names: Sequence[str] = ()) -> NDArray[np.i
     return np.array(labels, np.uint8 if labels.dtype == np.uint8 else np.int64)
 
 
-def names_of(where: str, *given: Any) -> tuple[str, ...]:
+def names_of(where: str, given: Any) -> tuple[str, ...]:
     """The names of the classes of some labels, if they are texts or truth values; else none.
 
-    In alphabetical order, or in that of numbers where all are such. `InputError` as of `as_labels`.
+    As of `in_order`; `InputError` as of `as_labels`.
     """
-    every = [_values(where, labels) for labels in given]
-    if not all(labels.dtype.kind in "Ub" for labels in every):
-        if kind := next((each.dtype.kind for each in every if each.dtype.kind in "Ub"), ""):
-            what = "texts" if kind == "U" else "truth values"
-            raise InputError(f"{where} has labels of which some are {what} and some numbers")
+    labels = _values(where, given)
+    if labels.dtype.kind not in "Ub":
         return ()
-    found = sorted({name for labels in every for name in np.unique(labels.astype(str)).tolist()})
+    return in_order(where, np.unique(labels.astype(str)).tolist())
+
+
+def in_order(where: str, *names: Sequence[str]) -> tuple[str, ...]:
+    """All names of classes, in alphabetical order, or in that of numbers where all are such.
+
+    `InputError` if there are none somewhere, or too many.
+    """
+    if not all(names):
+        raise InputError(f"{where} has labels of which some are texts and some numbers: give one")
+    found = sorted({name for each in names for name in each})
     if len(found) > MOST_CLASSES or max(map(len, found)) > MOST_NAMED:
         raise InputError(
             f"{where} has {len(found)} different texts as labels, such as '{brief(found[0])}': "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.data.arrays import Images, as_images
-from ffnp.data.classes import are_names, as_labels, names_of, spelt
+from ffnp.data.classes import are_names, as_labels, in_order, names_of, spelt
 from ffnp.errors import InputError, expect
 
 SAMPLE = 1000  # images, evenly over a split, that tell its range
@@ -255,9 +255,11 @@ def from_arrays(
         Shapes, types or ranges that do not fit, labels that are no class indices, an empty set,
         only one class, NaN or infinite pixels.
     """
-    called = tuple(names) or names_of(name, y_train, y_test)
-    train = Split(x_train, y_train, f"{name}: the training set", names=called)
-    test = Split(x_test, y_test, f"{name}: the test set", names=called)
+    train = Split(x_train, y_train, f"{name}: the training set", names=tuple(names))
+    test = Split(x_test, y_test, f"{name}: the test set", names=tuple(names))
+    if train.names != test.names:
+        called = in_order(name, train.names, test.names)
+        train, test = train.named(called), test.named(called)
     if classes is None:
-        classes = len(called) or 1 + int(max(train.labels.max(), test.labels.max()))
+        classes = len(train.names) or 1 + int(max(train.labels.max(), test.labels.max()))
     return Dataset(name, train, test, classes)

@@ -58,7 +58,8 @@ def load(
         expect("the data folder", data_dir, str | Path, "give its name")
     name, path = str(name_or_path), Path(name_or_path)
     expect("the label's column", label_column or "", str, "give its name")
-    if name not in CATALOGUE and (path.is_dir() or path.is_file()):
+    file = path.is_file() or path.suffix.lower() == ".npz" or is_table(path)
+    if name not in CATALOGUE and (path.is_dir() or file):
         return _at(path, label_column)
     if label_column is not None:
         raise InputError(f"{name} has no column {label_column}: leave it out")

@@ -1,7 +1,8 @@
 """Tables, by pandas: `.csv` and `.parquet`, an image a row, with its label in one column."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 
 from ffnp.data.arrays import Arrays
 from ffnp.errors import InputError, brief, importing
-from ffnp.files import inflated, opened, reading
+from ffnp.files import check_packing, inflated, opened, reading
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
-NO_LABEL = "0"
 LABEL = "label"  # the name of the column, unless another one is given
 ROWS = 4096  # that are read together
 LONGEST = 1 << 24  # bytes of a line
+LEAST_COUNTED = 9  # columns: as many that count on are no row of pixels
 INDEX = "Unnamed: 0"  # what pandas calls the row numbers that it wrote itself
 EVERY = 6  # of how many training rows one is held out, where there are no test rows
 MEND = "save it as a table of numbers, a label and its pixels in each row"
@@ -112,12 +113,18 @@ def _test_rows(path: Path) -> Path | None:
 
 def read_pixels(path: Path, pixels: int, label: str | None = None) -> NDArray[Any]:
     """The images of a table, of so many pixels, whether or not it has labels."""
-    part, named = next(_parts(path), (None, True))
+    with closing(_parts(path)) as parts:
+        part, named = next(parts, (None, True))
     labelled = named or part is None or len(part.columns) > pixels
-    return read_table(path, label if labelled else NO_LABEL).images
+    return read_table(path, label, labelled=labelled).images
 
 
-def read_table(path: Path, label: str | None = None, columns: list[Any] | None = None) -> Table:
+def read_table(
+    path: Path,
+    label: str | None = None,
+    columns: list[Any] | None = None,
+    labelled: bool = True,
+) -> Table:
     """A table's images and labels.
 
     Parameters
@@ -127,6 +134,8 @@ def read_table(path: Path, label: str | None = None, columns: list[Any] | None =
         As in `read_tables`.
     columns : list, optional
         The names that the columns of pixels must have, in the order that they are wanted in.
+    labelled : bool
+        Whether one of them is the labels', where they have no names.
 
     Raises
     ------
@@ -135,20 +144,27 @@ def read_table(path: Path, label: str | None = None, columns: list[Any] | None =
         `.parquet` pyarrow, is not installed.
     """
     images, labels = list[NDArray[Any]](), list[Any]()
-    names, rows = list[Any](), 0
+    names, rows, size = list[Any](), 0, 0
     with importing("pandas", "pandas", "table"):
         import pandas
-    for part, named in _parts(path):
-        part.index = range(rows, rows := rows + len(part))
-        place = _label(path, list(part.columns), label, named)
-        if place is not None:
-            labels.append(part.pop(place).to_numpy())
-        if named and columns:
-            if missing := [name for name in columns if name not in part.columns]:
-                raise InputError(f"{path} has no column {missing[0]}, which the training rows have")
-            part = part[columns]
-        names = list(part.columns) if named else []
-        images.append(_pixels(path, part, pandas))
+    with closing(_parts(path)) as parts:
+        for part, named in parts:
+            if not len(part):  # there is but a line of names
+                break
+            part.index = range(rows, rows := rows + len(part))
+            place = _label(path, list(part.columns), label, named) if labelled else None
+            if place is not None:
+                labels.append(part.pop(place).to_numpy())
+            if named and columns:
+                if missing := [name for name in columns if name not in part.columns]:
+                    raise InputError(
+                        f"{path} has no column {missing[0]}, which the training rows have"
+                    )
+                part = part[columns]
+            names = list(part.columns) if named else []
+            images.append(_pixels(path, part, pandas))
+            size += images[-1].nbytes
+            check_packing(path, size, path.stat().st_size)
     if not images:
         raise InputError(f"{path} has no rows: {MEND}")
     return Table(names, np.concatenate(images), np.concatenate(labels) if labels else None)
@@ -160,8 +176,6 @@ def _label(path: Path, columns: list[Any], label: str | None, named: bool) -> An
         if label is None:
             return next((name for name in columns if str(name).lower() == LABEL), None)
         return next((name for name in columns if str(name) == label), None)
-    if label == NO_LABEL:
-        return None
     place = label or "1"
     if not (place.isascii() and place.isdecimal() and 1 <= int(place) <= len(columns)):
         raise InputError(
@@ -198,7 +212,7 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _parts(path: Path) -> Iterator[tuple[Any, bool]]:
+def _parts(path: Path) -> Generator[tuple[Any, bool], None, None]:
     """The rows of a file as frames, and whether their columns have names."""
     if path.name.lower().endswith(".parquet"):
         with importing("PyArrow", "pyarrow", "table"):
@@ -217,10 +231,13 @@ def _parts(path: Path) -> Iterator[tuple[Any, bool]]:
     between = max(",;\t", key=start.count)
     fields = start.split(between)
     named = not all(map(_is_number, fields))
-    numbered = fields in [[str(i + first) for i in range(len(fields))] for first in (0, 1)]
+    counted = [[str(i + first) for i in range(len(fields))] for first in (0, 1)]
+    numbered = len(fields) > LEAST_COUNTED and fields in counted
     with reading(path, ValueError, mend=MEND), inflated(path) as stream:
-        for part in pandas.read_csv(
+        parts = pandas.read_csv(
             stream, sep=between, header=0 if named else None, skiprows=int(numbered),
             chunksize=ROWS, encoding="utf-8-sig", skipinitialspace=True,
-        ):  # fmt: skip
-            yield part.drop(columns=INDEX, errors="ignore"), named
+        )  # fmt: skip
+        with parts:
+            for part in parts:
+                yield part.drop(columns=INDEX, errors="ignore"), named
