@@ -8,7 +8,7 @@ import click
 from ffnp.scoring.analysis import KINDS, ROWS
 from ffnp.scoring.analysis import analyse as analyse_model
 
-from .options import Location, Plain, backend_option, device_option, json_option
+from .options import Location, Plain, activation_option, backend_option, device_option, json_option
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
@@ -20,6 +20,7 @@ from .stored import data_dir_option, data_of, dataset_option, model_of
 )  # fmt: skip
 @dataset_option
 @data_dir_option
+@activation_option
 @backend_option
 @device_option
 @json_option
@@ -28,6 +29,7 @@ def analyse(
     rows: int,
     dataset: str | None,
     data_dir: str | None,
+    activation: str | None,
     backend: str,
     device: int,
     json: bool,
@@ -38,7 +40,7 @@ def analyse(
     Example:
       ffnp analyse runs/20261123-150000-mnist-collab-0
     """
-    model = model_of(run, backend, device)
+    model = model_of(run, backend, device, activation)
     data, config = data_of(model, dataset, data_dir)
     found = analyse_model(model, data.test, rows)
     if json:

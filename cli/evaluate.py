@@ -7,7 +7,15 @@ import click
 
 from ffnp.scoring.evaluation import evaluate as evaluate_model
 
-from .options import Location, Plain, backend_option, device_option, json_option, layers_option
+from .options import (
+    Location,
+    Plain,
+    activation_option,
+    backend_option,
+    device_option,
+    json_option,
+    layers_option,
+)
 from .report import confusion_table, error_table
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
@@ -19,6 +27,7 @@ from .stored import data_dir_option, data_of, dataset_option, model_of
 @layers_option
 @click.option("--limit-test", type=click.IntRange(min=1), metavar="N", help="Use N test rows.")
 @click.option("--confusion", is_flag=True, help="Print what is taken for what.")
+@activation_option
 @backend_option
 @device_option
 @json_option
@@ -29,6 +38,7 @@ def evaluate(
     layers: list[int] | None,
     limit_test: int | None,
     confusion: bool,
+    activation: str | None,
     backend: str,
     device: int,
     json: bool,
@@ -39,7 +49,7 @@ def evaluate(
     Example:
       ffnp evaluate runs/20261123-150000-mnist-collab-0 --layers 1,3
     """
-    model = model_of(run, backend, device)
+    model = model_of(run, backend, device, activation)
     data, config = data_of(model, dataset, data_dir, limit_test)
     test = evaluate_model(model, data.test, layers)
     names = layers or list(range(1, len(test.layers) + 1))

@@ -13,7 +13,15 @@ from ffnp.data.inputs import read_images
 from ffnp.model import Model
 from ffnp.scoring.evaluation import scores
 
-from .options import Location, Plain, backend_option, device_option, json_option, layers_option
+from .options import (
+    Location,
+    Plain,
+    activation_option,
+    backend_option,
+    device_option,
+    json_option,
+    layers_option,
+)
 from .stored import model_of
 
 
@@ -26,6 +34,7 @@ from .stored import model_of
     help="Crop, scale and centre what is drawn, as MNIST's makers did: for pictures of any size.",
 )  # fmt: skip
 @layers_option
+@activation_option
 @backend_option
 @device_option
 @json_option
@@ -35,6 +44,7 @@ def predict(
     invert: bool,
     prepare: bool,
     layers: list[int] | None,
+    activation: str | None,
     backend: str,
     device: int,
     json: bool,
@@ -49,7 +59,7 @@ def predict(
       ffnp predict runs/20261123-150000-mnist-collab-0 digits.npy seven.png
       ffnp predict runs/20261123-150000-mnist-collab-0 drawn.jpg --prepare --invert
     """
-    model = model_of(run, backend, device)
+    model = model_of(run, backend, device, activation)
     found = _predictions(model, inputs, invert, prepare, layers)
     if json:
         # one object, as they come

@@ -21,15 +21,12 @@ from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, LocalH
 from ffnp.network.building import headed_network, labelled_network, perceptron
 from ffnp.network.dropout import Dropout
 from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
-from ffnp.objectives.activations import ACTIVATIONS
-from ffnp.objectives.collaboration import LayerObjective
+from ffnp.objectives.activations import ACTIVATIONS, Activation
+from ffnp.objectives.collaboration import GAMMAS, LayerObjective
+from ffnp.objectives.own import Own, as_own, not_given
 from ffnp.randomness import INITIALISATION, stream
 from ffnp.scaling import Scaling, fit_scaling
 
-NOT_GIVEN = (
-    "the objective 'own' is one that Python is given: "
-    "ffnp.train(config, objective=...), or ffnp.resume(folder, objective=...)"
-)
 MOST_PIXELS = 10**9  # of an image
 FLOATS, UINT8 = "floats", "uint8 (0..255)"  # the pixels that models learn from
 
@@ -166,6 +163,8 @@ class Model:
     data : DataDescription
     method : Method
     backend : Backend
+    activation : Activation or None
+        One of the user's own.
 
     Notes
     -----
@@ -178,6 +177,7 @@ class Model:
     data: DataDescription
     method: Method
     backend: Backend
+    activation: Activation | None = None
 
     @classmethod
     def create(
@@ -185,19 +185,20 @@ class Model:
         config: Config,
         data: DataDescription,
         backend: Backend,
-        objective: Objective | None = None,
+        own: Own | Objective | None = None,
     ) -> "Model":
         """A model with weights drawn from the configuration's seed.
 
-        `objective` is one of the user's own, which a configuration calls `own` or FILE.py:NAME;
-        without it such a model predicts, and `InputError` is raised when it is to learn, or if the
-        configuration names one of ffnp's.
+        `own` is what is the user's own, which a configuration calls `own` or FILE.py:NAME: an
+        objective, or `Own`. `InputError` if the configuration names one of ffnp's in its place.
+        Without its objective or gamma such a model predicts, and `InputError` is raised when it is
+        to learn; without its activation it is raised at once.
         """
-        if objective is not None and config.objective in OBJECTIVES:
-            raise InputError(f"this run's objective is {config.objective}: leave out your own")
-        method = _method(config, data, backend, objective)
+        own = as_own(own)
+        own.check(config)
+        method = _method(config, data, backend, own)
         method.parameters.initialise(stream(config.seed, INITIALISATION))
-        return cls(config, data, method, backend)
+        return cls(config, data, method, backend, own.activation)
 
     @staticmethod
     def check_claims(config: Config, data: DataDescription, tensors: Mapping[str, Any]) -> None:
@@ -217,7 +218,8 @@ class Model:
         return parameters.views(flat)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.config, self.data, self.backend.name, self.weights())
+        parts = (self.config, self.data, self.backend.name, self.weights())
+        return _restored, (*parts, self.activation)
 
 
 def least_weights(config: Config, data: DataDescription) -> int:
@@ -231,25 +233,37 @@ def least_weights(config: Config, data: DataDescription) -> int:
 
 
 def _restored(
-    config: Config, data: DataDescription, backend: str, weights: dict[str, Any]
+    config: Config,
+    data: DataDescription,
+    backend: str,
+    weights: dict[str, Any],
+    activation: Activation | None = None,
 ) -> Model:
     name = "auto" if unavailable(backend, config.device) else backend
-    model = Model.create(config, data, make_backend(name, config.device))
+    model = Model.create(
+        config, data, make_backend(name, config.device), Own(activation=activation)
+    )
     model.method.parameters.load(weights)
     return model
 
 
 class NotGiven:
-    """In place of an objective of the user's own, in a model that only predicts."""
+    """In place of an objective or a gamma of the user's own, in a model that only predicts."""
 
-    def __call__(self, goodness: Any, gamma: Any) -> Any:
-        raise InputError(NOT_GIVEN)
+    by_image = True
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *_: Any) -> Any:
+        raise not_given(self._name)
 
 
-def _method(
-    config: Config, data: DataDescription, backend: Backend, own: Objective | None
-) -> Method:
-    activation, dtype = ACTIVATIONS[config.activation], np.dtype(config.dtype)
+def _method(config: Config, data: DataDescription, backend: Backend, own: Own) -> Method:
+    activation = ACTIVATIONS.get(config.activation, own.activation)
+    if activation is None:
+        raise not_given("activation")
+    dtype = np.dtype(config.dtype)
     dropout = Dropout(config.pixel_dropout, config.unit_dropout, config.seed)
     sizes = (data.pixels, data.classes, config.hidden)
     if config.method == "backprop-label":
@@ -262,8 +276,10 @@ def _method(
     )  # fmt: skip
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))
-    gamma = config.gamma if config.method == "collab" else "none"
-    objective = NotGiven() if own is None else own
+    gamma: Any = config.gamma if config.method == "collab" else "none"
+    if gamma not in GAMMAS:
+        gamma = own.gamma or NotGiven("gamma")
+    objective: Any = own.objective or NotGiven("objective")
     if config.objective in OBJECTIVES:
         objective = make_objective(config.objective, config)
     return ForwardForward(
