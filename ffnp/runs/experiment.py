@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ CHECKPOINT_SECONDS = 30.0
 SAMPLE = 1000  # training images, evenly over them all, whose error is recorded beside the test's
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a training gives.
 
@@ -54,6 +55,20 @@ class Result:
     seconds: float
     metrics: list[dict[str, Any]]
     run: Run | None
+
+    @property
+    def summary(self) -> str:
+        """A line: what was trained, how long, and where it is."""
+        config = self.model.config
+        where = "" if self.run is None else f", in {self.run.folder}"
+        epochs = f"{config.epochs} epoch{'s'[: config.epochs > 1]}"
+        return f"{config.method}, {epochs} in {self.seconds:.1f} s{where}"
+
+    def __repr__(self) -> str:
+        return f"<Result: {self.summary}: {self.test.summary}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.summary)}</p>{self.test._repr_html_()}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -162,7 +177,7 @@ def resume(
     with _run(folder).alone() as run:
         config = run.config()
         own = Own(objective, gamma, activation)
-        run.check_own(set(KNOWN) - set(own.given))
+        run.check_own([name for name in KNOWN if name not in own.given])
         elsewhere: dict[str, Any] = {"backend": backend or None, "device": device}
         if data_dir is not None:
             elsewhere["data_dir"] = str(data_dir)
@@ -331,7 +346,9 @@ def _train(
     test = evaluate(model, dataset.test)
     if run is not None:
         run.remember_errors(test.to_dict())
-    return Result(model, test, spent, metrics, None if run is None else run.kept())
+    result = Result(model, test, spent, metrics, None if run is None else run.kept())
+    watcher.end(result)
+    return result
 
 
 def _saving(positions: Iterator[Position], save: Callable[[], None]) -> Iterator[Position]:

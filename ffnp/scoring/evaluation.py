@@ -17,7 +17,7 @@ from ffnp.scoring.sweep import sweep
 Scores = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Errors on one split, in % of its images.
 
@@ -40,6 +40,24 @@ class Evaluation:
     groups: list[float]
     confusion: NDArray[np.int64]
     names: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """A line: the error of the vote, and of each layer."""
+        layers = ", ".join(f"{error:.2f}" for error in self.layers)
+        alone = f"; layers alone {layers}" if len(self.layers) > 1 else ""
+        return f"error {self.all:.2f}% of {int(self.confusion.sum())} images{alone}"
+
+    def __repr__(self) -> str:
+        return f"<Evaluation: {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        lines = [
+            f"<tr><td>{i}</td><td>{alone:.2f}</td><td>{group:.2f}</td></tr>"
+            for i, (alone, group) in enumerate(zip(self.layers, self.groups, strict=True), start=1)
+        ]
+        head = "<tr><th>voter</th><th>alone, %</th><th>with those before it, %</th></tr>"
+        return f"<p>{self.summary}</p><table>{head}{''.join(lines)}</table>"
 
     def to_dict(self) -> dict[str, Any]:
         """The errors as plain values for JSON."""
