@@ -8,12 +8,13 @@ import click
 from ffnp.scoring.analysis import KINDS, ROWS
 from ffnp.scoring.analysis import analyse as analyse_model
 
+from .completion import runs as complete_runs
 from .options import Location, Plain, activation_option, backend_option, device_option, json_option
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
 @click.command(cls=Plain)
-@click.argument("run", type=Location())
+@click.argument("run", type=Location(), shell_complete=complete_runs)
 @click.option(
     "--rows", type=click.IntRange(min=1), default=ROWS, show_default=True,
     help="Images of the sample, evenly over the test set.",

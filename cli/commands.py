@@ -28,6 +28,7 @@ from .predict import predict
 from .reproduce import reproduce
 from .runs import runs
 from .train import train
+from .weights import weights
 
 DEBUG = "FFNP_DEBUG"
 MENDS = {  # what the system refuses, and how to mend it
@@ -60,10 +61,10 @@ class Commands(PlainGroup):
             raise Kept from error
 
 
-ENVIRONMENT = {"auto_envvar_prefix": "FFNP"}
+SETTINGS = {"auto_envvar_prefix": "FFNP", "help_option_names": ["-h", "--help"]}
 
 
-@click.group(cls=Commands, invoke_without_command=True, context_settings=ENVIRONMENT)
+@click.group(cls=Commands, invoke_without_command=True, context_settings=SETTINGS)
 @click.version_option(package_name="ffnp", allow_from_autoenv=False)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -72,8 +73,8 @@ def cli(ctx: click.Context) -> None:
 
 
 COMMANDS = (
-    train, evaluate, predict, runs, compare, analyse, plot, page, reproduce, gradcheck, bench, data,
-    info,
+    train, evaluate, predict, runs, compare, analyse, plot, weights, page, reproduce, gradcheck,
+    bench, data, info,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

@@ -16,13 +16,14 @@ from ffnp.runs.folder import Run
 from ffnp.runs.listing import Entry, runs_in
 from ffnp.scoring.evaluation import evaluate
 
+from .completion import runs as complete_runs
 from .options import Location, Plain, json_option
 from .report import columns
 from .stored import data_dir_option, data_of, model_of
 
 
 @click.command(cls=Plain)
-@click.argument("runs", type=Location(), nargs=-1, required=True)
+@click.argument("runs", type=Location(), shell_complete=complete_runs, nargs=-1, required=True)
 @data_dir_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @json_option

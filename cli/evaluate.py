@@ -7,6 +7,7 @@ import click
 
 from ffnp.scoring.evaluation import evaluate as evaluate_model
 
+from .completion import runs as complete_runs
 from .options import (
     Location,
     Plain,
@@ -21,7 +22,7 @@ from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
 @click.command(cls=Plain)
-@click.argument("run", type=Location())
+@click.argument("run", type=Location(), shell_complete=complete_runs)
 @dataset_option
 @data_dir_option
 @layers_option

@@ -18,6 +18,8 @@ from ffnp.objectives.own import KNOWN
 from ffnp.objectives.registry import LEFT
 from ffnp.recipes import recipe
 
+from .completion import datasets
+
 SOURCES = f"{__name__}.sources"  # in the context: where defaults of options were found, by name
 
 
@@ -119,6 +121,7 @@ def config_option(name: str, type: Any = None) -> Decorator:
         show_default=default is not None,
         help=about["help"],
         metavar=about["metavar"],
+        shell_complete=datasets if name == "dataset" else None,
     )
 
 

@@ -29,6 +29,7 @@ from ffnp.runs.folder import Run
 from ffnp.scoring.analysis import KINDS
 from ffnp.scoring.evaluation import evaluate
 
+from .completion import runs as complete_runs
 from .options import Location, Plain
 from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
 
@@ -36,7 +37,7 @@ ACROSS = 4  # runs, side by side
 
 
 @click.command(cls=Plain)
-@click.argument("runs", type=Location(), nargs=-1, required=True)
+@click.argument("runs", type=Location(), shell_complete=complete_runs, nargs=-1, required=True)
 @click.option("-o", "--output", type=Location(), required=True, metavar="FILE.png|.svg")
 @click.option("--confusion", is_flag=True, help="Draw what is taken for what, and no more.")
 @dataset_option

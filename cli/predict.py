@@ -13,6 +13,7 @@ from ffnp.data.inputs import read_images
 from ffnp.model import Model
 from ffnp.scoring.evaluation import scores
 
+from .completion import runs as complete_runs
 from .options import (
     Location,
     Plain,
@@ -26,7 +27,7 @@ from .stored import model_of
 
 
 @click.command(cls=Plain)
-@click.argument("run", type=Location())
+@click.argument("run", type=Location(), shell_complete=complete_runs)
 @click.argument("inputs", type=Location(), nargs=-1, required=True)
 @click.option("--invert", is_flag=True, help="Take dark for light: for digits dark on white.")
 @click.option(

@@ -17,10 +17,13 @@ from ffnp.runs.experiment import load_data, load_model
 from ffnp.runs.folder import Run
 from ffnp.runs.own import import_own
 
+from .completion import datasets
 from .options import config_option
 
 dataset_option = click.option(
-    "--dataset", help="Another data set of the same shape, whole.  [default: the run's]"
+    "--dataset",
+    shell_complete=datasets,
+    help="Another data set of the same shape, whole.  [default: the run's]",
 )
 data_dir_option = config_option("data_dir")
 
