@@ -192,7 +192,7 @@ def _pixels(path: Path, part: Any, pandas: Any) -> NDArray[Any]:
         if not pandas.api.types.is_numeric_dtype(column):
             odd = next((i for i, each in column.items() if not _is_number(each)), column.index[0])
             raise InputError(
-                f"{path} has {brief(repr(column[odd]))} in column '{name}' (row {odd + 1}): a "
+                f"{path} has {_brief(column[odd])} in column '{name}' (row {odd + 1}): a "
                 "pixel is a number: leave out the column, or name it by --label-column"
             )
     if not len(part.columns):
@@ -202,6 +202,11 @@ def _pixels(path: Path, part: Any, pandas: Any) -> NDArray[Any]:
         return np.asarray(values, np.uint8)
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
         return np.asarray(values, np.float32)
+
+
+def _brief(value: Any) -> str:
+    """A value as a message shows it: a text as it is, else its kind, such as a picture's."""
+    return brief(repr(value)) if isinstance(value, str) else f"a {type(value).__name__}"
 
 
 def _is_number(value: Any) -> bool:
