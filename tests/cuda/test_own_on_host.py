@@ -10,7 +10,8 @@ from ffnp import Config, train
 from ffnp.errors import InputWarning
 
 SMALL = Config(
-    hidden=(7, 6), epochs=1, batch_size=20, backend="cupy", gamma="previous", activation="tanh",
+    hidden=(7, 6), epochs=2, batch_size=20, backend="cupy", gamma="previous", activation="tanh",
+    theta=1.0, lr=0.01,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_training import StopAfter, same_bits, small_dataset
+from small_training import StopAfter, make_trainer, same_bits, small_dataset
 
 import ffnp as library
 from ffnp import gradcheck
@@ -197,6 +197,16 @@ def test_right_ones_pass():
     hard = (lambda z: np.clip(z, -1, 1), lambda z: (np.abs(z) < 1).astype(z.dtype))
     for own in (Own(gamma=below), Own(activation=TANH), Own(activation=hard)):
         assert failed(own, few(own)) == []
+
+
+def test_a_kink_is_kept_away_from_wherever_it_is():
+    hard = (lambda z: np.clip(z, -1, 1), lambda z: (np.abs(z) < 1).astype(z.dtype))
+    activity = make_trainer(SMALL, DATA).model.method.training_batch(2).activities[0]
+    for near, kept_away in ((0.9995, True), (0.9, False)):
+        backend = gradcheck.drawing._Clearance()
+        z = np.full_like(activity.values, near)
+        backend._finish(z, Own(activation=hard).activation, activity)
+        assert (backend.nearest == 0) == kept_away
 
 
 def test_a_wrong_slope_is_found():

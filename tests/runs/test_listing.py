@@ -156,6 +156,14 @@ def test_two_runs_of_one_seed_are_noted():
         compare([entry(0, 2.0, method="ff"), entry(0, 3.0, method="ff")])
 
 
+def test_equal_seeds_make_pairs_in_any_order():
+    """5.0 - 2.0 and 5.5 - 3.0."""
+    mine = [entry(1, 5.5, lr=1.0), entry(0, 5.0, lr=1.0)]
+    found = compare([entry(0, 2.0), entry(1, 3.0), *mine])[1].difference
+    assert (found.paired, found.mean) == (True, 2.75)
+    assert found.interval == pytest.approx((2.75 - 12.7062 * 0.25, 2.75 + 12.7062 * 0.25), rel=1e-5)
+
+
 def test_other_seeds_make_no_pairs():
     groups = compare([entry(0, 2.0), entry(1, 3.0), entry(2, 5.0, lr=1.0), entry(3, 4.5, lr=1.0)])
     assert not groups[1].difference.paired
