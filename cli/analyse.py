@@ -8,18 +8,20 @@ import click
 from ffnp.scoring.analysis import KINDS, ROWS
 from ffnp.scoring.analysis import analyse as analyse_model
 
-from .options import Location, Plain, backend_option, device_option, json_option
+from .completion import runs as complete_runs
+from .options import Location, Plain, activation_option, backend_option, device_option, json_option
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
 @click.command(cls=Plain)
-@click.argument("run", type=Location())
+@click.argument("run", type=Location(), shell_complete=complete_runs)
 @click.option(
     "--rows", type=click.IntRange(min=1), default=ROWS, show_default=True,
     help="Images of the sample, evenly over the test set.",
 )  # fmt: skip
 @dataset_option
 @data_dir_option
+@activation_option
 @backend_option
 @device_option
 @json_option
@@ -28,6 +30,7 @@ def analyse(
     rows: int,
     dataset: str | None,
     data_dir: str | None,
+    activation: str | None,
     backend: str,
     device: int,
     json: bool,
@@ -38,7 +41,7 @@ def analyse(
     Example:
       ffnp analyse runs/20261123-150000-mnist-collab-0
     """
-    model = model_of(run, backend, device)
+    model = model_of(run, backend, device, activation)
     data, config = data_of(model, dataset, data_dir)
     found = analyse_model(model, data.test, rows)
     if json:

@@ -16,6 +16,7 @@ from ffnp.errors import FFNPError, in_short, noting
 
 from .analyse import analyse
 from .bench import bench
+from .compare import compare
 from .data import data
 from .evaluate import evaluate
 from .gradcheck import gradcheck
@@ -25,7 +26,9 @@ from .page import page
 from .plot import plot
 from .predict import predict
 from .reproduce import reproduce
+from .runs import runs
 from .train import train
+from .weights import weights
 
 DEBUG = "FFNP_DEBUG"
 MENDS = {  # what the system refuses, and how to mend it
@@ -58,10 +61,10 @@ class Commands(PlainGroup):
             raise Kept from error
 
 
-ENVIRONMENT = {"auto_envvar_prefix": "FFNP"}
+SETTINGS = {"auto_envvar_prefix": "FFNP", "help_option_names": ["-h", "--help"]}
 
 
-@click.group(cls=Commands, invoke_without_command=True, context_settings=ENVIRONMENT)
+@click.group(cls=Commands, invoke_without_command=True, context_settings=SETTINGS)
 @click.version_option(package_name="ffnp", allow_from_autoenv=False)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -70,7 +73,8 @@ def cli(ctx: click.Context) -> None:
 
 
 COMMANDS = (
-    train, evaluate, predict, analyse, plot, page, reproduce, gradcheck, bench, data, info
+    train, evaluate, predict, runs, compare, analyse, plot, weights, page, reproduce, gradcheck,
+    bench, data, info,
 )  # fmt: skip
 for command in COMMANDS:
     cli.add_command(command)

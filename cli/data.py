@@ -13,6 +13,7 @@ from ffnp.data.fetching import MIRROR_VARIABLE, fetch
 from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 
+from .completion import named
 from .options import Location, Plain, PlainGroup, data_dir_option, help_alone, json_option
 
 
@@ -65,7 +66,7 @@ def list_command(data_dir: Path | None, json: bool) -> None:
 @data.command(
     "fetch", cls=Plain, epilog=f"{MIRROR_VARIABLE} (a base URL or a folder) replaces the mirrors."
 )
-@click.argument("name")
+@click.argument("name", shell_complete=named)
 @click.option(
     "--data-dir",
     type=Location(file_okay=False),
@@ -90,7 +91,7 @@ def fetch_command(name: str, data_dir: Path | None, json: bool) -> None:
 
 
 @data.command("verify", cls=Plain)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=named)
 @data_dir_option
 @json_option
 def verify_command(name: str | None, data_dir: Path | None, json: bool) -> None:

@@ -7,18 +7,28 @@ import click
 
 from ffnp.scoring.evaluation import evaluate as evaluate_model
 
-from .options import Location, Plain, backend_option, device_option, json_option
-from .options import layers as voters
-from .report import error_table
+from .completion import runs as complete_runs
+from .options import (
+    Location,
+    Plain,
+    activation_option,
+    backend_option,
+    device_option,
+    json_option,
+    layers_option,
+)
+from .report import confusion_table, error_table
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
 @click.command(cls=Plain)
-@click.argument("run", type=Location())
+@click.argument("run", type=Location(), shell_complete=complete_runs)
 @dataset_option
 @data_dir_option
-@click.option("--layers", type=voters, help="Which layers vote, e.g. 1,3.  [default: all]")
+@layers_option
 @click.option("--limit-test", type=click.IntRange(min=1), metavar="N", help="Use N test rows.")
+@click.option("--confusion", is_flag=True, help="Print what is taken for what.")
+@activation_option
 @backend_option
 @device_option
 @json_option
@@ -28,6 +38,8 @@ def evaluate(
     data_dir: str | None,
     layers: list[int] | None,
     limit_test: int | None,
+    confusion: bool,
+    activation: str | None,
     backend: str,
     device: int,
     json: bool,
@@ -38,13 +50,15 @@ def evaluate(
     Example:
       ffnp evaluate runs/20261123-150000-mnist-collab-0 --layers 1,3
     """
-    model = model_of(run, backend, device)
+    model = model_of(run, backend, device, activation)
     data, config = data_of(model, dataset, data_dir, limit_test)
     test = evaluate_model(model, data.test, layers)
     names = layers or list(range(1, len(test.layers) + 1))
     if json:
         found = {"run_dir": str(run), "dataset": config.dataset, "voters": names}
         errors = {"test_error": test.to_dict(), "confusion": test.confusion.tolist()}
-        click.echo(dumps(found | errors))
-    else:
-        click.echo(error_table(test, config.evaluated, layers))
+        click.echo(dumps(found | errors | {"classes": test.names}))
+        return
+    click.echo(error_table(test, config.evaluated, layers))
+    if confusion:
+        click.echo(f"\n{confusion_table(test)}")

@@ -10,37 +10,57 @@ import click
 from tqdm import tqdm
 
 from ffnp.backends.selection import make_backend
-from ffnp.config import OWN, is_reference
-from ffnp.errors import FFNPError
-from ffnp.gradcheck import CHECKS, Result, cases, cases_of, check
-from ffnp.runs.own import import_objective, naming
+from ffnp.config import OWN, Config, is_reference
+from ffnp.errors import FFNPError, InputError
+from ffnp.gradcheck import CHECKS, Result, cases, cases_with, check, name_of
+from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import GAMMAS
+from ffnp.objectives.own import Own
+from ffnp.runs.own import import_own, naming
 
-from .options import Objective, Plain, backend_option, device_option, json_option
+from .options import OrFile, Plain, backend_option, device_option, json_option
 
 
 @click.command(cls=Plain)
-@click.option("--objective", type=Objective(), help="Check this one alone.  [default: all]")
+@click.option("--objective", type=OrFile(OBJECTIVES), help="Check this one alone.  [default: all]")
+@click.option("--gamma", type=OrFile(GAMMAS), help="Check this one alone.  [default: all]")
+@click.option("--activation", type=OrFile(ACTIVATIONS), help="Check this one.  [default: all]")
 @backend_option
 @device_option
 @json_option
-def gradcheck(objective: str | None, backend: str, device: int, json: bool) -> None:
+def gradcheck(
+    objective: str | None,
+    gamma: str | None,
+    activation: str | None,
+    backend: str,
+    device: int,
+    json: bool,
+) -> None:
     """Check every gradient: objectives x gamma x activations x layers, and both baselines.
 
     In float64 against central differences, of each parameter and along a random direction; and in
-    float32 against float64. Exit status 1 names what failed.
+    float32 against float64. Exit status 1 names what failed. FILE.py:NAME is one of your own.
 
     \b
     Example:
       ffnp gradcheck --backend numpy
       ffnp gradcheck --objective examples/own_objective.py:Hinge
     """
-    chosen, method, own = make_backend(backend, device), objective or "", None
-    if is_reference(method):
-        objective, own = OWN, import_objective(method)
-    subjects = cases() if objective is None else cases_of(objective)
-    with naming(method):
+    chosen = make_backend(backend, device)
+    names = {"objective": objective, "gamma": gamma, "activation": activation}
+    asked = {name: value for name, value in names.items() if value is not None}
+    own = Own(**{n: import_own(v, n) for n, v in asked.items() if is_reference(v)})
+    subjects = cases_with(own) if own.given else cases()
+    for name, value in asked.items():
+        wanted = OWN if name in own.given else value
+        subjects = [case for case in subjects if _has(case, name) == wanted]
+    if not subjects:
+        raise InputError("no case has all of these: leave out one")
+    shown = {n: v.rpartition(":")[2] for n, v in asked.items() if n in own.given}
+    with naming(objective or ""), naming(gamma or ""), naming(activation or ""):
         results = [
-            result if own is None else replace(result, method=method.rpartition(":")[2])
+            _renamed(result, shown)
             for case in tqdm(subjects, desc="gradcheck", unit="case", leave=False, disable=None)
             for result in check(case, chosen, own)
         ]
@@ -65,6 +85,24 @@ def gradcheck(objective: str | None, backend: str, device: int, json: bool) -> N
             f"{len(failed)} of {len(results)} checks failed on backend {chosen.name}, by most "
             f"{_place(most)} ({most.check}: {most.error:.1e}); in {', '.join(names)}"
         )
+
+
+def _has(case: Config, name: str) -> str | None:
+    """A case's objective, gamma or activation; None of a baseline's first two."""
+    if name == "gamma":
+        return None if case.is_baseline else name_of(case)[1]
+    return None if case.is_baseline and name == "objective" else getattr(case, name)
+
+
+def _renamed(result: Result, names: dict[str, str]) -> Result:
+    """A result with one's own by the names in their files."""
+    method, gamma, activation = result.method, result.gamma, result.activation
+    return replace(
+        result,
+        method=names.get("objective", method) if method == OWN else method,
+        gamma=names.get("gamma", gamma) if gamma == OWN else gamma,
+        activation=names.get("activation", activation) if activation == OWN else activation,
+    )
 
 
 def _plain(result: Result) -> dict[str, Any]:

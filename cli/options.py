@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -14,9 +14,11 @@ from click.core import ParameterSource
 from ffnp.config import ALL, Config, is_reference
 from ffnp.errors import InputError, brief
 from ffnp.files import read_bytes
-from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.own import KNOWN
 from ffnp.objectives.registry import LEFT
 from ffnp.recipes import recipe
+
+from .completion import datasets
 
 SOURCES = f"{__name__}.sources"  # in the context: where defaults of options were found, by name
 
@@ -76,17 +78,29 @@ class Location(click.Path):
         return super().convert(value, param, ctx)
 
 
-class Objective(click.Choice):  # type: ignore[type-arg]
-    """The name of an objective, or FILE.py:NAME."""
+class OrFile(click.Choice):  # type: ignore[type-arg]
+    """One of some names, or FILE.py:NAME."""
 
-    def __init__(self) -> None:
-        super().__init__([*OBJECTIVES, "FILE.py:NAME"])
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__([*names, "FILE.py:NAME"])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The name: one that ffnp had once is left to the configuration to refuse."""
+        """The name: an objective that ffnp had once is left to the configuration to refuse."""
         if is_reference(value) or value in LEFT:
             return value
         return super().convert(value, param, ctx)
+
+
+class Reference(click.ParamType):  # type: ignore[type-arg]
+    """FILE.py:NAME."""
+
+    name = "FILE.py:NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The text."""
+        if not is_reference(value):
+            self.fail(f"{value!r} is no FILE.py:NAME", param, ctx)
+        return value
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -98,7 +112,8 @@ def config_option(name: str, type: Any = None) -> Decorator:
     about, default = field.metadata, field.default
     plain = (get_args(field.type) or (field.type,))[0]  # int, of int | None
     usual = click.Choice(about["choices"]) if about["choices"] else plain
-    special = {"hidden": widths, "labels": rows, "objective": Objective()}
+    special: dict[str, Any] = {"hidden": widths, "labels": rows}
+    special |= {own: OrFile(about["choices"]) for own in KNOWN}
     return click.option(
         "--" + name.replace("_", "-"),
         type=type or special.get(name, usual),
@@ -106,6 +121,7 @@ def config_option(name: str, type: Any = None) -> Decorator:
         show_default=default is not None,
         help=about["help"],
         metavar=about["metavar"],
+        shell_complete=datasets if name == "dataset" else None,
     )
 
 
@@ -185,6 +201,13 @@ def help_alone(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+activation_option = click.option(
+    "--activation", type=Reference(),
+    help="The file of the run's own activation, which is imported.",
+)  # fmt: skip
+layers_option = click.option(
+    "--layers", type=layers, help="Which layers vote, e.g. 1,3.  [default: all]"
+)
 json_option = click.option("--json", is_flag=True, help="Print one JSON object.")
 data_dir_option = config_option("data_dir", Location())
 backend_option = config_option("backend")

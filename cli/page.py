@@ -17,6 +17,7 @@ from ffnp.page.html import Images, Shown
 from ffnp.page.html import page as page_of
 from ffnp.runs.folder import Run
 
+from .completion import runs as complete_runs
 from .options import Location, Plain
 from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
 
@@ -32,7 +33,7 @@ SAMPLES = 20  # images to choose from, of a class each
 
 
 @click.command(cls=Plain)
-@click.argument("runs", type=Location(), nargs=-1, required=True)
+@click.argument("runs", type=Location(), shell_complete=complete_runs, nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=Location(), default="page.html", show_default=True, metavar="FILE.html"
 )

@@ -45,6 +45,7 @@ from ffnp.runs.folder import Run
 from ffnp.scoring.analysis import KINDS, ROWS
 from ffnp.scoring.evaluation import evaluate, scores
 
+from .completion import runs as complete_runs
 from .options import Location, Plain
 from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
 
@@ -63,10 +64,11 @@ class Look:
     split: Split  # a sample of them
     scores: Any  # (L, n, K), of the sample
     confusion: Any  # (K, K), of all
+    classes: list[str]  # their names
 
 
 @click.command(cls=Plain)
-@click.argument("runs", type=Location(), nargs=-1, required=True)
+@click.argument("runs", type=Location(), shell_complete=complete_runs, nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=Location(), required=True, metavar="FILE.png|.svg|.pdf",
     help="The file; with --animate .gif or .apng.",
@@ -132,7 +134,7 @@ def _draw(named: dict[str, Path], output: Path, dataset: str | None, data_dir: s
             if not config_of(few[n]).is_baseline
         ],
         [
-            (first[n], partial(draw_confusion, confusion=look.confusion))
+            (first[n], partial(draw_confusion, confusion=look.confusion, names=look.classes))
             for n, look in looks.items()
         ],
         [
@@ -235,7 +237,8 @@ def _look(result: Result, dataset: str | None, data_dir: str | None) -> Look | N
     confusion = result.get("confusion")
     if confusion is None:
         confusion = evaluate(model, test).confusion
-    return Look(sample, _scores(model, sample), confusion)
+    classes = model.data.called(range(model.data.classes))
+    return Look(sample, _scores(model, sample), confusion, classes)
 
 
 def _scores(model: Model, split: Split) -> Any:

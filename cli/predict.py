@@ -13,18 +13,29 @@ from ffnp.data.inputs import read_images
 from ffnp.model import Model
 from ffnp.scoring.evaluation import scores
 
-from .options import Location, Plain, backend_option, device_option, json_option
+from .completion import runs as complete_runs
+from .options import (
+    Location,
+    Plain,
+    activation_option,
+    backend_option,
+    device_option,
+    json_option,
+    layers_option,
+)
 from .stored import model_of
 
 
 @click.command(cls=Plain)
-@click.argument("run", type=Location())
+@click.argument("run", type=Location(), shell_complete=complete_runs)
 @click.argument("inputs", type=Location(), nargs=-1, required=True)
 @click.option("--invert", is_flag=True, help="Take dark for light: for digits dark on white.")
 @click.option(
     "--prepare", is_flag=True,
     help="Crop, scale and centre what is drawn, as MNIST's makers did: for pictures of any size.",
 )  # fmt: skip
+@layers_option
+@activation_option
 @backend_option
 @device_option
 @json_option
@@ -33,22 +44,24 @@ def predict(
     inputs: tuple[Path, ...],
     invert: bool,
     prepare: bool,
+    layers: list[int] | None,
+    activation: str | None,
     backend: str,
     device: int,
     json: bool,
 ) -> None:
     """Predict the labels of images, with each layer's goodness for each label.
 
-    INPUTS are .npy or .npz arrays of images, or picture files of the model's size. Images unlike
-    those that the model was trained on are named in a note.
+    INPUTS are .npy or .npz arrays of images, tables (.csv, .parquet), or picture files of the
+    model's size. Images unlike those that the model was trained on are named in a note.
 
     \b
     Example:
       ffnp predict runs/20261123-150000-mnist-collab-0 digits.npy seven.png
       ffnp predict runs/20261123-150000-mnist-collab-0 drawn.jpg --prepare --invert
     """
-    model = model_of(run, backend, device)
-    found = _predictions(model, inputs, invert, prepare)
+    model = model_of(run, backend, device, activation)
+    found = _predictions(model, inputs, invert, prepare, layers)
     if json:
         # one object, as they come
         for begin, prediction in zip(
@@ -57,32 +70,44 @@ def predict(
             click.echo(begin + dumps(prediction), nl=False)
         click.echo("]}")
         return
+    names = model.data.called(range(model.data.classes))
+    width = max(8, *map(len, names))
     for prediction in found:
         table = np.array(prediction["goodness"])
-        click.echo(f"{prediction['input']} image {prediction['image']}: {prediction['label']}")
-        click.echo("  label    " + " ".join(f"{label:8d}" for label in range(table.shape[1])))
-        rows = {f"layer {i}": values for i, values in enumerate(table, start=1)}
+        head = f"{prediction['input']} image {prediction['image']}"
+        click.echo(f"{head}: {names[prediction['label']]}")
+        click.echo("  label    " + " ".join(f"{name:>{width}}" for name in names))
+        rows = {
+            f"layer {i}": values
+            for i, values in zip(layers or range(1, len(table) + 1), table, strict=True)
+        }
         if len(rows) > 1:
             rows["vote"] = table.sum(axis=0)
-        for name, values in rows.items():
-            click.echo(f"  {name:8} " + " ".join(f"{value:8.2f}" for value in values))
+        for title, values in rows.items():
+            click.echo(f"  {title:8} " + " ".join(f"{value:{width}.2f}" for value in values))
 
 
 def _predictions(
-    model: Model, inputs: tuple[Path, ...], invert: bool, prepare: bool
+    model: Model,
+    inputs: tuple[Path, ...],
+    invert: bool,
+    prepare: bool,
+    layers: list[int] | None,
 ) -> Iterator[dict[str, Any]]:
     """What is predicted of each image, block by block: all of it may be larger than memory."""
     # a bad one is found before anything is printed
-    every = [read_images(path, model.data.shape, invert, prepare) for path in inputs]
+    shape, label, floats = model.data.shape, model.config.label_column, not model.data.integer
+    every = [read_images(path, shape, invert, prepare, label, floats) for path in inputs]
     for path, images in zip(inputs, every, strict=True):
         number = count()
-        for block in scores(model, images, name=str(path)):  # (V, n, K)
+        for block in scores(model, images, layers, str(path)):  # (V, n, K)
             labels = block.sum(axis=0).argmax(axis=1).tolist()
             for i, label in enumerate(labels):
-                goodness = block[:, i].tolist()
+                name = {"name": model.data.names[label]} if model.data.names else {}
                 yield {
                     "input": str(path),
                     "image": next(number),
                     "label": label,
-                    "goodness": goodness,
+                    **name,
+                    "goodness": block[:, i].tolist(),
                 }

@@ -1,6 +1,13 @@
 """Tables on standard output."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from ffnp.scoring.evaluation import Evaluation
+
+MOST_COLUMNS = 20  # classes of a whole confusion matrix
+MOST_LINES = 20  # errors of a larger one
 
 
 def error_table(test: Evaluation, split: str, layers: list[int] | None = None) -> str:
@@ -19,3 +26,28 @@ def error_table(test: Evaluation, split: str, layers: list[int] | None = None) -
     voters = "all" if layers is None else f"layers {', '.join(first)} and {last}"
     lines.append(f"{total}, by the vote of {voters}")
     return "\n".join(lines)
+
+
+def columns(head: Sequence[str], lines: Sequence[Sequence[str]], sides: str) -> str:
+    """Texts in columns, two spaces apart; `sides` has a < or a > a column."""
+    every = [head, *lines]
+    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+    forms = list(zip(sides, widths, strict=True))
+    return "\n".join(
+        "  ".join(f"{text:{side}{width}}" for text, (side, width) in zip(line, forms, strict=True))
+        .rstrip()
+        for line in every
+    )  # fmt: skip
+
+
+def confusion_table(test: Evaluation) -> str:
+    """Images by true and predicted class; of many classes, the commonest errors alone."""
+    names, counts = test.names, test.confusion
+    if len(names) <= MOST_COLUMNS:
+        lines = [[name, *map(str, row)] for name, row in zip(names, counts.tolist(), strict=True)]
+        return columns(["true, predicted:", *names], lines, "<" + ">" * len(names))
+    wrong = np.where(np.eye(len(names), dtype=bool), 0, counts)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_LINES]
+    pairs = [(i, j) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)]
+    lines = [[names[i], names[j], str(wrong[i, j])] for i, j in pairs if wrong[i, j]]
+    return columns(["true", "predicted", "images"], lines, "<<>")

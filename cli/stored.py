@@ -15,18 +15,31 @@ from ffnp.errors import InputError, InputWarning
 from ffnp.model import Model
 from ffnp.runs.experiment import load_data, load_model
 from ffnp.runs.folder import Run
+from ffnp.runs.own import import_own
 
+from .completion import datasets
 from .options import config_option
 
 dataset_option = click.option(
-    "--dataset", help="Another data set of the same shape, whole.  [default: the run's]"
+    "--dataset",
+    shell_complete=datasets,
+    help="Another data set of the same shape, whole.  [default: the run's]",
 )
 data_dir_option = config_option("data_dir")
 
 
-def model_of(run: Path, backend: str = "auto", device: int = 0) -> Model:
-    """The run's model: the trained one, or with a note the last that was saved of a training."""
-    model = load_model(run, backend, device, last=True)
+def model_of(
+    run: Path, backend: str = "auto", device: int = 0, activation: str | None = None
+) -> Model:
+    """The run's model: the trained one, or with a note the last that was saved of a training.
+
+    `activation` is FILE.py:NAME of its own activation; the file must be what it was trained with.
+    """
+    own = None
+    if activation is not None:
+        Run(run).check_own(["activation"], activation)
+        own = import_own(activation, "activation")
+    model = load_model(run, backend, device, last=True, activation=own)
     if not Run(run).finished:
         text = (
             f"{run} is not finished: its last saved weights are used; "

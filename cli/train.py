@@ -18,6 +18,7 @@ from ffnp.runs import experiment
 from ffnp.runs.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs.folder import default_folders
 
+from .completion import runs as complete_runs
 from .options import (
     Location,
     Plain,
@@ -50,7 +51,7 @@ def _number(_: click.Context, __: click.Parameter, value: float) -> float:
     help="New folder of the run.  [default: runs/DATE-DATASET-METHOD-SEED]",
 )  # fmt: skip
 @click.option(
-    "--resume", type=Location(), metavar="DIR",
+    "--resume", type=Location(), metavar="DIR", shell_complete=complete_runs,
     help="Continue the run in DIR, with its own configuration.",
 )  # fmt: skip
 @click.option(

@@ -9,6 +9,9 @@ from ffnp.recipes import recipe as recipe
 from ffnp.runs.experiment import load_model as load_model
 from ffnp.runs.experiment import resume as resume
 from ffnp.runs.experiment import train as train
+from ffnp.runs.listing import runs_frame as runs_frame
+from ffnp.runs.progress import Progress as Progress
+from ffnp.runs.tracking import Tracker as Tracker
 from ffnp.scoring.analysis import analyse as analyse
 from ffnp.scoring.evaluation import evaluate as evaluate
 from ffnp.scoring.evaluation import predict as predict

@@ -12,17 +12,18 @@ from ffnp.errors import GoneError, InputError, brief
 from ffnp.objectives import OBJECTIVES
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS
+from ffnp.objectives.own import OWN as OWN
 from ffnp.objectives.registry import LEFT
 from ffnp.scaling import SCALINGS
 
 ALL = "all"
+HEARD = tuple(gamma for gamma in GAMMAS if gamma != "none")
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 # Since 0.1; their defaults are what it did.
 ADDED = (
     "gamma_scale", "joined", "hidden_length", "pixel_dropout", "unit_dropout", "shift", "flip",
-    "weight_decay", "snapshot_every",
+    "weight_decay", "snapshot_every", "label_column",
 )  # fmt: skip
-OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
 MOST_COUNT, MOST_SEED = 10**9, 2**128  # the former of epochs, rows and the like
@@ -88,19 +89,35 @@ def _is_objective(name: str) -> bool:
     return name in OBJECTIVES or name == OWN or is_reference(name)
 
 
+def or_own(names: Iterable[str]) -> Need:
+    """One of some names, or one of the user's own."""
+    names = tuple(names)
+    text = f"'{{}}' is unknown: choose {', '.join(names)}, or FILE.py:NAME"
+    return lambda name: name in names or name == OWN or is_reference(name), text
+
+
 @documented
 @dataclass(frozen=True)
 class Config:
     """What a run trains, on what and how. Checked when made: `InputError` names what is wrong."""
 
     dataset: str = option(
-        "mnist", "mnist, fashion-mnist, cifar10, a .npz file or a folder.", needs=NAME
+        "mnist",
+        "mnist, fashion-mnist, cifar10, a file (.npz, .csv, .parquet) or a folder.",
+        needs=NAME,
     )
     data_dir: str | None = option(
         None,
         "Where a named data set is looked for before the cache: in DIR/NAME, then in DIR.",
         needs=NAME,
         metavar="DIR",
+    )
+    label_column: str | None = option(
+        None,
+        "Which column of a table is the label: its name, or its number from 1; of CIFAR-100 fine "
+        "or coarse.  [default: label, or the first where columns have no names; fine]",
+        needs=NAME,
+        metavar="NAME",
     )
     method: str = option(
         "collab",
@@ -109,8 +126,9 @@ class Config:
     )
     gamma: str = option(
         "others",
-        "Whose goodness a layer hears of (collab).",
-        choices=(gamma for gamma in GAMMAS if gamma != "none"),
+        "Whose goodness a layer hears of (collab); FILE.py:NAME is a gamma of your own.",
+        choices=HEARD,
+        needs=or_own(HEARD),
         effect=lambda config: config.method == "collab",
     )
     gamma_scale: float = option(
@@ -159,7 +177,12 @@ class Config:
         choices=("first", "every"),
         effect=lambda config: config.method in ("collab", "ff"),
     )
-    activation: str = option("relu", "Nonlinearity.", choices=ACTIVATIONS)
+    activation: str = option(
+        "relu",
+        "Nonlinearity; FILE.py:NAME is one of your own.",
+        choices=ACTIVATIONS,
+        needs=or_own(ACTIVATIONS),
+    )
     theta: float = option(
         20.0,
         "Threshold of goodness (sigmoid objectives).",

@@ -49,7 +49,7 @@ def reading(path: Readable, *malformed: type[Exception], mend: str = GOOD_COPY) 
         # Without a number it is not the system's complaint but a library's, of the content.
         if isinstance(error, OSError) and error.errno is not None:
             raise StorageError(f"{path} cannot be read: {error.strerror}") from error
-        reason = str(error) or type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path} is damaged: {reason}: {mend}") from error
 
 

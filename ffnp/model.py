@@ -1,7 +1,7 @@
 """A model: a method with its weights, and what it must know of its data set to be used."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from ffnp.backends.selection import make_backend, unavailable
 from ffnp.config import Config
 from ffnp.data.appearance import Appearance
 from ffnp.data.arrays import LARGEST, MOST_CLASSES, Images, as_images
+from ffnp.data.classes import are_names, spelt
 from ffnp.data.dataset import Dataset, Split
 from ffnp.data.digest import Digest
 from ffnp.errors import InputError, expect
@@ -20,15 +21,12 @@ from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, LocalH
 from ffnp.network.building import headed_network, labelled_network, perceptron
 from ffnp.network.dropout import Dropout
 from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
-from ffnp.objectives.activations import ACTIVATIONS
-from ffnp.objectives.collaboration import LayerObjective
+from ffnp.objectives.activations import ACTIVATIONS, Activation
+from ffnp.objectives.collaboration import GAMMAS, LayerObjective
+from ffnp.objectives.own import Own, as_own, not_given
 from ffnp.randomness import INITIALISATION, stream
 from ffnp.scaling import Scaling, fit_scaling
 
-NOT_GIVEN = (
-    "the objective 'own' is one that Python is given: "
-    "ffnp.train(config, objective=...), or ffnp.resume(folder, objective=...)"
-)
 MOST_PIXELS = 10**9  # of an image
 FLOATS, UINT8 = "floats", "uint8 (0..255)"  # the pixels that models learn from
 
@@ -49,6 +47,7 @@ class DataDescription:
     appearance: Appearance | None = field(default=None, compare=False)
     # SHA-256 of the images and labels that are trained on; None in runs of earlier versions
     digest: str | None = field(default=None, compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)  # of the classes; none: numbers
 
     def __post_init__(self) -> None:
         shape, scaling, length = self.shape, self.scaling, self.scaling.length
@@ -63,6 +62,7 @@ class DataDescription:
             and (length is None or _is_number(length, 0))
             and isinstance(self.appearance, Appearance | None)
             and isinstance(self.digest, str | None)
+            and are_names(self.names, self.classes)
         ):
             raise InputError("it does not describe its data")
 
@@ -73,7 +73,8 @@ class DataDescription:
         scaling = fit_scaling(config.scaling, images, config.input_length, dataset.name, digest.see)
         integer, appearance = images.dtype == np.uint8, Appearance.of(dataset.train)
         classes = int(dataset.classes)
-        return cls(dataset.shape, classes, integer, scaling, appearance, digest.text())
+        digests = appearance, digest.text()
+        return cls(dataset.shape, classes, integer, scaling, *digests, dataset.names)
 
     @property
     def pixels(self) -> int:
@@ -82,7 +83,7 @@ class DataDescription:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self) | {"shape": list(self.shape)}
+        return asdict(self) | {"shape": list(self.shape), "names": list(self.names)}
 
     @classmethod
     def from_dict(cls, values: Any) -> "DataDescription":
@@ -96,6 +97,7 @@ class DataDescription:
                 Scaling(**values["scaling"]),
                 None if appearance is None else Appearance.from_dict(appearance),
                 values.get("digest"),
+                tuple(values.get("names", ())),
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise InputError("it does not describe its data") from error
@@ -115,15 +117,25 @@ class DataDescription:
             return 0, ""
         return self.appearance.unlike(images, self.shape, start)
 
-    def check(self, split: Split) -> None:
-        """Raise `InputError` if a split's images or labels do not fit the model."""
+    def called(self, labels: Iterable[int]) -> list[str]:
+        """Labels by the names of their classes, which may be numbers."""
+        return spelt(self.names, labels)
+
+    def check(self, split: Split) -> Split:
+        """A split with the model's labels: those of the classes of the same names, if it has any.
+
+        `InputError` if its images or labels do not fit the model.
+        """
         expect("the split", split, Split, "give dataset.test, or ffnp.data.Split(images, labels)")
         self._check_images(split.name, split.shape, split.images.dtype)
+        if split.names and split.names != self.names:
+            return split.named(tuple(self.called(range(self.classes))))
         if split.labels.max() >= self.classes:
             raise InputError(
                 f"{split.name} has label {split.labels.max()}, "
                 f"but the model knows only 0..{self.classes - 1}: leave out the images of others"
             )
+        return split
 
     def _check_images(self, where: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         if shape not in (self.shape, (self.pixels,)):
@@ -151,6 +163,8 @@ class Model:
     data : DataDescription
     method : Method
     backend : Backend
+    activation : Activation or None
+        One of the user's own.
 
     Notes
     -----
@@ -163,6 +177,7 @@ class Model:
     data: DataDescription
     method: Method
     backend: Backend
+    activation: Activation | None = None
 
     @classmethod
     def create(
@@ -170,19 +185,20 @@ class Model:
         config: Config,
         data: DataDescription,
         backend: Backend,
-        objective: Objective | None = None,
+        own: Own | Objective | None = None,
     ) -> "Model":
         """A model with weights drawn from the configuration's seed.
 
-        `objective` is one of the user's own, which a configuration calls `own` or FILE.py:NAME;
-        without it such a model predicts, and `InputError` is raised when it is to learn, or if the
-        configuration names one of ffnp's.
+        `own` is what is the user's own, which a configuration calls `own` or FILE.py:NAME: an
+        objective, or `Own`. `InputError` if the configuration names one of ffnp's in its place.
+        Without its objective or gamma such a model predicts, and `InputError` is raised when it is
+        to learn; without its activation it is raised at once.
         """
-        if objective is not None and config.objective in OBJECTIVES:
-            raise InputError(f"this run's objective is {config.objective}: leave out your own")
-        method = _method(config, data, backend, objective)
+        own = as_own(own)
+        own.check(config)
+        method = _method(config, data, backend, own)
         method.parameters.initialise(stream(config.seed, INITIALISATION))
-        return cls(config, data, method, backend)
+        return cls(config, data, method, backend, own.activation)
 
     @property
     def layer_objective(self) -> LayerObjective | None:
@@ -209,7 +225,8 @@ class Model:
         return parameters.views(flat)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.config, self.data, self.backend.name, self.weights())
+        parts = (self.config, self.data, self.backend.name, self.weights())
+        return _restored, (*parts, self.activation)
 
 
 def least_weights(config: Config, data: DataDescription) -> int:
@@ -223,25 +240,37 @@ def least_weights(config: Config, data: DataDescription) -> int:
 
 
 def _restored(
-    config: Config, data: DataDescription, backend: str, weights: dict[str, Any]
+    config: Config,
+    data: DataDescription,
+    backend: str,
+    weights: dict[str, Any],
+    activation: Activation | None = None,
 ) -> Model:
     name = "auto" if unavailable(backend, config.device) else backend
-    model = Model.create(config, data, make_backend(name, config.device))
+    model = Model.create(
+        config, data, make_backend(name, config.device), Own(activation=activation)
+    )
     model.method.parameters.load(weights)
     return model
 
 
 class NotGiven:
-    """In place of an objective of the user's own, in a model that only predicts."""
+    """In place of an objective or a gamma of the user's own, in a model that only predicts."""
 
-    def __call__(self, goodness: Any, gamma: Any) -> Any:
-        raise InputError(NOT_GIVEN)
+    by_image = True
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *_: Any) -> Any:
+        raise not_given(self._name)
 
 
-def _method(
-    config: Config, data: DataDescription, backend: Backend, own: Objective | None
-) -> Method:
-    activation, dtype = ACTIVATIONS[config.activation], np.dtype(config.dtype)
+def _method(config: Config, data: DataDescription, backend: Backend, own: Own) -> Method:
+    activation = ACTIVATIONS.get(config.activation, own.activation)
+    if activation is None:
+        raise not_given("activation")
+    dtype = np.dtype(config.dtype)
     dropout = Dropout(config.pixel_dropout, config.unit_dropout, config.seed)
     sizes = (data.pixels, data.classes, config.hidden)
     if config.method == "backprop-label":
@@ -254,8 +283,10 @@ def _method(
     )  # fmt: skip
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))
-    gamma = config.gamma if config.method == "collab" else "none"
-    objective = NotGiven() if own is None else own
+    gamma: Any = config.gamma if config.method == "collab" else "none"
+    if gamma not in GAMMAS:
+        gamma = own.gamma or NotGiven("gamma")
+    objective: Any = own.objective or NotGiven("objective")
     if config.objective in OBJECTIVES:
         objective = make_objective(config.objective, config)
     return ForwardForward(

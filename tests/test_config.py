@@ -8,6 +8,7 @@ import pytest
 from ffnp import Config
 from ffnp.errors import InputError
 from ffnp.objectives import Pairwise, RelativeEntropy, SigmoidGoodness, make_objective
+from ffnp.objectives.own import KNOWN
 from ffnp_cli.train import train
 
 FIELDS = {field.name: field for field in fields(Config)}
@@ -50,7 +51,7 @@ def test_an_option_has_its_fields_default_and_choices(name):
     field, option = FIELDS[name], OPTIONS[name]
     context = click.Context(train)
     assert option.type_cast_value(context, option.get_default(context)) == field.default
-    own = ["FILE.py:NAME"] if name == "objective" else []
+    own = ["FILE.py:NAME"] if name in KNOWN else []
     assert list(getattr(option.type, "choices", own)) == [*field.metadata["choices"], *own]
 
 

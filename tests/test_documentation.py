@@ -126,7 +126,7 @@ def test_every_page_that_is_linked_is_there():
 
 def test_every_module_that_is_named_is_there():
     missing = []
-    for page, name in names(r"(?<![\w.])ffnp(?:\.[a-zA-Z]\w*)+", PAGES):
+    for page, name in names(r"(?<![\w./])ffnp(?:\.[a-zA-Z]\w*)+", PAGES):
         try:
             pkgutil.resolve_name(name)
         except (ImportError, AttributeError):

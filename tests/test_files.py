@@ -17,7 +17,7 @@ from ffnp.data.npy import map_npy, read_npz
 from ffnp.errors import InputError, StorageError
 from ffnp.files import ROOM, inflated, partial, read_bytes, remove_partial, write_atomically
 from ffnp.runs.folder import Run
-from ffnp.runs.own import import_objective
+from ffnp.runs.own import import_own
 from ffnp.runs.storage import read_json, read_tensors
 
 
@@ -37,7 +37,7 @@ READERS = {
     "an array to predict": lambda path: read_images(path, (28, 28)),
     "JSON": read_json,
     "tensors": read_tensors,
-    "an objective": lambda path: import_objective(f"{path}:X"),
+    "an objective": lambda path: import_own(f"{path}:X"),
 }
 
 

@@ -275,10 +275,11 @@ def test_goodness_of_true_labels_is_left_and_of_wrong_ones_right():
 
 def test_confusion_is_in_percent_of_the_true_label():
     _, axes = new_figure(1, 1)
-    draw_confusion(axes[0, 0], np.array([[8, 2], [0, 20]]))
+    draw_confusion(axes[0, 0], np.array([[8, 2], [0, 20]]), ["cat", "dog"])
     (image,) = axes[0, 0].images
     np.testing.assert_array_equal(image.get_array(), [[0, 20], [0, 0]])
     assert [text.get_text() for text in axes[0, 0].texts] == ["20"]
+    assert [label.get_text() for label in axes[0, 0].get_yticklabels()] == ["cat", "dog"]
 
 
 def test_an_error_axis_ends_at_what_is_there():

@@ -23,6 +23,7 @@ from ffnp.backends.cuda_source import (
     kernels_source,
 )
 from ffnp.backends.launching import Kernels
+from ffnp.backends.on_host import on_host
 from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, Backend
 from ffnp.backends.signs import Signs
 from ffnp.errors import InputError
@@ -156,6 +157,15 @@ class CupyBackend(Backend):
         out: Activity,
         scale: Array | None = None,
     ) -> None:
+        if activation.name not in ACTIVATION_NUMBERS:
+            arrays = (shared, label_weights, labels)
+            arrays = tuple(map(self.to_host, arrays))
+            with on_host(self, out) as host:
+                Backend().activate_labelled(
+                    *arrays, label_scale, self.to_host(bias), activation, host,
+                    None if scale is None else self.to_host(scale),
+                )  # fmt: skip
+            return
         self._kernels(out.values.dtype).launch(
             "activate_labelled", (labels.size,), (ROW,),
             shared=shared, label_weights=label_weights, labels=labels, label_scale=label_scale,
@@ -165,6 +175,10 @@ class CupyBackend(Backend):
         )  # fmt: skip
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
+        if activation.name not in ACTIVATION_NUMBERS:
+            with on_host(self, out) as host:
+                Backend().activate(self.to_host(scale), self.to_host(bias), activation, host)
+            return
         self._kernels(out.values.dtype).launch(
             "activate", (scale.size,), (ROW,),
             scale_before=scale, bias=bias, activation=ACTIVATION_NUMBERS[activation.name],
@@ -179,9 +193,9 @@ class CupyBackend(Backend):
         out_coefficients: Array,
         out_totals: Array,
     ) -> None:
-        """An objective without a kernel is evaluated on the host."""
+        """An objective or a gamma without a kernel is evaluated on the host."""
         number = OBJECTIVE_NUMBERS.get(type(objective.objective))
-        if number is None:
+        if number is None or not isinstance(objective.gamma, str):
             totals = self.to_host(out_totals)
             coefficients = np.empty(goodness.shape, goodness.dtype)
             Backend().evaluate(objective, self.to_host(goodness), coefficients, totals)

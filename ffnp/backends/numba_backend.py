@@ -97,7 +97,7 @@ class NumbaBackend(NumpyBackend):
         out_totals: Array,
     ) -> None:
         sigmoid = objective.objective
-        if type(sigmoid) is not SigmoidGoodness:
+        if type(sigmoid) is not SigmoidGoodness or not isinstance(objective.gamma, str):
             super().evaluate(objective, goodness, out_coefficients, out_totals)
             return
         gamma = GAMMAS.index(objective.gamma)

@@ -43,7 +43,10 @@ def as_images(where: str, given: Any) -> Images:
     InputError
         It is no array of numbers, is masked, or has NaN, infinite or too large pixels.
     """
-    images = _plain(where, "images", given)
+    images = plain(where, "images", given)
+    if images.dtype.kind == "O" and hasattr(given, "columns"):
+        # a frame whose columns have several types, or some that may lack values
+        images = _of_columns(given, images)
     if images.ndim < 2 or 0 in images.shape[1:]:
         raise InputError(
             f"{where} has images of shape {images.shape}: give (N, D) or (N, height, width, ...), "
@@ -64,7 +67,9 @@ def as_images(where: str, given: Any) -> Images:
                 f"{where} has integer pixels {low}..{high}: scale them to 0..255, or give floats"
             )
     elif kind not in "iuf":
-        raise InputError(f"{where} has images of type {images.dtype}: give uint8 or floats")
+        raise InputError(
+            f"{where} has images of type {images.dtype}: give uint8 or floats{_column(given)}"
+        )
     if kind != "f":
         return np.ascontiguousarray(images, np.uint8)
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is reported
@@ -73,42 +78,25 @@ def as_images(where: str, given: Any) -> Images:
     return pixels
 
 
-def as_labels(where: str, given: Any) -> NDArray[np.integer]:
-    """Labels (N,) of uint8 or int64 from an array-like (N,) or (N, 1); a copy.
-
-    `InputError` if they are not class indices, one an image; `where` begins its message.
-    """
-    labels = _plain(where, "labels", given)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{where} has labels of shape {labels.shape} and type {labels.dtype}: "
-            f"give one integer class index an image{_mend(labels)}"
-        )
-    if len(labels) == 0:
-        raise InputError(f"{where} has no labels")
-    low, high = labels.min(), labels.max()
-    if low < 0 or high >= MOST_CLASSES:
-        raise InputError(
-            f"{where} has labels {low}..{high}: give class indices from 0 on, "
-            "e.g. np.unique(labels, return_inverse=True)[1]"
-        )
-    return np.array(labels, np.uint8 if labels.dtype == np.uint8 else np.int64)
+def _of_columns(frame: Any, images: NDArray[Any]) -> NDArray[Any]:
+    """A data frame's columns as one array of numbers, if all of them are numbers."""
+    columns = [np.asarray(frame[name]) for name in frame.columns]
+    columns = [np.array(c.tolist()) if c.dtype.kind == "O" else c for c in columns]
+    return np.stack(columns, axis=1) if all(c.dtype.kind in "iuf" for c in columns) else images
 
 
-def _mend(labels: NDArray[Any]) -> str:
-    """How labels of some wrong kinds become right ones."""
-    if labels.ndim == 2:
-        return ": labels.argmax(axis=1), if they are one-hot"
-    if labels.dtype.kind in "fb":
-        return ": labels.astype(int), if they are whole numbers"
-    if labels.dtype.kind in "OUS":
-        return ": np.unique(labels, return_inverse=True)[1]"
+def _column(given: Any) -> str:
+    """The first column of a data frame that is none of numbers, to end a message."""
+    for name in getattr(given, "columns", ()):
+        values = np.asarray(given[name])
+        if values.dtype.kind == "O":
+            values = np.array(values.tolist())
+        if values.dtype.kind not in "iuf":
+            return f" (column '{name}' is none of numbers: leave it out, or fill what is missing)"
     return ""
 
 
-def _plain(where: str, what: str, given: Any) -> NDArray[Any]:
+def plain(where: str, what: str, given: Any) -> NDArray[Any]:
     """An array-like as an array; a mapped one stays what it is."""
     rows = given if isinstance(given, list | tuple) else ()
     if any(isinstance(each, np.ma.MaskedArray) for each in (given, *rows)):

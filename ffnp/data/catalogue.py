@@ -35,6 +35,18 @@ FASHION_MNIST = Known(
     licence="MIT (Zalando SE)",
     homepage="https://github.com/zalandoresearch/fashion-mnist",
     classes=10,
+    names=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),  # fmt: skip
     layouts=(IDX,),
     sha256=_sums(
         IDX,
@@ -57,6 +69,18 @@ CIFAR10 = Known(
     licence="none stated (A. Krizhevsky, technical report, 2009)",
     homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
     classes=10,
+    names=(
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ),  # fmt: skip
     layouts=(CIFAR_BINARY, CIFAR_PYTHON),
     sha256={
         "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
@@ -92,6 +116,6 @@ def lookup(name: str) -> Known:
     if name not in CATALOGUE:
         raise InputError(
             f"unknown data set '{name}': choose {', '.join(CATALOGUE)}, or give the path of a "
-            ".npz file or of a folder"
+            ".npz, .csv or .parquet file or of a folder"
         )
     return CATALOGUE[name]

@@ -1,16 +1,18 @@
-"""CIFAR-10's batches, in the binary layout and in the Python (pickle) layout.
+"""CIFAR-10's and CIFAR-100's batches, in the binary layout and in the Python (pickle) layout.
 
-Images are 3072 bytes: 1024 red, 1024 green, 1024 blue, row by row.
+Images are 3072 bytes: 1024 red, 1024 green, 1024 blue, row by row. CIFAR-100's have two labels,
+of 20 coarse and of 100 fine classes.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.data.arrays import Arrays
-from ffnp.data.pickles import LABELS, read_batch
+from ffnp.data.pickles import read_batch
 from ffnp.errors import InputError
 from ffnp.files import GOOD_COPY, Readable, read_bytes
 
@@ -20,23 +22,35 @@ PIXELS = 3072
 Batch = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (N, 3072), labels (N,)
 
 
-def _binary(path: Readable) -> Batch:
-    """Records of one label and 3072 pixels."""
-    data = read_bytes(path)
-    if not data or len(data) % (1 + PIXELS):
-        raise InputError(
-            f"{path} has {len(data)} bytes, not a multiple of {1 + PIXELS}: {GOOD_COPY}"
-        )
-    records = np.frombuffer(data, np.uint8).reshape(-1, 1 + PIXELS)
-    images, labels = records[:, 1:], records[:, 0]
-    if labels.max() not in LABELS:
-        raise InputError(f"{path} has label {labels.max()}, not 0..9: {GOOD_COPY}")
+@dataclass(frozen=True)
+class Kind:
+    """One of the labels that images have."""
+
+    classes: int = 10
+    key: str = "labels"  # in the Python layout
+    before: int = 1  # bytes of labels before the pixels, in the binary layout
+    column: int = 0  # which of them it is
+
+
+FINE = Kind(100, "fine_labels", 2, 1)
+COARSE = Kind(20, "coarse_labels", 2, 0)
+
+
+def _binary(kind: Kind, path: Readable) -> Batch:
+    """Records of labels and 3072 pixels."""
+    data, size = read_bytes(path), kind.before + PIXELS
+    if not data or len(data) % size:
+        raise InputError(f"{path} has {len(data)} bytes, not a multiple of {size}: {GOOD_COPY}")
+    records = np.frombuffer(data, np.uint8).reshape(-1, size)
+    images, labels = records[:, kind.before :], records[:, kind.column]
+    if labels.max() >= kind.classes:
+        raise InputError(f"{path} has label {labels.max()}, not 0..{kind.classes - 1}: {GOOD_COPY}")
     return images, labels
 
 
-def _python(path: Readable) -> Batch:
+def _python(kind: Kind, path: Readable) -> Batch:
     """A pickled dictionary, read without executing."""
-    shape, pixels, labels = read_batch(read_bytes(path), path)
+    shape, pixels, labels = read_batch(read_bytes(path), path, kind.key, kind.classes)
     if shape != (len(labels), PIXELS) or len(pixels) != len(labels) * PIXELS:
         raise InputError(f"{path} has images that are not (N, {PIXELS}) for its N labels")
     return np.frombuffer(pixels, np.uint8).reshape(-1, PIXELS), np.array(labels, np.uint8)
@@ -56,5 +70,11 @@ def _gather(read: Callable[[Readable], Batch], paths: Sequence[Readable]) -> Arr
     return Arrays(*arrays)
 
 
-read_binary = partial(_gather, _binary)
-read_python = partial(_gather, _python)
+def read_binary(paths: Sequence[Readable], kind: Kind = Kind()) -> Arrays:  # noqa: B008
+    """The binary layout's files."""
+    return _gather(partial(_binary, kind), paths)
+
+
+def read_python(paths: Sequence[Readable], kind: Kind = Kind()) -> Arrays:  # noqa: B008
+    """The Python layout's files."""
+    return _gather(partial(_python, kind), paths)

@@ -1,5 +1,6 @@
 """The one in-memory form of a data set: flat images and integer labels, checked when made."""
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.data.arrays import Images, as_images, as_labels
+from ffnp.data.arrays import Images, as_images
+from ffnp.data.classes import are_names, as_labels, in_order, names_of, spelt
 from ffnp.errors import InputError, expect
 
 SAMPLE = 1000  # images, evenly over a split, that tell its range
@@ -27,18 +29,22 @@ class Split:
     images : ndarray of shape (N, D), uint8 or float32, C-contiguous
         One flat image a row, as stored (uint8: 0..255), from (N, ...). May be memory-mapped.
     labels : ndarray of shape (N,), uint8 or int64
-        Classes, from 0 on.
+        Classes, from 0 on; from whole numbers, or from texts or truth values, whose names are kept.
     name : str
         Begins messages.
     shape : tuple of int
         Of one image before flattening, e.g. (28, 28) or (3, 32, 32); by default that of the
         images given.
+    names : tuple of str
+        Of the classes, by their labels; by default what the labels given are called, and none if
+        they are numbers.
     """
 
     images: Images
     labels: NDArray[np.integer]
     name: str = "the split"
     shape: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images = as_images(self.name, self.images)
@@ -48,12 +54,14 @@ class Split:
         shape = self.shape or found
         if found not in (shape, (int(np.prod(shape)),)):
             raise InputError(f"{self.name} has images of shape {found}: give ones of {shape}")
-        labels = as_labels(self.name, self.labels)
+        names = self.names or names_of(self.name, self.labels)
+        labels = as_labels(self.name, self.labels, names)
         if len(images) != len(labels):
             raise InputError(
                 f"{self.name} has {len(images)} images but labels of shape {labels.shape}"
             )
         self._set(images.reshape(len(images), -1), labels, shape)
+        object.__setattr__(self, "names", names)
 
     def _set(self, images: Images, labels: NDArray[Any], shape: tuple[int, ...]) -> None:
         for name, value in dict(images=images, labels=labels, shape=shape).items():
@@ -61,6 +69,14 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def named(self, names: tuple[str, ...]) -> "Split":
+        """The same images, with the labels that their classes have among other names."""
+        labels = as_labels(self.name, spelt(self.names, self.labels.tolist()), names)
+        part = self.rows(slice(None))
+        part._set(part.images, labels, part.shape)
+        object.__setattr__(part, "names", names)
+        return part
 
     def rows(self, index: Any, name: str | None = None) -> "Split":
         """Some of the rows, which are not checked again; a view of a slice of them."""
@@ -119,6 +135,11 @@ class Dataset:
                 f"{self.name}: training images are {train.images.dtype}, test images "
                 f"{test.images.dtype}: save both as uint8 or both as float32"
             )
+        if train.names != test.names or not are_names(train.names, int(self.classes)):
+            raise InputError(
+                f"{self.name}: its splits name their classes otherwise: ffnp.from_arrays makes a "
+                "data set of both"
+            )
         self._check_labels()
         self._check_ranges()
 
@@ -162,10 +183,17 @@ class Dataset:
         """D, the number of values of one image."""
         return int(np.prod(self.shape))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the classes; none if they are numbers."""
+        return self.train.names
+
     def absent(self) -> list[str]:
-        """The classes of which there is no training image, as ranges."""
+        """The classes of which there is no training image, by name or as ranges."""
         counts = np.bincount(self.train.labels, minlength=self.classes)
         absent = np.flatnonzero(counts == 0)
+        if self.names:
+            return spelt(self.names, absent.tolist())
         runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1)
         ends = [(run[0], run[-1]) for run in runs if len(run)]
         return [f"{low}" if low == high else f"{low}..{high}" for low, high in ends]
@@ -199,6 +227,7 @@ def from_arrays(
     y_test: Any,
     name: str = "arrays",
     classes: int | None = None,
+    names: Sequence[str] = (),
 ) -> Dataset:
     """A data set of arrays: flattened, converted and checked.
 
@@ -210,11 +239,15 @@ def from_arrays(
     x_train, x_test : (N, ...) array-likes
         Integer images (0..255) or float ones.
     y_train, y_test : (N,) or (N, 1) array-likes
-        Integer labels.
+        Classes: whole numbers from 0 on, or texts or truth values, which the data set keeps as
+        the classes' names.
     name : str
         Named in messages, and in the configuration of what is trained on it.
     classes : int, optional
-        K, if it is known; else one more than the largest label of both splits.
+        K, if it is known; else one more than the largest label of both splits, or as many as they
+        have different texts.
+    names : sequence of str, optional
+        What the classes are called, by their labels.
 
     Raises
     ------
@@ -222,8 +255,11 @@ def from_arrays(
         Shapes, types or ranges that do not fit, labels that are no class indices, an empty set,
         only one class, NaN or infinite pixels.
     """
-    train = Split(x_train, y_train, f"{name}: the training set")
-    test = Split(x_test, y_test, f"{name}: the test set")
+    train = Split(x_train, y_train, f"{name}: the training set", names=tuple(names))
+    test = Split(x_test, y_test, f"{name}: the test set", names=tuple(names))
+    if train.names != test.names:
+        called = in_order(name, train.names, test.names)
+        train, test = train.named(called), test.named(called)
     if classes is None:
-        classes = 1 + int(max(train.labels.max(), test.labels.max()))
+        classes = len(train.names) or 1 + int(max(train.labels.max(), test.labels.max()))
     return Dataset(name, train, test, classes)

@@ -7,24 +7,35 @@ import numpy as np
 from ffnp.data.arrays import Images, as_images
 from ffnp.data.npy import map_npy, read_array
 from ffnp.data.pictures import read_pictures
+from ffnp.data.tables import is_table, read_pixels
 from ffnp.errors import InputError
 
 
 def read_images(
-    path: Path, shape: tuple[int, ...], invert: bool = False, prepare: bool = False
+    path: Path,
+    shape: tuple[int, ...],
+    invert: bool = False,
+    prepare: bool = False,
+    label: str | None = None,
+    floats: bool = False,
 ) -> Images:
     """The images of a file, flat: (N, D), uint8, or float32 from an array of floats.
 
     Parameters
     ----------
     path : Path
-        A `.npy` array, a `.npz` archive of one array (or with `x_test`), or a picture.
+        A `.npy` array, a `.npz` archive of one array (or with `x_test`), a table (`.csv`,
+        `.parquet`; the column of the labels is left out), or a picture.
     shape : tuple of int
         Of one image: (height, width), (1 or 3, height, width), or anything for arrays.
     invert : bool
         Whether dark becomes light: of pictures and of uint8 arrays.
     prepare : bool
         Whether drawn digits are cropped, scaled and centred: of pictures.
+    label : str, optional
+        The labels' column, of tables: see `load`.
+    floats : bool
+        Whether a table's bytes are to be floats, too.
 
     Raises
     ------
@@ -33,12 +44,16 @@ def read_images(
         is not installed.
     """
     suffix = path.suffix.lower()
-    if suffix not in (".npy", ".npz"):
+    if suffix not in (".npy", ".npz") and not is_table(path):
         return read_pictures(path, shape, invert, prepare)
     if prepare:
         raise InputError(f"{path} cannot be prepared: that is for pictures of drawn digits")
-    images = map_npy(path) if suffix == ".npy" else read_array(path, "x_test")
     pixels = int(np.prod(shape))
+    if is_table(path):
+        images = read_pixels(path, pixels, label)
+        images = images.astype(np.float32) if floats else images
+    else:
+        images = map_npy(path) if suffix == ".npy" else read_array(path, "x_test")
     if images.size == 0:
         raise InputError(f"{path} holds no image: its shape is {images.shape}")
     if not {images.shape, images.shape[1:]} & {shape, (pixels,)}:  # neither one nor many

@@ -7,23 +7,34 @@ from ffnp.data.arrays import Arrays
 from ffnp.data.catalogue import CATALOGUE, lookup
 from ffnp.data.dataset import Dataset, from_arrays
 from ffnp.data.known import Copy
-from ffnp.data.layouts import LAYOUTS
+from ffnp.data.layouts import EMNIST, LAYOUTS, Layout
 from ffnp.data.npy import read_npz
+from ffnp.data.tables import find_tables, is_table, read_tables
 from ffnp.data.verifying import differing
 from ffnp.errors import InputError, InputWarning, expect
+from ffnp.files import Readable
 
 
-def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Dataset:
+def load(
+    name_or_path: str | Path,
+    data_dir: Path | str | None = None,
+    label_column: str | None = None,
+) -> Dataset:
     """Load a data set.
 
     Parameters
     ----------
     name_or_path : str or Path
         `mnist` (embedded), `fashion-mnist`, `cifar10`, the path of a `.npz` file with x_train,
-        y_train, x_test and y_test, or of a folder of IDX, CIFAR-10 or `.npy` files.
+        y_train, x_test and y_test, of a table of training rows (`.csv`, `.parquet`), or of a folder
+        of IDX, CIFAR, `.npy` files or tables. Of several sets in one folder: that of the file of
+        training images.
     data_dir : Path or str, optional
         Where the files of a named data set are looked for first: in its folder of that name,
         then in itself. The user's cache, the system's folders and the embedded files follow.
+    label_column : str, optional
+        Of a table, the label's column: its name or, where columns have no names, its number from 1
+        (default: the one called label, or the first). Of CIFAR-100, `fine` (default) or `coarse`.
 
     Returns
     -------
@@ -46,22 +57,15 @@ def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Datase
     if data_dir is not None:
         expect("the data folder", data_dir, str | Path, "give its name")
     name, path = str(name_or_path), Path(name_or_path)
-    if name not in CATALOGUE and path.is_dir():
-        for layout in LAYOUTS:
-            paths = layout.find(path)
-            if paths is not None:
-                return from_arrays(*layout.read(paths), name=str(path))
-        wanted = ", or ".join(layout.files[0] for layout in LAYOUTS)
-        raise InputError(f"{path} holds no data set: it needs {wanted}, and what goes with it")
-    if path.suffix.lower() == ".npz":
-        return from_arrays(*read_npz(path), name=str(path))
-    if name not in CATALOGUE and path.is_file():
-        raise InputError(
-            f"{path} is a file, but no .npz: save its arrays as {', '.join(Arrays._fields)} in "
-            "one (numpy.savez), or give the folder of a data set's files"
-        )
+    expect("the label's column", label_column or "", str, "give its name")
+    file = path.is_file() or path.suffix.lower() == ".npz" or is_table(path)
+    if name not in CATALOGUE and (path.is_dir() or file):
+        return _at(path, label_column)
+    if label_column is not None:
+        raise InputError(f"{name} has no column {label_column}: leave it out")
     copy = find(name, data_dir)
-    dataset = from_arrays(*copy.layout.read(copy.paths), name, copy.known.classes)
+    arrays, known = copy.layout.read(copy.paths), copy.known
+    dataset = from_arrays(*arrays, name, known.classes, known.names)
     if others := differing(copy):
         where = "" if data_dir is None else f" --data-dir {data_dir}"
         text = (
@@ -70,6 +74,65 @@ def load(name_or_path: str | Path, data_dir: Path | str | None = None) -> Datase
         )
         warnings.warn(text, InputWarning, stacklevel=2)
     return dataset
+
+
+def _at(path: Path, label: str | None) -> Dataset:
+    """The data set that is in a folder or a file."""
+    layouts = _layouts(path, label)
+    if layouts:
+        layout, paths = layouts[0]
+        if len(layouts) > 1 and layout in EMNIST:
+            raise InputError(
+                f"{path} holds several data sets: give the training images of one, e.g. {paths[0]}"
+            )
+        if label is not None and not layout.label:
+            raise InputError(f"{path} has no column {label}: leave it out")
+        return _made(layout.read(paths), path, layout)
+    table: Path | None = path if is_table(path) else None
+    if path.is_dir():
+        tables = find_tables(path)
+        if len(tables) > 1:
+            raise InputError(f"{path} holds several tables: give one, e.g. {tables[0]}")
+        table = next(iter(tables), None)
+    if table is not None:
+        arrays, note = read_tables(table, label)
+        if note:
+            warnings.warn(note, InputWarning, stacklevel=3)
+        return from_arrays(*arrays, name=str(path))
+    if label is not None:
+        raise InputError(f"{path} is no table, and has no column {label}: leave it out")
+    if path.suffix.lower() == ".npz":
+        return from_arrays(*read_npz(path), name=str(path))
+    if path.is_file():
+        raise InputError(
+            f"{path} is a file, but no .npz, .csv or .parquet: save its arrays as "
+            f"{', '.join(Arrays._fields)} in one .npz (numpy.savez), or give the folder of a data "
+            "set's files"
+        )
+    wanted = ", or ".join(dict.fromkeys(layout.files[0] for layout in LAYOUTS[:4]))
+    raise InputError(
+        f"{path} holds no data set: it needs {wanted}, a .csv or .parquet with train in its name, "
+        "and what goes with it"
+    )
+
+
+def _layouts(path: Path, label: str | None) -> list[tuple[Layout, list[Readable]]]:
+    """The layouts of which there are files in a folder, or of which a file is the first."""
+    found = []
+    for layout in LAYOUTS:
+        if layout.label not in ("", label or "fine"):
+            continue
+        if path.is_dir():
+            paths = layout.find(path)
+        else:
+            paths = layout.find(path.parent) if layout.begins_with(path) else None
+        if paths is not None:
+            found.append((layout, paths))
+    return found
+
+
+def _made(arrays: Arrays, path: Path, layout: Layout) -> Dataset:
+    return from_arrays(*arrays, str(path), len(layout.names) or None, layout.names)
 
 
 def find(name: str, data_dir: Path | str | None = None) -> Copy:

@@ -1,4 +1,4 @@
-"""CIFAR-10's pickled batches, read by a machine of the few opcodes that such files hold.
+"""CIFAR's pickled batches, read by a machine of the few opcodes that such files hold.
 
 It imports, calls and hashes nothing: values are plain, keys of dictionaries are texts, and a call
 is kept as the name and what it was given. The array is then picked out of what was kept.
@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 from ffnp.errors import InputError
 from ffnp.files import Readable
 
-LABELS = range(10)
-MOST_OPCODES = 200_000  # a batch of 10,000 images has about 40,000
+MOST_OPCODES = 600_000  # a batch of 10,000 images has about 40,000; CIFAR-100's of 50,000, 250,000
 MOST_HELD = 20_000  # values at once on the stack, where the labels may be
 
 ADMITTED = {  # names that a batch holds, and what they stand for
@@ -142,24 +141,29 @@ def _admitted(name: str) -> Name:
     return Name(ADMITTED[name])
 
 
-def read_batch(data: bytes, path: Readable) -> tuple[tuple[int, ...], bytes, list[int]]:
-    """Shape and bytes of the images, and the labels, of one pickled batch; else `InputError`."""
+def read_batch(
+    data: bytes, path: Readable, key: str = "labels", classes: int = 10
+) -> tuple[tuple[int, ...], bytes, list[int]]:
+    """Shape and bytes of the images, and the labels of this key, of one pickled batch.
+
+    `InputError` if it is none, or labels are not of so many classes.
+    """
     try:
         batch = Machine().run(data)
     except Exception as error:  # a damaged pickle can raise anything
-        raise InputError(f"{path} is refused as a CIFAR-10 batch: {error!s:.200}") from error
+        raise InputError(f"{path} is refused as a CIFAR batch: {error!s:.200}") from error
     match batch:
         case {"data": Call("array", _, (_, tuple(shape), Call("dtype", ("u1", *_)), 0, raw))}:
             pass
         case {"data": Call("buffer", (raw, Call("dtype", ("u1", *_)), tuple(shape), "C"))}:
             pass
         case _:
-            raise InputError(f"{path} is not a CIFAR-10 batch: it has no uint8 array 'data'")
+            raise InputError(f"{path} is not a CIFAR batch: it has no uint8 array 'data'")
     if not _whole(shape):
-        raise InputError(f"{path} is not a CIFAR-10 batch: its array has no shape")
-    labels = batch.get("labels")
-    if not isinstance(labels, list) or not _whole(labels) or not set(labels) <= set(LABELS):
-        raise InputError(f"{path} is not a CIFAR-10 batch: it has no list 'labels' of 0..9")
+        raise InputError(f"{path} is not a CIFAR batch: its array has no shape")
+    labels = batch.get(key)
+    if not isinstance(labels, list) or not _whole(labels) or not set(labels) <= set(range(classes)):
+        raise InputError(f"{path} is not a CIFAR batch: it has no list '{key}' of 0..{classes - 1}")
     return shape, _bytes(raw, path), labels
 
 
@@ -176,4 +180,4 @@ def _bytes(raw: Any, path: Readable) -> bytes:
                 return text.encode("latin1")
             except UnicodeEncodeError as error:
                 raise InputError(f"{path} is damaged: its pixels are not bytes") from error
-    raise InputError(f"{path} is not a CIFAR-10 batch: its array has no data")
+    raise InputError(f"{path} is not a CIFAR batch: its array has no data")

@@ -8,6 +8,7 @@ from ffnp.model import DataDescription
 from ffnp.objectives import OBJECTIVES
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS
+from ffnp.objectives.own import OWN, Own
 from ffnp.scaling import Scaling
 
 IMAGES, PIXELS, CLASSES, ROWS, HIDDEN = 4, 5, 4, 3, (6, 5, 4)
@@ -17,9 +18,9 @@ DATA = DataDescription((PIXELS,), CLASSES, False, Scaling(0.0, 1.0, None))
 TINY = Config(hidden=HIDDEN, theta=4.0, alpha=0.5, label_scale=2.0)
 
 
-def cases() -> list[Config]:
+def cases(activations: Iterable[str] = ACTIVATIONS) -> list[Config]:
     """Every objective x gamma x activation; baselines and parts of recipes x activation."""
-    layered = [case for objective in OBJECTIVES for case in cases_of(objective)]
+    layered = [case for each in OBJECTIVES for case in cases_of(each, activations=activations)]
     baselines = [
         replace(TINY, method="backprop-label"),
         replace(TINY, method="backprop-pairwise", labels=ROWS),
@@ -33,20 +34,39 @@ def cases() -> list[Config]:
         replace(baselines[0], unit_dropout=0.5),
         replace(baselines[2], unit_dropout=0.5),
     ]
-    return layered + _with_activations(baselines + parts)
+    return layered + _with_activations(baselines + parts, activations)
 
 
-def cases_of(objective: str) -> list[Config]:
-    """One objective x gamma x activation; `own` for the one that `check` is given."""
+def cases_of(
+    objective: str,
+    gammas: Iterable[str] = GAMMAS,
+    activations: Iterable[str] = ACTIVATIONS,
+) -> list[Config]:
+    """One objective x some gammas x some activations; `own` for what `check` is given."""
     ff, collab = (replace(TINY, method=method, labels=ROWS) for method in ("ff", "collab"))
-    return _with_activations(
+    layered = [
         replace(ff if gamma == "none" else replace(collab, gamma=gamma), objective=objective)
-        for gamma in GAMMAS
-    )
+        for gamma in gammas
+    ]
+    return _with_activations(layered, activations)
 
 
-def _with_activations(methods: Iterable[Config]) -> list[Config]:
-    return [replace(each, activation=name) for each in methods for name in ACTIVATIONS]
+def cases_with(own: Own) -> list[Config]:
+    """The cases of what is one's own, with all of ffnp's that it goes with.
+
+    An activation alone goes with the baselines, too.
+    """
+    given = own.given
+    gammas = [OWN] if own.gamma else GAMMAS
+    activations = [OWN] if own.activation else list(ACTIVATIONS)
+    if given == ["activation"]:
+        return cases(activations)
+    objectives = [OWN] if own.objective else list(OBJECTIVES)
+    return [case for each in objectives for case in cases_of(each, gammas, activations)]
+
+
+def _with_activations(methods: Iterable[Config], activations: Iterable[str]) -> list[Config]:
+    return [replace(each, activation=name) for each in methods for name in activations]
 
 
 def name_of(case: Config) -> tuple[str, str]:

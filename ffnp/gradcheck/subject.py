@@ -15,8 +15,9 @@ from ffnp.model import Model
 from ffnp.network import ForwardForward, LocalHeads
 from ffnp.network.labels import Labels
 from ffnp.network.sharing import Filled, learn
-from ffnp.objectives import Objective
+from ffnp.objectives.own import Own
 
+NOTHING = Own()
 STEP = 1e-5  # of central differences: truncation and rounding are both near 1e-10
 
 Vector = NDArray[np.float64]
@@ -31,11 +32,13 @@ class Sample:
     labels: Labels  # (N, R) int32
 
 
-def gamma_of(case: Config, goodness: Array, layer: int) -> Array:
+def gamma_of(case: Config, goodness: Array, layer: int, own: Own = NOTHING) -> Array:
     """Gamma of one layer (from 0), (N, R), from the host's (L, N, R) goodness.
 
     Said once more, apart from `collaboration`, which is what is being checked.
     """
+    if own.gamma is not None and case.method == "collab":
+        return case.gamma_scale * np.asarray(own.gamma(goodness.copy()))[layer]
     below, above = goodness[:layer].sum(axis=0), goodness[layer + 1 :].sum(axis=0)
     kinds = {"none": 0 * below, "previous": below, "next": above, "others": below + above}
     return case.gamma_scale * kinds[name_of(case)[1]]
@@ -50,9 +53,9 @@ class Subject:
         sample: Sample,
         backend: Backend,
         dtype: str,
-        own: Objective | None = None,
+        own: Own = NOTHING,
     ) -> None:
-        self._case, self._backend = case, backend
+        self._case, self._backend, self._own = case, backend, own
         self.method = Model.create(replace(case, dtype=dtype), DATA, backend, own).method
         self.method.parameters.load(sample.weights)
         self.batch = self.method.training_batch(IMAGES)
@@ -102,7 +105,7 @@ class Subject:
             return whole
         method.forward(batch)
         goodness = np.array(self._backend.to_host(batch.goodness))
-        gamma = gamma_of(self._case, goodness, layer)
+        gamma = gamma_of(self._case, goodness, layer, self._own)
         objective = method.objective.objective
 
         def local() -> float:

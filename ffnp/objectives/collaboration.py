@@ -1,5 +1,6 @@
 """Layer collaboration: gamma, what a layer hears of the others (the paper's equation 7)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,18 +45,19 @@ class LayerObjective:
     """
 
     objective: Objective
-    gamma: str
+    gamma: str | Callable[[Array], Array]  # one of GAMMAS, or one of the user's own
     gamma_scale: float = 1.0
     gain: float = 1.0
 
     @property
     def by_image(self) -> bool:
         """Whether a batch may be evaluated in parts; see `Objective`."""
-        return getattr(self.objective, "by_image", False)
+        alone = self.gamma in GAMMAS or getattr(self.gamma, "by_image", False)
+        return alone and getattr(self.objective, "by_image", False)
 
     def gammas(self, goodness: Array) -> Array:
         """What each layer hears, (L, N, R), of (L, N, R) goodness."""
-        return self.gamma_scale * gamma_of_layers(self.gamma, goodness)
+        return self.gamma_scale * self._gammas(goodness)
 
     def of_layers(self, goodness: Array) -> tuple[Array, Array]:
         """Values (L,) and coefficients (L, N, R) of (L, N, R) goodness.
@@ -66,7 +68,8 @@ class LayerObjective:
         Raises
         ------
         InputError
-            If the objective gives anything but a number and an (N, R) array.
+            If the objective gives anything but a number and an (N, R) array, or a gamma of one's
+            own anything but an (L, N, R) array.
         """
         one_for_all = self.gamma == "others" and self.gamma_scale == 1
         if one_for_all and getattr(self.objective, "of_sum", False):
@@ -76,6 +79,17 @@ class LayerObjective:
         gammas = self.gammas(goodness)
         pairs = [self._evaluate(g, gamma) for g, gamma in zip(goodness, gammas, strict=True)]
         return np.array([value for value, _ in pairs]), self.gain * np.stack([c for _, c in pairs])
+
+    def _gammas(self, goodness: Array) -> Array:
+        if isinstance(self.gamma, str):
+            return gamma_of_layers(self.gamma, goodness)
+        found = np.asarray(self.gamma(goodness.copy()))
+        if found.shape != goodness.shape or found.dtype.kind not in "iuf":
+            raise InputError(
+                f"the gamma gave {found.dtype} of shape {found.shape} for goodness of shape "
+                f"{goodness.shape}: return one number for each"
+            )
+        return found.astype(goodness.dtype)
 
     def _evaluate(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         found = self.objective(goodness, gamma)

@@ -27,3 +27,5 @@ from ffnp.plotting.settings import Result as Result
 from ffnp.plotting.settings import config_of as config_of
 from ffnp.plotting.settings import seeds_of as seeds_of
 from ffnp.plotting.settings import settings as settings
+from ffnp.plotting.units import draw_units as draw_units
+from ffnp.plotting.units import units_figure as units_figure

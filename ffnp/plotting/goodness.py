@@ -53,8 +53,11 @@ def draw_goodness(axes: Any, scores: Goodness, labels: Any, theta: float | None)
     axes.set_ylabel("goodness")
 
 
-def draw_confusion(axes: Any, confusion: NDArray[np.int64]) -> None:
-    """Errors by true label (row) and predicted label (column), in % of the true label's images."""
+def draw_confusion(axes: Any, confusion: NDArray[np.int64], names: Sequence[str]) -> None:
+    """Errors by true label (row) and predicted label (column), in % of the true label's images.
+
+    `names` are the classes', which may be numbers.
+    """
     wrong = np.where(np.eye(len(confusion), dtype=bool), 0, confusion)
     shares = 100 * wrong / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="gray_r", vmin=0, vmax=max(shares.max(), 1e-9) * 1.3)
@@ -63,8 +66,9 @@ def draw_confusion(axes: Any, confusion: NDArray[np.int64]) -> None:
     if len(confusion) > NAMED:
         axes.figure.colorbar(image, ax=axes, label="% of the true label")
         return
-    axes.set_xticks(range(len(confusion)))
-    axes.set_yticks(range(len(confusion)))
+    numbers = all(map(str.isdecimal, names))
+    axes.set_xticks(range(len(names)), map(literal, names), rotation=0 if numbers else 90)
+    axes.set_yticks(range(len(names)), map(literal, names))
     dark = shares.max() * 0.7
     for (row, column), share in np.ndenumerate(shares):
         if confusion[row, column] and row != column:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import OWN, Config, is_reference
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
-from ffnp.errors import InputError, InputWarning, StorageError, TrainingError, expect
-from ffnp.model import NOT_GIVEN, DataDescription, Model
+from ffnp.errors import InputWarning, StorageError, TrainingError, expect
+from ffnp.model import DataDescription, Model
 from ffnp.objectives import Objective
+from ffnp.objectives.own import KNOWN, Gamma, Own, not_given
 from ffnp.runs.bits import computed, otherwise
 from ffnp.runs.folder import Every, OpenRun, Run
-from ffnp.runs.own import import_objective, naming
+from ffnp.runs.own import import_all, naming_all
 from ffnp.runs.watching import Watcher as Watcher
 from ffnp.scoring.analysis import analyse
 from ffnp.scoring.evaluation import Evaluation, evaluate
@@ -28,7 +30,7 @@ CHECKPOINT_SECONDS = 30.0
 SAMPLE = 1000  # training images, evenly over them all, whose error is recorded beside the test's
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a training gives.
 
@@ -54,6 +56,20 @@ class Result:
     metrics: list[dict[str, Any]]
     run: Run | None
 
+    @property
+    def summary(self) -> str:
+        """A line: what was trained, how long, and where it is."""
+        config = self.model.config
+        where = "" if self.run is None else f", in {self.run.folder}"
+        epochs = f"{config.epochs} epoch{'s'[: config.epochs > 1]}"
+        return f"{config.method}, {epochs} in {self.seconds:.1f} s{where}"
+
+    def __repr__(self) -> str:
+        return f"<Result: {self.summary}: {self.test.summary}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.summary)}</p>{self.test._repr_html_()}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         config = self.model.config
@@ -75,6 +91,8 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     *,
     objective: Objective | None = None,
+    gamma: Gamma | None = None,
+    activation: Any = None,
     dataset: Dataset | None = None,
 ) -> Result:
     """Train and evaluate what a configuration describes.
@@ -82,15 +100,17 @@ def train(
     Parameters
     ----------
     config : Config
-        The file of an objective FILE.py:NAME is imported.
+        The file of an objective, gamma or activation FILE.py:NAME is imported.
     folder : Path, str or iterable of Path, optional
         A new folder to store the run in, or names for one: the first that is free is taken
         (default: nothing is stored).
     watcher : Watcher, optional
     checkpoint_seconds : float
         Time between two saved states.
-    objective : Objective, optional
-        One of your own, in place of the configuration's, which then calls it `own`.
+    objective, gamma, activation : optional
+        Your own, in place of the configuration's, which then calls it `own`: an `Objective`; a
+        function of (L, N, R) goodness that gives what each layer hears of the others; a pair of
+        functions (value, slope) of z, or an object with both. See `ffnp.objectives.own.Own`.
     dataset : Dataset, optional
         In place of the configuration's, which then has its name.
 
@@ -109,14 +129,15 @@ def train(
         expect("the folder", names, Iterable, "give a name, or names to choose from")
     if watcher is not None:
         expect("the watcher", watcher, Watcher, "give an object of a subclass of Watcher")
-    if objective is not None:
-        config = replace(config, objective=OWN)
+    own = Own(objective, gamma, activation)
+    called: dict[str, Any] = dict.fromkeys(own.given, OWN)
+    config = replace(config, **called)
     config = _anchored(config)
     if dataset is not None:
         config = replace(config, dataset=getattr(dataset, "name", config.dataset))
-    data, trainer = _prepare(config, objective, dataset)
+    data, trainer = _prepare(config, own, dataset)
     with (
-        naming(config.objective),
+        naming_all(config),
         nullcontext() if names is None else Run.create(names, config) as run,
     ):
         return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
@@ -129,6 +150,8 @@ def resume(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     *,
     objective: Objective | None = None,
+    gamma: Gamma | None = None,
+    activation: Any = None,
     dataset: Dataset | Path | str | None = None,
     data_dir: Path | str | None = None,
     device: int | None = None,
@@ -144,8 +167,8 @@ def resume(
         threads.
     watcher, checkpoint_seconds
         As for `train`.
-    objective, dataset
-        Those that `train` was given. The file of an objective FILE.py:NAME is imported again.
+    objective, gamma, activation, dataset
+        Those that `train` was given. The file of a FILE.py:NAME is imported again.
     dataset, data_dir : Path or str, optional
         Where the data set is now, if it has moved; the run remembers it.
     device : int, optional
@@ -153,8 +176,8 @@ def resume(
     """
     with _run(folder).alone() as run:
         config = run.config()
-        if objective is None:
-            run.check_objective()
+        own = Own(objective, gamma, activation)
+        run.check_own([name for name in KNOWN if name not in own.given])
         elsewhere: dict[str, Any] = {"backend": backend or None, "device": device}
         if data_dir is not None:
             elsewhere["data_dir"] = str(data_dir)
@@ -162,20 +185,27 @@ def resume(
             elsewhere["dataset"], dataset = str(dataset) if dataset else None, None
         given = {name: value for name, value in elsewhere.items() if value is not None}
         config = replace(config, **given)
-        data, trainer = _prepare(_anchored(config), objective, dataset)
-        with naming(config.objective):
+        data, trainer = _prepare(_anchored(config), own, dataset)
+        with naming_all(config):
             return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
 
 
 def load_model(
-    folder: Path | str, backend: str = "auto", device: int = 0, *, last: bool = False
+    folder: Path | str,
+    backend: str = "auto",
+    device: int = 0,
+    *,
+    last: bool = False,
+    activation: Any = None,
 ) -> Model:
     """The trained model of the run in `folder`; see `make_backend` for `backend` and `device`.
 
     With `last`, where the training is not finished: with the weights that were last saved.
+    `activation` is the one of your own that it was trained with: no file is imported here.
     An `InputWarning` says of a run of ffnp 0.1 that it does not know what its images looked like.
     """
-    model = _run(folder).model(make_backend(backend, device), last)
+    own = Own(activation=activation)
+    model = _run(folder).model(make_backend(backend, device), last, own)
     if model.data.appearance is None:
         text = (
             f"{folder} was stored by ffnp 0.1, which kept nothing of how its images look: whether "
@@ -196,7 +226,7 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
     `dataset` is the whole of it, where it is in memory.
     """
     if dataset is None:
-        dataset = load(config.dataset, config.data_dir)
+        dataset = load(config.dataset, config.data_dir, config.label_column)
     expect("the data set", dataset, Dataset, "ffnp.load(...) and ffnp.from_arrays make one")
     if config.validation:
         dataset = dataset.hold_out(config.validation)
@@ -217,22 +247,20 @@ def _anchored(config: Config) -> Config:
     paths = {"data_dir": config.data_dir} if config.data_dir else {}
     if config.dataset not in CATALOGUE and Path(config.dataset).exists():
         paths["dataset"] = config.dataset
-    if is_reference(config.objective):
-        paths["objective"] = config.objective
+    paths |= {name: getattr(config, name) for name in KNOWN if is_reference(getattr(config, name))}
     absolute: dict[str, Any] = {name: str(Path(path).absolute()) for name, path in paths.items()}
     return replace(config, **absolute)
 
 
-def _prepare(
-    config: Config, objective: Objective | None, dataset: Dataset | None
-) -> tuple[Dataset, Trainer]:
-    if config.objective == OWN and objective is None:
-        raise InputError(NOT_GIVEN)
-    if is_reference(config.objective) and objective is None:
-        objective = import_objective(config.objective)
-    if objective is not None and not callable(objective):
-        expect("the objective", objective, Callable, "give a function of (goodness, gamma)")
+def _prepare(config: Config, own: Own, dataset: Dataset | None) -> tuple[Dataset, Trainer]:
+    own = import_all(config, own)
+    for name in KNOWN:
+        if getattr(config, name) == OWN and name not in own.given:
+            raise not_given(name)
     backend = make_backend(config.backend, config.device)
+    if backend.name == "cupy" and any(getattr(config, name) not in KNOWN[name] for name in KNOWN):
+        text = "what is your own has no kernel: it is computed on the host, and images wait for it"
+        warnings.warn(text, InputWarning, stacklevel=3)
     data = load_data(config, dataset)
     if absent := data.absent():
         mend = "shuffle the images, if they are sorted by class"
@@ -242,7 +270,7 @@ def _prepare(
         warnings.warn(text, InputWarning, stacklevel=3)
     description = DataDescription.of(data, config)
     check_memory(config, description)
-    model = Model.create(config, description, backend, objective)
+    model = Model.create(config, description, backend, own)
     return data, Trainer(model, data.train)
 
 
@@ -316,7 +344,11 @@ def _train(
         save()
         run.write_model(model)
     test = evaluate(model, dataset.test)
-    return Result(model, test, spent, metrics, None if run is None else run.kept())
+    if run is not None:
+        run.remember_errors(test.to_dict())
+    result = Result(model, test, spent, metrics, None if run is None else run.kept())
+    watcher.end(result)
+    return result
 
 
 def _saving(positions: Iterator[Position], save: Callable[[], None]) -> Iterator[Position]:

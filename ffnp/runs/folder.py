@@ -27,16 +27,19 @@ from ffnp.errors import (
 )
 from ffnp.files import GOOD_COPY, partial, read_bytes, reading, rename, writing
 from ffnp.model import DataDescription, Model
+from ffnp.objectives.own import KNOWN, Own
 from ffnp.runs.own import checksum
 from ffnp.runs.place import Place
-from ffnp.runs.records import is_epoch, is_extra
+from ffnp.runs.records import is_epoch, is_errors, is_extra
 from ffnp.runs.storage import packed, read_json, read_tensors
 from ffnp.training.trainer import Trainer
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 MODEL, STATE = "model.safetensors", "state.safetensors"
 SNAPSHOT = "snapshot-{:05d}.safetensors"  # of the weights, after so many epochs
-CHECKSUM = "objective_sha256"  # in the configuration's file
+CHECKSUM = "{}_sha256"  # in the configuration's file, of the file of one's own objective
+NOTHING = Own()
+ERRORS = "test_error"  # there too, once they are measured
 DATA = ("dataset", "data_dir")
 ELSEWHERE = {"backend", "device", *DATA}  # may differ where a run goes on
 
@@ -122,15 +125,32 @@ class Run:
             )
         return config
 
-    def check_objective(self) -> None:
-        """Refuse an objective FILE.py:NAME whose file is no longer what the run began with."""
+    def test_error(self) -> dict[str, Any] | None:
+        """The trained model's errors, as they were measured; None where nobody has.
+
+        On its own test rows, or on its validation rows; `InputError` as of `config`.
+        """
+        path = self.folder / CONFIG
+        found: dict[str, Any] | None = read_json(path).get(ERRORS) if self.finished else None
+        if found is not None and not is_errors(found):
+            raise InputError(f"{path} is damaged: its {ERRORS} is none: {GOOD_COPY}")
+        return found
+
+    def check_own(self, names: Iterable[str] = KNOWN, place: str | None = None) -> None:
+        """Refuse an own FILE.py:NAME, of some names, whose file is not what the run began with.
+
+        `place` is where it is now.
+        """
         values = read_json(self.folder / CONFIG)
-        reference = values["config"]["objective"]
-        if is_reference(reference) and checksum(reference) != values.get(CHECKSUM):
-            raise InputError(
-                f"the file of {reference} has changed since {self.folder} was begun: "
-                "put the old one back, or train anew"
-            )
+        for name in names:
+            reference = values["config"][name]
+            if is_reference(reference) and place is not None:
+                reference = place
+            if is_reference(reference) and checksum(reference) != values.get(CHECKSUM.format(name)):
+                raise InputError(
+                    f"the file of {reference} has changed since {self.folder} was begun: "
+                    "put the old one back, or train anew"
+                )
 
     def metrics(self) -> list[dict[str, Any]]:
         """What was recorded of each epoch; empty before the first.
@@ -157,7 +177,7 @@ class Run:
         """Whether the trained model is stored."""
         return (self.folder / MODEL).exists()
 
-    def model(self, backend: Backend, last: bool = False) -> Model:
+    def model(self, backend: Backend, last: bool = False, own: Own = NOTHING) -> Model:
         """The trained model, on a backend; `InputError` if there is none, or it is damaged.
 
         With `last`, of a training that is not finished: the weights that were last saved.
@@ -175,7 +195,7 @@ class Run:
                     "last weights with load_model(..., last=True)"
                 )
             path = state
-        return self._stored(path, backend, f"remove it, and {again} makes it again")
+        return self._stored(path, backend, f"remove it, and {again} makes it again", own)
 
     def snapshots(self) -> dict[int, Path]:
         """The files of the snapshots that are kept, by epochs done, the earliest first."""
@@ -186,7 +206,7 @@ class Run:
         """The model of one of the `snapshots`, on a backend; `InputError` if it is damaged."""
         return self._stored(path, backend, "remove it: only this snapshot is lost")
 
-    def _stored(self, path: Path, backend: Backend, mend: str) -> Model:
+    def _stored(self, path: Path, backend: Backend, mend: str, own: Own = NOTHING) -> Model:
         """The model of a file of weights; `mend` ends what is said if it is damaged."""
         tensors, values = read_tensors(path, mend)
         damaged = f"{path} is damaged: it does not describe its model: {mend}"
@@ -203,9 +223,10 @@ class Run:
             raise InputError(f"{path}: {error}") from error
         except (KeyError, TypeError, InputError) as error:
             raise InputError(damaged) from error
+        own.check(config)
         try:
             Model.check_claims(config, data, tensors)
-            model = Model.create(config, data, backend)
+            model = Model.create(config, data, backend, own)
             for name, weights in model.weights().items():
                 if name in tensors and tensors[name].dtype != weights.dtype:
                     raise InputError(f"tensor '{name}' is {tensors[name].dtype}")
@@ -256,6 +277,7 @@ class Run:
         try:
             trained = DataDescription.from_dict(values.get("data"))
             same = trained == data and trained.digest in (None, data.digest)
+            same = same and trained.names in ((), data.names)
             if same:
                 trainer.load_state(tensors, values)
             extra: dict[str, Any] = values.get("extra", {})
@@ -299,6 +321,12 @@ class OpenRun(Run):
         if stored["config"] != stored["config"] | now:
             stored["config"] |= now
             self.place.write(CONFIG, _text(stored))
+
+    def remember_errors(self, errors: dict[str, Any]) -> None:
+        """Note the trained model's errors in its configuration's file, unless they are there."""
+        stored = read_json(self.kept().folder / CONFIG)
+        if ERRORS not in stored:
+            self.place.write(CONFIG, _text(stored | {ERRORS: errors}))
 
     def keep_metrics(self, epochs: int, done: int) -> list[dict[str, Any]]:
         """Reduce the record to what belongs to the first `done` epochs, and give it back.
@@ -367,8 +395,9 @@ def _make(folder: Path, config: Config) -> Place | None:
     """
     missing = [parent for parent in folder.parents if not parent.exists()]
     values = {"ffnp": version("ffnp"), "config": config.to_dict()}
-    if is_reference(config.objective):
-        values[CHECKSUM] = checksum(config.objective)
+    for name in KNOWN:
+        if is_reference(reference := getattr(config, name)):
+            values[CHECKSUM.format(name)] = checksum(reference)
     # A folder of its own name holds its configuration, and is locked, at any moment.
     whole = partial(folder)
     place = None

@@ -1,17 +1,21 @@
-"""An objective of one's own in a file: FILE.py:NAME."""
+"""An objective, a gamma or an activation of one's own in a file: FILE.py:NAME."""
 
 import inspect
 import runpy
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ffnp.config import Config, is_reference
 from ffnp.errors import InputError
 from ffnp.files import read_bytes
-from ffnp.objectives.base import Objective
+from ffnp.objectives.own import KNOWN, WANTED, Own, as_activation
+
+ARGUMENTS = {"objective": ("goodness", "gamma"), "gamma": ("goodness",)}
 
 
 def checksum(reference: str) -> str:
@@ -19,10 +23,11 @@ def checksum(reference: str) -> str:
     return sha256(read_bytes(Path(reference.rpartition(":")[0]))).hexdigest()
 
 
-def import_objective(reference: str) -> Objective:
-    """Run the file, and take its objective of that name; `InputError` if that fails in any way.
+def import_own(reference: str, what: str = "objective") -> Any:
+    """Run the file, and take what is of that name; `InputError` if that fails in any way.
 
-    NAME is an objective, or a class or function that makes one without arguments.
+    NAME is an objective, a gamma or an activation, or a class or function that makes one without
+    arguments.
     """
     path, _, name = reference.rpartition(":")
     read_bytes(Path(path))  # says why it cannot be read
@@ -30,14 +35,31 @@ def import_objective(reference: str) -> Objective:
         found = runpy.run_path(path)
         if name not in found:
             raise InputError(f"{path} has no {name}: give a name that is defined there")
-        objective = found[name]
-        if inspect.isclass(objective) and not _takes(objective):
+        own = found[name]
+        if inspect.isclass(own) and not _takes(own):
             raise InputError(f"{reference} needs arguments: give a function that makes it of none")
-        if _takes(objective):
-            objective = objective()
-    if not _takes(objective, "goodness", "gamma"):
-        raise InputError(f"{reference} is no objective: it must be called with (goodness, gamma)")
-    return objective  # type: ignore[no-any-return]
+        if _takes(own):
+            own = own()
+        fits = _takes(own, *ARGUMENTS[what]) if what in ARGUMENTS else True
+        if not fits:
+            raise InputError(f"{reference} is no {what}: {WANTED[what]}")
+        return as_activation(own) if what == "activation" else own
+
+
+def import_all(config: Config, given: Own, names: Iterable[str] = KNOWN) -> Own:
+    """What is given, and of some names what the configuration has as FILE.py:NAME."""
+    wanted = {name: getattr(config, name) for name in names if name not in given.given}
+    found = {n: import_own(value, n) for n, value in wanted.items() if is_reference(value)}
+    return replace(given, **found)
+
+
+@contextmanager
+def naming_all(config: Config) -> Iterator[None]:
+    """`naming` of every file that a configuration names."""
+    with ExitStack() as stack:
+        for name in KNOWN:
+            stack.enter_context(naming(getattr(config, name)))
+        yield
 
 
 @contextmanager

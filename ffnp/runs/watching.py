@@ -17,3 +17,6 @@ class Watcher:
 
     def epoch(self, record: dict[str, Any]) -> None:
         """An epoch is done; `record` is its line of metrics."""
+
+    def end(self, result: Any) -> None:
+        """The training is finished; `result` is the `Result` of it."""

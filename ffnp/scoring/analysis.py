@@ -134,7 +134,7 @@ def analyse(model: Model, split: Split, rows: int = ROWS, layers: int | None = N
     expect("the model", model, Model, "ffnp.load_model(folder) gives one")
     if model.config.is_baseline:
         raise InputError(f"{model.config.method} has no goodness of layers to analyse")
-    model.data.check(split)
+    split = model.data.check(split)
     sample = split.spread(rows)
     depth, to_host = model.method.depth, model.backend.to_host
     if layers is not None:

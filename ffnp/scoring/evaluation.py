@@ -1,7 +1,7 @@
 """Prediction and its errors: every layer votes for a label with its goodness."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from ffnp.scoring.sweep import sweep
 Scores = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Errors on one split, in % of its images.
 
@@ -31,12 +31,33 @@ class Evaluation:
         Of the first 1, 2, ... chosen layers together; the last is `all`.
     confusion : (K, K) int array
         Images by true label (row) and predicted label (column).
+    names : list of str
+        Of the classes, in the order of the rows and columns; numbers where they have none.
     """
 
     all: float
     layers: list[float]
     groups: list[float]
     confusion: NDArray[np.int64]
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """A line: the error of the vote, and of each layer."""
+        layers = ", ".join(f"{error:.2f}" for error in self.layers)
+        alone = f"; layers alone {layers}" if len(self.layers) > 1 else ""
+        return f"error {self.all:.2f}% of {int(self.confusion.sum())} images{alone}"
+
+    def __repr__(self) -> str:
+        return f"<Evaluation: {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        lines = [
+            f"<tr><td>{i}</td><td>{alone:.2f}</td><td>{group:.2f}</td></tr>"
+            for i, (alone, group) in enumerate(zip(self.layers, self.groups, strict=True), start=1)
+        ]
+        head = "<tr><th>voter</th><th>alone, %</th><th>with those before it, %</th></tr>"
+        return f"<p>{self.summary}</p><table>{head}{''.join(lines)}</table>"
 
     def to_dict(self) -> dict[str, Any]:
         """The errors as plain values for JSON."""
@@ -108,7 +129,10 @@ def scores_of(model: Model, batch: Batch, voters: Sequence[int], start: int) -> 
 
 
 def predict(model: Model, images: Any, layers: Iterable[int] | None = None) -> NDArray[np.int64]:
-    """The label of each image, (N,), by the vote of all chosen layers; see `scores`."""
+    """The label of each image, (N,), by the vote of all chosen layers; see `scores`.
+
+    `model.data.called(labels)` gives the names of their classes.
+    """
     blocks = [found.sum(axis=0).argmax(axis=1) for found in scores(model, images, layers)]
     return np.concatenate([np.empty(0, np.int64), *blocks])
 
@@ -133,7 +157,7 @@ def evaluate(model: Model, split: Split, layers: Iterable[int] | None = None) ->
         If a layer does not exist, or images or labels do not fit the model.
     """
     voters, classes = _voters(model, layers), model.data.classes
-    model.data.check(split)
+    split = model.data.check(split)
     wrong: NDArray[np.int64] | int = 0
     confusion = np.zeros((classes, classes), np.int64)
     start = 0
@@ -144,7 +168,8 @@ def evaluate(model: Model, split: Split, layers: Iterable[int] | None = None) ->
         np.add.at(confusion, (true, votes[1, -1]), 1)
         start += len(true)
     alone, groups = 100 * np.asarray(wrong) / len(split)
-    return Evaluation(float(groups[-1]), alone.tolist(), groups.tolist(), confusion)
+    names = model.data.called(range(classes))
+    return Evaluation(float(groups[-1]), alone.tolist(), groups.tolist(), confusion, names)
 
 
 def _voters(model: Model, layers: Iterable[int] | None) -> list[int]:

@@ -70,16 +70,16 @@ def test_what_a_npz_holds_is_named(tmp_path, values, message):
 
 
 def test_a_file_that_is_there_is_not_unknown(tmp_path):
-    (tmp_path / "digits.csv").write_text("1,2\n")
-    with pytest.raises(
-        InputError, match=r"digits.csv is a file, but no .npz: save its arrays as x_"
-    ):
-        load(str(tmp_path / "digits.csv"))
+    (tmp_path / "digits.txt").write_text("1,2\n")
+    with pytest.raises(InputError, match=r"is a file, but no .npz, .csv or .parquet: save its arr"):
+        load(str(tmp_path / "digits.txt"))
     np.savez(tmp_path / "x.npz", **ARRAYS)
     (tmp_path / "x.npz").rename(tmp_path / "X.NPZ")
     assert len(load(tmp_path / "X.NPZ").test) == 23
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="it needs train-images-idx3-ubyte, or .*x_train.npy, and"):
+    with pytest.raises(
+        InputError, match="it needs train-images-idx3-ubyte, or .*x_train.npy, a .csv or .parquet"
+    ):
         load(tmp_path / "empty")
 
 

@@ -213,7 +213,7 @@ def with_pixel(value: float) -> np.ndarray:
         ({"x_test": X_TEST[:, :2]}, r"training images are of shape \(3, 4\), test images .*2, 4"),
         ({"y_train": Y[:-1]}, r"12 images but labels of shape \(11,\)"),
         ({"y_train": Y[:0]}, "the training set has no labels"),
-        ({"y_train": Y.astype(float)}, "type float64: give one integer class index an image"),
+        ({"y_train": Y / 2}, r"has label 0\.5 \(image 1\): a class is a whole number"),
         ({"y_train": np.eye(10)[Y].astype(int)}, r"labels of shape \(12, 10\)"),
         ({"y_train": Y.astype(int) - 1}, r"labels -1\.\.8: give class indices from 0 on"),
         ({"y_test": Y_TEST.astype(np.uint64) + 2**63}, "class indices from 0 on"),

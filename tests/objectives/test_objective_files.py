@@ -11,7 +11,7 @@ import ffnp as library
 from ffnp.errors import InputError, TrainingError
 from ffnp.objectives import SigmoidGoodness
 from ffnp.runs.folder import Run
-from ffnp.runs.own import import_objective
+from ffnp.runs.own import import_own
 from ffnp.runs.storage import read_tensors, write_tensors
 
 FILE = """
@@ -57,7 +57,7 @@ def stopped(file, tmp_path):
 @pytest.mark.parametrize("name", ["instance", "function", "maker", "Own"])
 def test_a_name_is_an_objective_or_makes_one(file, name):
     goodness = 10 * library.load("mnist").test.first(4).images[:, 300:302].astype(float)
-    found = import_objective(f"{file}:{name}")(goodness, 0.0)
+    found = import_own(f"{file}:{name}")(goodness, 0.0)
     expected = SigmoidGoodness(7.0)(goodness, 0.0)
     assert found[0] == expected[0]
     assert (found[1] == expected[1]).all()
@@ -68,7 +68,7 @@ def test_the_command_trains_what_python_would(ffnp, file, tmp_path, monkeypatch)
     status, out, err = ffnp("train", *SMALL, "--objective", "own.py:Own", "--out", "a", "--json")
     assert (status, err) == (0, "")
     assert json.loads(out)["config"]["objective"] == f"{file}:Own"
-    config, objective = Run(tmp_path / "a").config(), import_objective("own.py:Own")
+    config, objective = Run(tmp_path / "a").config(), import_own("own.py:Own")
     expected = library.train(config, objective=objective).model
     assert same_bits(library.load_model("a"), expected)
 
