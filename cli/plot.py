@@ -95,11 +95,12 @@ def _result(folder: Path, dataset: str | None, data_dir: str | None) -> dict[str
     try:
         model = model_of(folder)
         data, config = data_of(model, dataset, data_dir)
+        test = data.tested()
     except FFNPError as error:
         if not metrics:
             raise
         text = f"errors of layers are not drawn: {error}"
         warnings.warn(text, InputWarning, stacklevel=2)
         return {"metrics": metrics, "config": run.config().to_dict()}
-    errors = evaluate(model, data.test).to_dict()
+    errors = evaluate(model, test).to_dict()
     return {"test_error": errors, "metrics": metrics, "config": config.to_dict()}

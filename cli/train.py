@@ -142,4 +142,7 @@ def _summary(result: Result) -> str:
         f"{config.epochs} epoch{'s'[: config.epochs > 1]} in {result.seconds:.1f} s on {backend}"
     )
     stored = "" if result.run is None else f"\nstored in {result.run.folder}"
-    return f"{head}\n\n{error_table(result.test, config.evaluated)}{stored}"
+    table = "no test set: no errors"
+    if result.test is not None:
+        table = error_table(result.test, config.evaluated)
+    return f"{head}\n\n{table}{stored}"

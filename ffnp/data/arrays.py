@@ -18,12 +18,12 @@ MOST_CLASSES = 1 << 12  # a larger "label" is no class index: K * K errors are c
 
 
 class Arrays(NamedTuple):
-    """A data set as read, images of any rank: (N, ...) and (N,)."""
+    """A data set as read, images of any rank: (N, ...) and (N,); the test set may be missing."""
 
     x_train: NDArray[Any]
     y_train: NDArray[Any]
-    x_test: NDArray[Any]
-    y_test: NDArray[Any]
+    x_test: NDArray[Any] | None = None
+    y_test: NDArray[Any] | None = None
 
 
 def as_images(where: str, given: Any) -> Images:

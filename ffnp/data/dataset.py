@@ -90,25 +90,32 @@ class Split:
 class Dataset:
     """A training and a test split of images of one shape; `InputError` if they do not fit.
 
+    There may be no test split: then nothing is evaluated but on rows held out of the training's.
+
     Attributes
     ----------
     name : str
-    train, test : Split
+    train : Split
+    test : Split or None
     classes : int
         K, the number of classes.
     """
 
     name: str
     train: Split
-    test: Split
+    test: Split | None
     classes: int
 
     def __post_init__(self) -> None:
         expect("the data set's name", self.name, str, "give a text")
-        for split in (self.train, self.test):
+        for split in self.splits:
             expect("a split", split, Split, "ffnp.from_arrays makes a data set of arrays")
         expect("classes", self.classes, int | np.integer, "give the number of classes")
-        train, test = self.train, self.test
+        self._check_labels()
+        if self.test is not None:
+            self._check_test(self.train, self.test)
+
+    def _check_test(self, train: Split, test: Split) -> None:
         if train.shape != test.shape:
             raise InputError(
                 f"{self.name}: training images are of shape {train.shape}, "
@@ -119,11 +126,10 @@ class Dataset:
                 f"{self.name}: training images are {train.images.dtype}, test images "
                 f"{test.images.dtype}: save both as uint8 or both as float32"
             )
-        self._check_labels()
         self._check_ranges()
 
     def _check_labels(self) -> None:
-        for split in (self.train, self.test):
+        for split in self.splits:
             high = int(split.labels.max())
             if high >= self.classes:
                 raise InputError(
@@ -140,7 +146,7 @@ class Dataset:
     def _check_ranges(self) -> None:
         """One split of 0..1 and one of 0..255 can be told, whatever they show."""
         sizes = []
-        for split in (self.train, self.test):
+        for split in self.splits:
             pixels = np.abs(split.sample().images.astype(np.float64))
             sizes.append((pixels.mean(), pixels.max()))
         (mean, most), (test_mean, test_most) = sizes
@@ -151,6 +157,19 @@ class Dataset:
                 f"{self.name}: training pixels are up to {most:g}, test pixels up to "
                 f"{test_most:g}: scale both alike"
             )
+
+    @property
+    def splits(self) -> list[Split]:
+        """The training split, and the test split if there is one."""
+        return [self.train] if self.test is None else [self.train, self.test]
+
+    def tested(self) -> Split:
+        """The test split; `InputError` if there is none."""
+        if self.test is None:
+            raise InputError(
+                f"{self.name} has no test set: give one, or hold out training rows (validation)"
+            )
+        return self.test
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -182,7 +201,10 @@ class Dataset:
 
     def limited(self, train: int | None, test: int | None) -> "Dataset":
         """The first `train` and `test` rows (None: all)."""
-        return replace(self, train=self.train.first(train), test=self.test.first(test))
+        if self.test is None and test is not None:
+            raise InputError(f"{self.name} has no test set: leave out limit_test")
+        limited = None if self.test is None else self.test.first(test)
+        return replace(self, train=self.train.first(train), test=limited)
 
 
 def _count(given: Any) -> int:
@@ -195,8 +217,8 @@ def _count(given: Any) -> int:
 def from_arrays(
     x_train: Any,
     y_train: Any,
-    x_test: Any,
-    y_test: Any,
+    x_test: Any = None,
+    y_test: Any = None,
     name: str = "arrays",
     classes: int | None = None,
 ) -> Dataset:
@@ -210,7 +232,7 @@ def from_arrays(
     x_train, x_test : (N, ...) array-likes
         Integer images (0..255) or float ones.
     y_train, y_test : (N,) or (N, 1) array-likes
-        Integer labels.
+        Integer labels. Without `x_test` and `y_test` there is no test set.
     name : str
         Named in messages, and in the configuration of what is trained on it.
     classes : int, optional
@@ -223,7 +245,9 @@ def from_arrays(
         only one class, NaN or infinite pixels.
     """
     train = Split(x_train, y_train, f"{name}: the training set")
-    test = Split(x_test, y_test, f"{name}: the test set")
+    test = None
+    if x_test is not None or y_test is not None:
+        test = Split(x_test, y_test, f"{name}: the test set")
     if classes is None:
-        classes = 1 + int(max(train.labels.max(), test.labels.max()))
+        classes = 1 + max(int(split.labels.max()) for split in (train, test) if split)
     return Dataset(name, train, test, classes)

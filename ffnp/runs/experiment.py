@@ -35,8 +35,9 @@ class Result:
     Attributes
     ----------
     model : Model
-    test : Evaluation
-        On the test set, or on the validation rows where the configuration holds some out.
+    test : Evaluation or None
+        On the test set, or on the validation rows where the configuration holds some out; None
+        without either.
     seconds : float
         Spent in training: without loading the data, evaluations and analyses.
     metrics : list of dict
@@ -49,7 +50,7 @@ class Result:
     """
 
     model: Model
-    test: Evaluation
+    test: Evaluation | None
     seconds: float
     metrics: list[dict[str, Any]]
     run: Run | None
@@ -58,7 +59,7 @@ class Result:
         """Plain values for JSON."""
         config = self.model.config
         return {
-            "test_error": self.test.to_dict(),
+            "test_error": None if self.test is None else self.test.to_dict(),
             "train_seconds": self.seconds,
             "epochs": config.epochs,
             "seed": config.seed,
@@ -197,10 +198,12 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
     if config.validation:
         dataset = dataset.hold_out(config.validation)
     dataset = dataset.limited(config.limit_train, config.limit_test)
-    labels = dataset.test.labels
-    if len(labels) > 1 and labels.min() == labels.max():
+    test = dataset.test
+    if test is None and config.analyse_every:
+        dataset.tested()
+    if test is not None and len(labels := test.labels) > 1 and labels.min() == labels.max():
         warnings.warn(
-            f"{dataset.test.name} has images of class {labels[0]} alone: its error says nothing "
+            f"{test.name} has images of class {labels[0]} alone: its error says nothing "
             "of the others (shuffle the images, if they are sorted by class)",
             InputWarning,
             stacklevel=2,
@@ -232,7 +235,7 @@ def _prepare(
     data = load_data(config, dataset)
     if absent := data.absent():
         mend = "shuffle the images, if they are sorted by class"
-        if min(data.train.labels.min(), data.test.labels.min()) == 1:
+        if min(split.labels.min() for split in data.splits) == 1:
             mend = "subtract 1 from the labels, if they count from 1"
         text = f"{data.train.name} has no image of class {', '.join(absent)} ({mend})"
         warnings.warn(text, InputWarning, stacklevel=3)
@@ -288,10 +291,11 @@ def _train(
             trained = trainer.schedule.losses(position.phase)
             if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
                 for name, split in (("test", dataset.test), ("train", sample)):
-                    found = evaluate(model, split, range(1, trained + 1))
-                    record[f"{name}_error"] = found.to_dict()
+                    if split is not None:
+                        found = evaluate(model, split, range(1, trained + 1))
+                        record[f"{name}_error"] = found.to_dict()
             if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
-                record["analysis"] = analyse(model, dataset.test, layers=trained).to_dict()
+                record["analysis"] = analyse(model, dataset.tested(), layers=trained).to_dict()
             every = config.snapshot_every
             if run is not None and every and (position.epoch + 1) % every == 0:
                 run.write_snapshot(model, trainer.epochs_done)
@@ -311,7 +315,7 @@ def _train(
     if run is not None and not done:  # before the test set, whose images may be found bad
         save()
         run.write_model(model)
-    test = evaluate(model, dataset.test)
+    test = None if dataset.test is None else evaluate(model, dataset.test)
     return Result(model, test, spent, metrics, None if run is None else run.kept())
 
 
