@@ -18,6 +18,7 @@ from ffnp.objectives import Objective
 from ffnp.runs.bits import computed, otherwise
 from ffnp.runs.folder import Every, OpenRun, Run
 from ffnp.runs.own import import_objective, naming
+from ffnp.runs.stopping import Best
 from ffnp.runs.watching import Watcher as Watcher
 from ffnp.scoring.analysis import analyse
 from ffnp.scoring.evaluation import Evaluation, evaluate
@@ -47,6 +48,9 @@ class Result:
         for one of all labels.
     run : Run or None
         Where it is stored.
+    epoch : int
+        Which epoch's weights the model has, from 1, over all phases: the last one's, or with
+        `keep` best those of the lowest validation error.
     """
 
     model: Model
@@ -54,6 +58,7 @@ class Result:
     seconds: float
     metrics: list[dict[str, Any]]
     run: Run | None
+    epoch: int
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -62,6 +67,7 @@ class Result:
             "test_error": None if self.test is None else self.test.to_dict(),
             "train_seconds": self.seconds,
             "epochs": config.epochs,
+            "kept_epoch": self.epoch,
             "seed": config.seed,
             "backend": self.model.backend.name,
             "run_dir": None if self.run is None else str(self.run.folder),
@@ -231,6 +237,7 @@ def _prepare(
         objective = import_objective(config.objective)
     if objective is not None and not callable(objective):
         expect("the objective", objective, Callable, "give a function of (goodness, gamma)")
+    Best(config)  # refuses what does not go together
     backend = make_backend(config.backend, config.device)
     data = load_data(config, dataset)
     if absent := data.absent():
@@ -256,9 +263,10 @@ def _train(
     saved: dict[str, Any] = {}
     metrics: list[dict[str, Any]] = []
     done = False
+    best = Best(config)
     if run is not None:
-        saved = run.read_state(trainer)
-        done = run.finished and trainer.finished
+        saved = run.read_state(trainer, best)
+        done = run.finished and (trainer.finished or best.over)
         run.check_name()
         run.remember(config)
         metrics = run.keep_metrics(config.epochs, trainer.epochs_done)
@@ -274,9 +282,9 @@ def _train(
 
     def save() -> None:
         if run is not None:
-            run.write_state(trainer, {"seconds": seconds(), **computed(model)})
+            run.write_state(trainer, {"seconds": seconds(), **computed(model)}, best)
 
-    for position in _saving(trainer.run(), save):
+    for position in _saving(iter(()) if best.over else trainer.run(), save):
         stop = watcher.batch(trainer)
         if position.batch == trainer.batches:
             losses, error = trainer.losses()
@@ -289,15 +297,19 @@ def _train(
             }
             pause = time.perf_counter()
             trained = trainer.schedule.losses(position.phase)
-            if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
-                for name, split in (("test", dataset.test), ("train", sample)):
+            rows = {"test": dataset.test, "train": sample if config.evaluate_every else None}
+            every = config.evaluate_every or best.watching
+            if every and (position.epoch + 1) % every == 0:
+                for name, split in rows.items():
                     if split is not None:
                         found = evaluate(model, split, range(1, trained + 1))
                         record[f"{name}_error"] = found.to_dict()
+                if best.watching:
+                    best.see(trainer.epochs_done, record["test_error"]["all"], model)
             if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
                 record["analysis"] = analyse(model, dataset.tested(), layers=trained).to_dict()
-            every = config.snapshot_every
-            if run is not None and every and (position.epoch + 1) % every == 0:
+            often = config.snapshot_every
+            if run is not None and often and (position.epoch + 1) % often == 0:
                 run.write_snapshot(model, trainer.epochs_done)
             start += time.perf_counter() - pause  # the clock of training stands still
             metrics.append(record)
@@ -311,12 +323,18 @@ def _train(
             where = "" if run is None else run.kept().folder
             mend = f": continue with `ffnp train --resume {where}`" if where else ""
             raise TrainingError(f"stopped in {trainer.where}{mend}")
-    spent = seconds()
+        if best.over:
+            break
+    spent, epoch = seconds(), trainer.epochs_done
     if run is not None and not done:  # before the test set, whose images may be found bad
         save()
+    if config.keep == "best":
+        best.restore(model)
+        epoch = best.epoch or epoch  # none was evaluated
+    if run is not None and not done:
         run.write_model(model)
     test = None if dataset.test is None else evaluate(model, dataset.test)
-    return Result(model, test, spent, metrics, None if run is None else run.kept())
+    return Result(model, test, spent, metrics, None if run is None else run.kept(), epoch)
 
 
 def _saving(positions: Iterator[Position], save: Callable[[], None]) -> Iterator[Position]:
