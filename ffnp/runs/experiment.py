@@ -61,17 +61,18 @@ class Result:
     epoch: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON; `kept_epoch` where that need not be the last."""
         config = self.model.config
+        kept = {"kept_epoch": self.epoch} if config.patience or config.keep == "best" else {}
         return {
             "test_error": None if self.test is None else self.test.to_dict(),
             "train_seconds": self.seconds,
             "epochs": config.epochs,
-            "kept_epoch": self.epoch,
             "seed": config.seed,
             "backend": self.model.backend.name,
             "run_dir": None if self.run is None else str(self.run.folder),
             "config": config.to_dict(),
+            **kept,
         }
 
 

@@ -56,6 +56,7 @@ def test_training_ends_after_patience_and_keeps_the_best_epoch(dataset, whole, e
     assert last < SMALL.epochs  # else nothing is tested
     assert whole.epoch == 1 + int(np.argmin(errors[:last])) == last - SMALL.patience
     assert whole.test.all == min(errors[:last])
+    assert whole.to_dict()["kept_epoch"] == whole.epoch
     as_long = train(replace(SMALL, epochs=whole.epoch, patience=0, keep="last"), dataset=dataset)
     assert same_bits(whole.model, as_long.model)
 
