@@ -164,13 +164,15 @@ class CupyBackend(Backend):
         goodness: Array,
         out_coefficients: Array,
         out_totals: Array,
+        sample_weight: Array | None = None,
     ) -> None:
         """An objective without a kernel is evaluated on the host."""
         number = OBJECTIVE_NUMBERS.get(type(objective.objective))
         if number is None:
             totals = self.to_host(out_totals)
             coefficients = np.empty(goodness.shape, goodness.dtype)
-            Backend().evaluate(objective, self.to_host(goodness), coefficients, totals)
+            weight = None if sample_weight is None else self.to_host(sample_weight)
+            Backend().evaluate(objective, self.to_host(goodness), coefficients, totals, weight)
             out_coefficients[...] = self.to_device(coefficients)
             out_totals[...] = self.to_device(totals)
             return
@@ -179,7 +181,8 @@ class CupyBackend(Backend):
             objective=number, **PARAMETERS | vars(objective.objective),
             below=objective.gamma in ("others", "previous"),
             above=objective.gamma in ("others", "next"), gamma_scale=objective.gamma_scale,
-            goodness=goodness, coefficients=out_coefficients, totals=out_totals,
+            goodness=goodness, sample_weight=sample_weight, coefficients=out_coefficients,
+            totals=out_totals,
         )  # fmt: skip
 
     # --- gradients --------------------------------------------------------------------------
@@ -222,11 +225,18 @@ class CupyBackend(Backend):
         )  # fmt: skip
 
     def cross_entropy(
-        self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
+        self,
+        logits: Array,
+        bias: Array,
+        labels: Array,
+        out_totals: Array,
+        out_d_bias: Array,
+        sample_weight: Array | None = None,
     ) -> None:
         self._kernels(logits.dtype).launch(
             "cross_entropy", (1,), (BLOCK,),
-            logits=logits, bias=bias, labels=labels, totals=out_totals, d_bias=out_d_bias,
+            logits=logits, bias=bias, labels=labels, sample_weight=sample_weight,
+            totals=out_totals, d_bias=out_d_bias,
         )  # fmt: skip
 
     # --- optimisers -------------------------------------------------------------------------

@@ -327,9 +327,10 @@ __device__ real evaluate_one(
 KERNEL evaluate(
     int objective, real theta, real alpha, real power,
     int below, int above, real gamma_scale,
-    const real* goodness,  // (L, N, R)
-    real* coefficients,    // (L, N, R)
-    double* totals,        // (L + 1)
+    const real* goodness,       // (L, N, R)
+    const real* sample_weight,  // (N) or null
+    real* coefficients,         // (L, N, R)
+    double* totals,             // (L + 1)
     int L, int N, int R
 ) {
     const int rows = N * R;
@@ -346,6 +347,8 @@ KERNEL evaluate(
                 }
             }
             value += evaluate_one(objective, theta, alpha, power, h, N, R);
+            if (sample_weight)
+                for (int r = 0; r < R; r++) h[r] *= sample_weight[n];
         }
         value = block_sum(value);
         if (threadIdx.x == 0) totals[layer] += value;
@@ -462,11 +465,12 @@ KERNEL backpropagate(
 
 // One block: the output layer's loss and, in place of the logits, its gradient.
 KERNEL cross_entropy(
-    real* logits,       // (N, K)
-    const real* bias,   // (K)
-    const int* labels,  // (N)
-    double* totals,     // (2)
-    real* d_bias,       // (K)
+    real* logits,               // (N, K)
+    const real* bias,           // (K)
+    const int* labels,          // (N)
+    const real* sample_weight,  // (N) or null
+    double* totals,             // (2)
+    real* d_bias,               // (K)
     int N, int K
 ) {
     double value = 0, wrong = 0;
@@ -477,6 +481,8 @@ KERNEL cross_entropy(
         for (int k = 0; k < K; k++) missed |= k != labels[n] && z[k] >= z[labels[n]];
         wrong += missed;
         value += cross_entropy_of(z, K, labels[n], N);
+        if (sample_weight)
+            for (int k = 0; k < K; k++) z[k] *= sample_weight[n];
     }
     value = block_sum(value);
     wrong = block_sum(wrong);  // and now the gradients of all images are written

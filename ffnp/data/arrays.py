@@ -97,6 +97,32 @@ def as_labels(where: str, given: Any) -> NDArray[np.integer]:
     return np.array(labels, np.uint8 if labels.dtype == np.uint8 else np.int64)
 
 
+def as_sample_weight(where: str, given: Any, rows: int) -> NDArray[np.float64]:
+    """Weights (N,) of so many rows, float64, a copy; `InputError` if they are none.
+
+    Parameters
+    ----------
+    where : str
+        Whose they are, to begin messages.
+    given : (N,) array-like
+        0 or more, and at most LARGEST; not all 0.
+    rows : int
+    """
+    weights = _plain(where, "sample_weight", given)
+    if weights.shape != (rows,) or weights.dtype.kind not in "iuf":
+        raise InputError(
+            f"{where} has sample_weight of shape {weights.shape} and type {weights.dtype}: give "
+            f"one number for each of {rows} rows"
+        )
+    found = weights.astype(np.float64)
+    if not ((found >= 0) & (found <= LARGEST)).all() or not found.any():
+        raise InputError(
+            f"{where} has sample_weight that is negative, NaN or too large, or 0 for every row: "
+            "give numbers from 0 on"
+        )
+    return found
+
+
 def _mend(labels: NDArray[Any]) -> str:
     """How labels of some wrong kinds become right ones."""
     if labels.ndim == 2:

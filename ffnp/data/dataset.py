@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.data.arrays import Images, as_images, as_labels
+from ffnp.data.arrays import Images, as_images, as_labels, as_sample_weight
 from ffnp.errors import InputError, expect
 
 SAMPLE = 1000  # images, evenly over a split, that tell its range
@@ -33,12 +33,16 @@ class Split:
     shape : tuple of int
         Of one image before flattening, e.g. (28, 28) or (3, 32, 32); by default that of the
         images given.
+    sample_weight : ndarray of shape (N,), float64, or None
+        What an image's coefficients dJ/dg are multiplied by in training. Losses and errors count
+        every image once.
     """
 
     images: Images
     labels: NDArray[np.integer]
     name: str = "the split"
     shape: tuple[int, ...] = ()
+    sample_weight: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         images = as_images(self.name, self.images)
@@ -53,10 +57,14 @@ class Split:
             raise InputError(
                 f"{self.name} has {len(images)} images but labels of shape {labels.shape}"
             )
-        self._set(images.reshape(len(images), -1), labels, shape)
+        weight = self.sample_weight
+        if weight is not None:
+            weight = as_sample_weight(self.name, weight, len(images))
+        flat = images.reshape(len(images), -1)
+        self._set(images=flat, labels=labels, shape=shape, sample_weight=weight)
 
-    def _set(self, images: Images, labels: NDArray[Any], shape: tuple[int, ...]) -> None:
-        for name, value in dict(images=images, labels=labels, shape=shape).items():
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -65,8 +73,9 @@ class Split:
     def rows(self, index: Any, name: str | None = None) -> "Split":
         """Some of the rows, which are not checked again; a view of a slice of them."""
         part = copy(self)
-        object.__setattr__(part, "name", name or self.name)
-        part._set(self.images[index], self.labels[index], self.shape)
+        weight = None if self.sample_weight is None else self.sample_weight[index]
+        part._set(images=self.images[index], labels=self.labels[index], sample_weight=weight)
+        part._set(name=name or self.name)
         return part
 
     def first(self, count: int | None) -> "Split":
@@ -221,6 +230,7 @@ def from_arrays(
     y_test: Any = None,
     name: str = "arrays",
     classes: int | None = None,
+    sample_weight: Any = None,
 ) -> Dataset:
     """A data set of arrays: flattened, converted and checked.
 
@@ -237,6 +247,8 @@ def from_arrays(
         Named in messages, and in the configuration of what is trained on it.
     classes : int, optional
         K, if it is known; else one more than the largest label of both splits.
+    sample_weight : (N,) array-like, optional
+        Of the training rows: what each one's coefficients dJ/dg are multiplied by.
 
     Raises
     ------
@@ -244,7 +256,7 @@ def from_arrays(
         Shapes, types or ranges that do not fit, labels that are no class indices, an empty set,
         only one class, NaN or infinite pixels.
     """
-    train = Split(x_train, y_train, f"{name}: the training set")
+    train = Split(x_train, y_train, f"{name}: the training set", sample_weight=sample_weight)
     test = None
     if x_test is not None or y_test is not None:
         test = Split(x_test, y_test, f"{name}: the test set")

@@ -29,8 +29,8 @@ class ForwardForward(Method):
     def evaluate(self, batch: Batch, totals: Array) -> None:
         """Coefficients of the first `len(totals) - 1` layers; see `Backend.evaluate`."""
         layers = slice(0, len(totals) - 1)
-        coefficients = batch.coefficients[layers]
-        self.backend.evaluate(self.objective, batch.goodness[layers], coefficients, totals)
+        goodness, coefficients = batch.goodness[layers], batch.coefficients[layers]
+        self.backend.evaluate(self.objective, goodness, coefficients, totals, batch.sample_weight)
         if self.network.gain != 1:
             # a = kept * phi(z), where kept is 0 or the gain: dg/dz = 2 a * gain * phi'(z)
             coefficients *= self.network.gain

@@ -58,8 +58,9 @@ class LocalHeads(Method):
             own = self._totals[i]
             own[...] = 0
             self.backend.cross_entropy(
-                logits.rows, head.bias, batch.labels[:, 0], own, head.gradient.bias
-            )
+                logits.rows, head.bias, batch.labels[:, 0], own, head.gradient.bias,
+                batch.sample_weight,
+            )  # fmt: skip
             loss, errors = totals[i : i + 1], totals[-1:]
             loss += own[:1]
             if i + 1 == self.depth:

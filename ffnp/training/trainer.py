@@ -109,10 +109,10 @@ class Trainer:
                         self.model.method, self._images, self.model.data.scaling,
                         frozen, self.epochs, self._room,
                     )  # fmt: skip
-            index, labels = self._draw()
+            drawn = self._draw()
             while position.batch < self.batches:
                 check_whole(self.split.name, self.split.images)
-                self._step(index, labels)
+                self._step(*drawn)
                 position.batch += 1
                 if position.batch % GUARD_EVERY == 0 or position.batch == self.batches:
                     self.check()
@@ -220,21 +220,22 @@ class Trainer:
         """How many images the last batch had."""
         return min(self._size, len(self.split) - (self.position.batch - 1) * self._size)
 
-    def _step(self, index: Array, labels: Array) -> None:
+    def _step(self, index: Array, labels: Array, sample_weight: Array | None) -> None:
         model, position = self.model, self.position
         start = position.batch * self._size
         rows = index[start : start + self._size]
+        weight = None if sample_weight is None else sample_weight[start : start + len(rows)]
         if len(rows) not in self._buffers:
             self._buffers[len(rows)] = model.method.training_batch(len(rows))
         batch = self._buffers[len(rows)]
         step = self._epoch * self.batches + position.batch
-        batch.take(labels[start : start + len(rows)], rows, step)
+        batch.take(labels[start : start + len(rows)], rows, step, weight)
         lr = self._lr((position.epoch + position.batch / self.batches) / self.epochs)
         with np.errstate(over="ignore", invalid="ignore"):  # `check` reports what comes of it
             self.schedule.step(batch, self._source, self._totals, position.phase, lr)
 
-    def _draw(self) -> tuple[Array, Array]:
-        """This epoch's shuffled source indices and label rows, the same on all backends."""
+    def _draw(self) -> tuple[Array, Array, Array | None]:
+        """This epoch's shuffled source indices, label rows and weights, alike on all backends."""
         model, seed = self.model, self._seed
         order = stream(seed, SHUFFLE, self._epoch).permutation(len(self.split))
         labels = candidate_labels(
@@ -244,7 +245,11 @@ class Trainer:
             stream(seed, NEGATIVES, self._epoch),
         )
         index = self._source.index(order, labels)
-        return model.backend.to_device(index), model.backend.to_device(labels)
+        weight = self.split.sample_weight
+        if weight is not None:
+            dtype = model.method.parameters.flat.dtype
+            weight = model.backend.to_device(weight[order].astype(dtype))
+        return model.backend.to_device(index), model.backend.to_device(labels), weight
 
     def _next_epoch(self) -> None:
         position = self.position

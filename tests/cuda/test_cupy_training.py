@@ -53,16 +53,16 @@ VARIANTS = {
 class StrictTrainer(Trainer):
     """Refuses allocation, host copies and waiting in every step but the first of its size."""
 
-    def _step(self, order, labels):
+    def _step(self, *drawn):
         import strict_cupy
 
         known = len(self._buffers)
         last = self.position.batch + 1 == self.batches  # smaller than the others
         if known > last:
             with strict_cupy.steady_state():
-                super()._step(order, labels)
+                super()._step(*drawn)
         else:
-            super()._step(order, labels)
+            super()._step(*drawn)
 
 
 @pytest.fixture(scope="module")

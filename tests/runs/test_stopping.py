@@ -14,8 +14,8 @@ from ffnp.runs.storage import read_tensors, write_tensors
 
 # Random labels: the error goes up and down, and the best epoch is one in the middle.
 SMALL = Config(
-    hidden=(6, 5), epochs=12, batch_size=20, lr=0.05, seed=3, backend="numpy", validation=20, patience=3,
-    keep="best",
+    hidden=(6, 5), epochs=12, batch_size=20, lr=0.05, seed=3, backend="numpy", validation=20,
+    patience=3, keep="best",
 )  # fmt: skip
 
 
