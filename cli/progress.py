@@ -82,7 +82,7 @@ class Bars(Watcher):
             self._batches.set_postfix_str(text)
         return self._stop
 
-    def epoch(self, record: dict[str, Any]) -> None:
+    def epoch(self, record: dict[str, Any]) -> bool | None:
         """Move on by an epoch, with its loss and errors."""
         text = f"loss {np.mean(record['losses']):.4f}, {self._pairs} {record['pair_error']:.2f}%"
         rows = {"train_error": "training", "test_error": self._evaluated}
@@ -92,3 +92,4 @@ class Bars(Watcher):
         self._epochs.set_postfix_str(text, refresh=False)
         self._epochs.update()
         self._batches.reset()
+        return None

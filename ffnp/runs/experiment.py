@@ -12,6 +12,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import OWN, Config, is_reference
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
+from ffnp.data.dataset import Split
 from ffnp.errors import InputError, InputWarning, StorageError, TrainingError, expect
 from ffnp.model import NOT_GIVEN, DataDescription, Model
 from ffnp.objectives import Objective
@@ -127,7 +128,7 @@ def train(
         naming(config.objective),
         nullcontext() if names is None else Run.create(names, config) as run,
     ):
-        return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
+        return go_through(trainer, data.test, run, watcher, checkpoint_seconds)
 
 
 def resume(
@@ -168,7 +169,7 @@ def resume(
         config = replace(config, **{name: value for name, value in elsewhere.items() if value})
         data, trainer = _prepare(_anchored(config), objective, dataset)
         with naming(config.objective):
-            return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
+            return go_through(trainer, data.test, run, watcher, checkpoint_seconds)
 
 
 def load_model(
@@ -253,14 +254,19 @@ def _prepare(
     return data, Trainer(model, data.train)
 
 
-def _train(
-    dataset: Dataset,
+def go_through(
     trainer: Trainer,
-    run: OpenRun | None,
-    watcher: Watcher,
-    checkpoint_seconds: float,
+    test: Split | None,
+    run: OpenRun | None = None,
+    watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Result:
+    """Go through all of a trainer's epochs, from where it or the run stands, and evaluate.
+
+    `test` are the rows to evaluate, if there are any: see `load_data`.
+    """
     model, config = trainer.model, trainer.model.config
+    watcher = watcher or Watcher()
     saved: dict[str, Any] = {}
     metrics: list[dict[str, Any]] = []
     done = False
@@ -271,7 +277,7 @@ def _train(
         run.check_name()
         run.remember(config)
         metrics = run.keep_metrics(config.epochs, trainer.epochs_done)
-    sample = dataset.train.spread(SAMPLE)
+    sample = trainer.split.spread(SAMPLE)
     if not done and (change := otherwise(model, saved)):
         warnings.warn(change, InputWarning, stacklevel=3)
     start = time.perf_counter() - float(saved.get("seconds", 0.0))
@@ -285,7 +291,8 @@ def _train(
         if run is not None:
             run.write_state(trainer, {"seconds": seconds(), **computed(model)}, best)
 
-    for position in _saving(iter(()) if best.over else trainer.run(), save):
+    over = best.over
+    for position in _saving(iter(()) if over else trainer.run(), save):
         stop = watcher.batch(trainer)
         if position.batch == trainer.batches:
             losses, error = trainer.losses()
@@ -298,7 +305,7 @@ def _train(
             }
             pause = time.perf_counter()
             trained = trainer.schedule.losses(position.phase)
-            rows = {"test": dataset.test, "train": sample if config.evaluate_every else None}
+            rows = {"test": test, "train": sample if config.evaluate_every else None}
             every = config.evaluate_every or best.watching
             if every and (position.epoch + 1) % every == 0:
                 for name, split in rows.items():
@@ -307,8 +314,9 @@ def _train(
                         record[f"{name}_error"] = found.to_dict()
                 if best.watching:
                     best.see(trainer.epochs_done, record["test_error"]["all"], model)
-            if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
-                record["analysis"] = analyse(model, dataset.tested(), layers=trained).to_dict()
+            often = config.analyse_every
+            if test is not None and often and (position.epoch + 1) % often == 0:
+                record["analysis"] = analyse(model, test, layers=trained).to_dict()
             often = config.snapshot_every
             if run is not None and often and (position.epoch + 1) % often == 0:
                 run.write_snapshot(model, trainer.epochs_done)
@@ -316,7 +324,7 @@ def _train(
             metrics.append(record)
             if run is not None:
                 run.record(record)
-            watcher.epoch(record)
+            over = bool(watcher.epoch(record)) or best.over
         if stop or checkpoint.due():
             trainer.check()
             save()
@@ -324,7 +332,7 @@ def _train(
             where = "" if run is None else run.kept().folder
             mend = f": continue with `ffnp train --resume {where}`" if where else ""
             raise TrainingError(f"stopped in {trainer.where}{mend}")
-        if best.over:
+        if over:
             break
     spent, epoch = seconds(), trainer.epochs_done
     if run is not None and not done:  # before the test set, whose images may be found bad
@@ -334,8 +342,8 @@ def _train(
         epoch = best.epoch or epoch  # none was evaluated
     if run is not None and not done:
         run.write_model(model)
-    test = None if dataset.test is None else evaluate(model, dataset.test)
-    return Result(model, test, spent, metrics, None if run is None else run.kept(), epoch)
+    evaluated = None if test is None else evaluate(model, test)
+    return Result(model, evaluated, spent, metrics, None if run is None else run.kept(), epoch)
 
 
 def _saving(positions: Iterator[Position], save: Callable[[], None]) -> Iterator[Position]:
