@@ -244,7 +244,7 @@ momentum, lr_schedule, epochs, batch_size, cache_mb, backend, device, dtype
     ) -> None:
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y has only one class, {self.classes_[0]!r} (rows of sample_weight 0 are left "
+                f"y has only one class, {self.classes_[0]} (rows of sample_weight 0 are left "
                 "out): give at least two classes"
             )
         labels = np.searchsorted(self.classes_, targets)
@@ -324,7 +324,8 @@ class _Epochs(Watcher):
         self._given: dict[str, Any] = {"X": X, "y": y}
         if weight is not None:
             self._given["metadata"] = {"sample_weight": weight}
-        self._task = estimator._init_callback_context(max_subtasks=estimator.epochs)
+        epochs = None if estimator.schedule == "layer" else estimator.epochs  # of every layer
+        self._task = estimator._init_callback_context(max_subtasks=epochs)
         self._task.call_on_fit_task_begin(estimator=estimator, **self._given)
 
     def start(self, trainer: Any) -> None:
