@@ -200,6 +200,14 @@ def test_a_row_of_weight_2_is_the_row_twice():
     assert not same_weights(weighted, quick().fit(X, Y))
 
 
+def test_rows_are_equal_with_their_labels_whatever_the_sign_of_0():
+    x = np.array([[0, 1], [-0.0, 1], [0, 1], [2, 3]], np.float32)
+    rows = Rows.of(x, np.array([0, 0, 1, 1]), np.array([1.0, 1, 2, 0]))
+    assert sorted(zip(rows.x.tolist(), rows.labels, rows.weight, strict=True)) == [
+        ([0, 1], 0, 1), ([0, 1], 1, 1),
+    ]  # fmt: skip
+
+
 def test_weights_count_beside_each_other():
     assert same_weights(quick().fit(X, Y, sample_weight=np.full(90, 2.0)), quick().fit(X, Y))
 
