@@ -26,8 +26,8 @@ except ImportError as error:
 OPTIONS = (
     "method", "gamma", "gamma_scale", "objective", "labels", "schedule", "update", "hidden",
     "joined", "activation", "theta", "alpha", "scaling", "input_length", "label_scale",
-    "pixel_dropout", "unit_dropout", "optimizer", "lr", "momentum", "lr_schedule", "epochs",
-    "batch_size", "cache_mb", "backend", "device", "dtype",
+    "pixel_dropout", "unit_dropout", "optimizer", "lr", "momentum", "weight_decay",
+    "lr_schedule", "epochs", "batch_size", "cache_mb", "backend", "device", "dtype",
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ class ForwardForwardClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     ----------
     method, gamma, gamma_scale, objective, labels, schedule, update, hidden, joined, activation, \
 theta, alpha, scaling, input_length, label_scale, pixel_dropout, unit_dropout, optimizer, lr, \
-momentum, lr_schedule, epochs, batch_size, cache_mb, backend, device, dtype
+momentum, weight_decay, lr_schedule, epochs, batch_size, cache_mb, backend, device, dtype
         As those of `ffnp.Config`, whose docstring describes each, with its defaults. `objective`
         may be one of your own, a function of (goodness, gamma), too; a batch is never larger than
         the rows.
@@ -112,6 +112,7 @@ momentum, lr_schedule, epochs, batch_size, cache_mb, backend, device, dtype
         optimizer: str = "adam",
         lr: float = 0.001,
         momentum: float = 0.9,
+        weight_decay: float = 0.0,
         lr_schedule: str = "constant",
         epochs: int = 150,
         batch_size: int = 200,
@@ -145,6 +146,7 @@ momentum, lr_schedule, epochs, batch_size, cache_mb, backend, device, dtype
         self.optimizer = optimizer
         self.lr = lr
         self.momentum = momentum
+        self.weight_decay = weight_decay
         self.lr_schedule = lr_schedule
         self.epochs = epochs
         self.batch_size = batch_size

@@ -25,8 +25,8 @@ from ffnp.training.trainer import NOTHING, Trainer
 NAME = "X"  # of the rows, in messages
 # What may be another when a training is gone on with: nothing that weights or moments depend on.
 MAY_CHANGE = {
-    "lr", "momentum", "lr_schedule", "epochs", "batch_size", "validation", "patience", "keep",
-    "backend", "device",
+    "lr", "momentum", "weight_decay", "lr_schedule", "epochs", "batch_size", "validation",
+    "patience", "keep", "backend", "device",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from small_training import StopAfter, same_bits, small_dataset
 
 from ffnp import Config, evaluate, load_model, resume, train
 from ffnp.errors import InputError, TrainingError
+from ffnp.runs.experiment import Watcher
 from ffnp.runs.folder import Run
 from ffnp.runs.stopping import Best
 from ffnp.runs.storage import read_tensors, write_tensors
@@ -151,3 +152,20 @@ def test_on_the_command_line(ffnp, tmp_path):
     assert status == 0 and "kept epoch" in out
     status, _, err = ffnp("train", "--patience", 1, "--out", tmp_path / "other")
     assert status == 2 and "say with validation" in err
+
+
+class EndSecond(Watcher):
+    """Ends a training with its second epoch."""
+
+    def epoch(self, record):
+        return record["epoch"] == 2
+
+
+def test_a_watcher_ends_a_training_with_an_epoch(dataset, tmp_path):
+    config = replace(SMALL, patience=0, keep="last", epochs=4)
+    ended = train(config, tmp_path / "run", EndSecond(), dataset=dataset)
+    assert ended.epoch == len(ended.metrics) == 2
+    assert same_bits(ended.model, load_model(tmp_path / "run"))
+    assert same_bits(ended.model, train(replace(config, epochs=2), dataset=dataset).model)
+    whole = resume(tmp_path / "run", dataset=dataset)
+    assert same_bits(whole.model, train(config, dataset=dataset).model)
