@@ -37,7 +37,6 @@ MODELS = {
     "ForwardForwardClassifier": FF,
     "the same, temperature": FF,
     "ForwardForwardClassifier, softmax": SOFTMAX,
-    "the same, temperature ": SOFTMAX,
     "MLPClassifier, 3x500": MLPClassifier((500, 500, 500), random_state=0),
     "LogisticRegression": LogisticRegression(max_iter=1000),
     "HistGradientBoosting": HistGradientBoostingClassifier(random_state=0),
@@ -55,6 +54,9 @@ def mnist():
     data = ffnp.load("mnist")
     train, test = data.train.first(5000), data.test
     return train.images / 255, test.images / 255, train.labels, test.labels
+
+
+DATA = {"digits": digits, "mnist": mnist}
 
 
 def calibration_error(proba, y):
@@ -101,11 +103,12 @@ def clocks():
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", choices=DATA, default=list(DATA), nargs="+")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     clone(FF).set_params(epochs=1).fit(*load_digits(return_X_y=True))  # compiles its loops
-    rows = rows_of_table()
+    rows = rows_of_table(options.data)
     if options.json:
         print(json.dumps({"machine": machine(), "results": dict(rows)}))
         return
@@ -119,12 +122,12 @@ def main() -> None:
         )
 
 
-def rows_of_table():
+def rows_of_table(chosen):
     """Names and figures, one after the other."""
-    for data in (digits, mnist):
-        x, x_test, y, y_test = data()
+    for data in chosen:
+        x, x_test, y, y_test = DATA[data]()
         for name, model in MODELS.items():
-            yield f"{data.__name__}: {name}", measure(name, model, x, x_test, y, y_test)
+            yield f"{data}: {name}", measure(name, model, x, x_test, y, y_test)
 
 
 if __name__ == "__main__":
