@@ -52,11 +52,11 @@ def test_estimator_checks(estimator, check):
 @pytest.mark.slow
 @parametrize_with_checks(
     [
-        ForwardForwardClassifier(),
+        ForwardForwardClassifier(epochs=20, batch_size=20),
         ForwardForwardClassifier(**SMALL, method="ff", dtype="float64"),
         ForwardForwardClassifier(**SMALL, objective="softmax", gamma="previous"),
         ForwardForwardClassifier(**SMALL, method="backprop-label"),
-        ForwardForwardClassifier(**SMALL, warm_start=True, unit_dropout=0.2),
+        ForwardForwardClassifier(**SMALL, unit_dropout=0.2, joined="every"),
     ]
 )
 def test_estimator_checks_of_other_settings(estimator, check):
