@@ -27,11 +27,11 @@ from ffnp.gradcheck import CHECKS, cases, name_of
 from ffnp.gradcheck.checking import relative_error
 from ffnp.gradcheck.drawing import draw
 from ffnp.gradcheck.subject import STEP, Subject
-from ffnp.objectives.entropy import FLOOR, POWER
 from ffnp.plotting import styles
 
 STEPS = 10.0 ** np.arange(-1, -12.5, -0.5)
 IMAGINARY = 1e-30
+FLOOR, POWER = 1e-3, 8.0  # of the entropy objective, said once more
 AGREEMENT = 1e-10  # of the complex step and of autograd
 
 # --- the plain formulas, in NumPy or PyTorch ------------------------------------------------------

@@ -43,7 +43,7 @@ def analyse(
     """
     model = model_of(run, backend, device, activation)
     data, config = data_of(model, dataset, data_dir)
-    found = analyse_model(model, data.test, rows)
+    found = analyse_model(model, data.tested(), rows)
     if json:
         click.echo(dumps({"run_dir": str(run)} | found.to_dict()))
         return

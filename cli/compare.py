@@ -61,7 +61,7 @@ def _measured(folder: Path, data_dir: str | None) -> Entry:
     if entry.test_error is None:
         model = model_of(folder)
         data, _ = data_of(model, None, data_dir)
-        entry = replace(entry, test_error=evaluate(model, data.test).to_dict())
+        entry = replace(entry, test_error=evaluate(model, data.tested()).to_dict())
     return entry
 
 

@@ -52,7 +52,7 @@ def evaluate(
     """
     model = model_of(run, backend, device, activation)
     data, config = data_of(model, dataset, data_dir, limit_test)
-    test = evaluate_model(model, data.test, layers)
+    test = evaluate_model(model, data.tested(), layers)
     names = layers or list(range(1, len(test.layers) + 1))
     if json:
         found = {"run_dir": str(run), "dataset": config.dataset, "voters": names}

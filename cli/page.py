@@ -144,7 +144,7 @@ def _images(model: Model, dataset: str | None, data_dir: str | None) -> Images:
         low, high = data.appearance.low, data.appearance.high
     samples, labels = np.empty((0, data.pixels), np.uint8 if data.integer else np.float32), []
     try:
-        test = data_of(model, dataset, data_dir)[0].test
+        test = data_of(model, dataset, data_dir)[0].tested()
         labels, first = np.unique(test.labels, return_index=True)
         labels, samples = labels[:SAMPLES], test.images[first[:SAMPLES]]
     except FFNPError as error:

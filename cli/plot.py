@@ -228,7 +228,7 @@ def _look(result: Result, dataset: str | None, data_dir: str | None) -> Look | N
         return None
     try:
         model = model_of(result["folder"])
-        test = data_of(model, dataset, data_dir)[0].test
+        test = data_of(model, dataset, data_dir)[0].tested()
     except FFNPError as error:
         text = f"goodness and confusions are not drawn: {error}"
         warnings.warn(text, InputWarning, stacklevel=2)
@@ -256,13 +256,14 @@ def _result(folder: Path, dataset: str | None, data_dir: str | None) -> dict[str
     try:
         model = model_of(folder)
         data, config = data_of(model, dataset, data_dir)
+        test = data.tested()
     except FFNPError as error:
         if not metrics:
             raise
         text = f"errors of layers are not drawn: {error}"
         warnings.warn(text, InputWarning, stacklevel=2)
         return {"metrics": metrics, "config": run.config().to_dict(), "folder": folder}
-    found = evaluate(model, data.test)
+    found = evaluate(model, test)
     known = {"metrics": metrics, "config": config.to_dict(), "folder": folder}
     return known | {"test_error": found.to_dict(), "confusion": found.confusion}
 
@@ -285,7 +286,7 @@ def _animate(
             raise InputError(
                 f"{folder} has no snapshots to move through: train with --snapshot-every 1"
             )
-        test = data_of(model, dataset, data_dir)[0].test
+        test = data_of(model, dataset, data_dir)[0].tested()
         sample = test.spread(FRAMES) if sample is None else sample
         model.data.check(sample)
         backend = Backend()

@@ -69,7 +69,7 @@ def data_of(
     config = replace(config, data_dir=data_dir or config.data_dir, limit_test=limit)
     try:
         data = load_data(config)
-        known.check(data.test)
+        known.check(data.test or data.train)
     except InputError as error:
         if dataset or "--data-dir" in str(error):
             raise

@@ -138,9 +138,15 @@ def _summary(result: Result) -> str:
         parts.append(f"gamma {config.gamma}")
     if not config.is_baseline:
         parts.append(f"objective {config.objective}, schedule {config.schedule}")
+    done = len(result.metrics) if config.patience else config.epochs
     head = (
         f"{Path(config.dataset).stem}: {', '.join(parts)}; "
-        f"{config.epochs} epoch{'s'[: config.epochs > 1]} in {result.seconds:.1f} s on {backend}"
+        f"{done} epoch{'s'[: done > 1]} in {result.seconds:.1f} s on {backend}"
     )
+    if config.keep == "best":
+        head += f", kept epoch {result.epoch}"
     stored = "" if result.run is None else f"\nstored in {result.run.folder}"
-    return f"{head}\n\n{error_table(result.test, config.evaluated)}{stored}"
+    table = "no test set: no errors"
+    if result.test is not None:
+        table = error_table(result.test, config.evaluated)
+    return f"{head}\n\n{table}{stored}"

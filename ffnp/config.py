@@ -22,7 +22,7 @@ BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 # Since 0.1; their defaults are what it did.
 ADDED = (
     "gamma_scale", "joined", "hidden_length", "pixel_dropout", "unit_dropout", "shift", "flip",
-    "weight_decay", "snapshot_every", "label_column",
+    "weight_decay", "snapshot_every", "label_column", "patience", "keep",
 )  # fmt: skip
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
@@ -277,6 +277,18 @@ class Config:
     )
     validation: int = option(
         0, "Evaluate on the last N training rows, held out.", needs=at_least(0), metavar="N"
+    )
+    patience: int = option(
+        0,
+        "End after N epochs in which the error on the validation rows has not fallen; 0: never.",
+        needs=at_least(0),
+        metavar="N",
+    )
+    keep: str = option(
+        "last",
+        "Whose weights are kept: the last epoch's, or those of the lowest error on the validation "
+        "rows.",
+        choices=("last", "best"),
     )
     evaluate_every: int = option(
         0,

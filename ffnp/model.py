@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -69,12 +69,19 @@ class DataDescription:
     @classmethod
     def of(cls, dataset: Dataset, config: Config) -> "DataDescription":
         """Describe a data set, and fit the scaling to its training images."""
-        images, digest = dataset.train.images, Digest(dataset.train)
-        scaling = fit_scaling(config.scaling, images, config.input_length, dataset.name, digest.see)
-        integer, appearance = images.dtype == np.uint8, Appearance.of(dataset.train)
-        classes = int(dataset.classes)
-        digests = appearance, digest.text()
-        return cls(dataset.shape, classes, integer, scaling, *digests, dataset.names)
+        found = cls.of_split(dataset.train, int(dataset.classes), config, dataset.name)
+        return replace(found, appearance=Appearance.of(dataset.train))
+
+    @classmethod
+    def of_split(
+        cls, train: Split, classes: int, config: Config, name: str = ""
+    ) -> "DataDescription":
+        """Of rows to train on, with labels of so many classes; no image will be unlike them."""
+        images, digest = train.images, Digest(train)
+        scaling = fit_scaling(config.scaling, images, config.input_length, name, digest.see)
+        integer = images.dtype == np.uint8
+        found = cls(train.shape, classes, integer, scaling, digest=digest.text())
+        return replace(found, names=train.names)
 
     @property
     def pixels(self) -> int:

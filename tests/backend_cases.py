@@ -222,6 +222,8 @@ def evaluate(random, dtype) -> Iterator[Case]:
                 "out_coefficients": blank(layers, n, r, dtype=dtype),
                 "out_totals": np.arange(1, layers + 2.0),  # of batches before
             }
+            if j % 2:
+                arguments["sample_weight"] = random.integers(0, 3, n).astype(dtype)
             # sigmoids are differences of numbers near 1
             scales = {"out_coefficients": 1 / n}
             yield Case(arguments, ("out_coefficients", "out_totals"), scales=scales)
@@ -285,6 +287,8 @@ def cross_entropy(random, dtype) -> Iterator[Case]:
             "out_totals": np.arange(1, 3.0)[: 1 if n == 31 else 2],
             "out_d_bias": blank(CLASSES, dtype=dtype),
         }
+        if n % 2:
+            arguments["sample_weight"] = (2 * random.random(n)).astype(dtype)
         yield Case(arguments, ("logits", "out_totals", "out_d_bias"))
 
 

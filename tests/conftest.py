@@ -1,8 +1,11 @@
 """Hypothesis profiles: `ci` is the default; `pytest --hypothesis-profile=dev` looks further."""
 
 import json
+import os
 import subprocess
 import sys
+
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # else one of scikit-learn's checks is skipped
 
 import pytest
 from hypothesis import settings

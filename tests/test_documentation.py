@@ -39,6 +39,12 @@ def test_readme_runs(capsys):
     assert capsys.readouterr().out.count("\n") == 2
 
 
+def test_estimator_page_runs(capsys):
+    exec(code("docs/estimator.md"), {})
+    score, epochs, *_ = capsys.readouterr().out.split()
+    assert float(score) > 0.9 and epochs == "10"
+
+
 def test_one_step_quotes_the_source():
     text = (ROOT / "docs/one-step.md").read_text(encoding="utf-8")
     block = r"^`([\w/]+\.py)`, `([\w.]+)`:\n\n```python\n(.*?)^```$"  # file, name, text

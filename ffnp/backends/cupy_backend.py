@@ -192,13 +192,15 @@ class CupyBackend(Backend):
         goodness: Array,
         out_coefficients: Array,
         out_totals: Array,
+        sample_weight: Array | None = None,
     ) -> None:
         """An objective or a gamma without a kernel is evaluated on the host."""
         number = OBJECTIVE_NUMBERS.get(type(objective.objective))
         if number is None or not isinstance(objective.gamma, str):
             totals = self.to_host(out_totals)
             coefficients = np.empty(goodness.shape, goodness.dtype)
-            Backend().evaluate(objective, self.to_host(goodness), coefficients, totals)
+            weight = None if sample_weight is None else self.to_host(sample_weight)
+            Backend().evaluate(objective, self.to_host(goodness), coefficients, totals, weight)
             out_coefficients[...] = self.to_device(coefficients)
             out_totals[...] = self.to_device(totals)
             return
@@ -207,7 +209,8 @@ class CupyBackend(Backend):
             objective=number, **PARAMETERS | vars(objective.objective),
             below=objective.gamma in ("others", "previous"),
             above=objective.gamma in ("others", "next"), gamma_scale=objective.gamma_scale,
-            gain=objective.gain, goodness=goodness, coefficients=out_coefficients,
+            gain=objective.gain, goodness=goodness, sample_weight=sample_weight,
+            coefficients=out_coefficients,
             totals=out_totals,
         )  # fmt: skip
 
@@ -252,11 +255,18 @@ class CupyBackend(Backend):
         )  # fmt: skip
 
     def cross_entropy(
-        self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
+        self,
+        logits: Array,
+        bias: Array,
+        labels: Array,
+        out_totals: Array,
+        out_d_bias: Array,
+        sample_weight: Array | None = None,
     ) -> None:
         self._kernels(logits.dtype).launch(
             "cross_entropy", (1,), _threads(len(logits)),
-            logits=logits, bias=bias, labels=labels, totals=out_totals, d_bias=out_d_bias,
+            logits=logits, bias=bias, labels=labels, sample_weight=sample_weight,
+            totals=out_totals, d_bias=out_d_bias,
         )  # fmt: skip
 
     # --- optimisers -------------------------------------------------------------------------

@@ -384,9 +384,10 @@ __device__ real evaluate_one(
 KERNEL(MOST) evaluate(
     int objective, real theta, real alpha, real power,
     int below, int above, real gamma_scale, real gain,
-    const real* __restrict__ goodness,  // (L, N, R)
-    real* __restrict__ coefficients,    // (L, N, R)
-    double* __restrict__ totals,        // (L + 1)
+    const real* __restrict__ goodness,       // (L, N, R)
+    const real* __restrict__ sample_weight,  // (N) or null
+    real* __restrict__ coefficients,         // (L, N, R)
+    double* __restrict__ totals,             // (L + 1)
     int L, int N, int R
 ) {
     const int rows = N * R;
@@ -422,8 +423,9 @@ KERNEL(MOST) evaluate(
         for (int n = threadIdx.x; n < N; n += blockDim.x) {
             real* h = coefficients + layer * rows + n * R;
             value += evaluate_one(objective, theta, alpha, power, h, N, R);
+            const real factor = sample_weight ? gain * sample_weight[n] : gain;
             for (int r = 0; r < R; r++) {
-                const real c = gain * h[r];
+                const real c = factor * h[r];
                 for (int i = layer; i <= last; i++) h[(i - layer) * rows + r] = c;
             }
         }
@@ -544,11 +546,12 @@ KERNEL(COLUMNS * LINES) backpropagate(
 // One block: an output layer's loss, its errors where `totals` has room for them and, in place of the
 // logits, its gradient.
 KERNEL(MOST) cross_entropy(
-    real* __restrict__ logits,       // (N, K)
-    const real* __restrict__ bias,   // (K)
-    const int* __restrict__ labels,  // (N)
-    double* __restrict__ totals,     // (T)
-    real* __restrict__ d_bias,       // (K)
+    real* __restrict__ logits,               // (N, K)
+    const real* __restrict__ bias,           // (K)
+    const int* __restrict__ labels,          // (N)
+    const real* __restrict__ sample_weight,  // (N) or null
+    double* __restrict__ totals,             // (T)
+    real* __restrict__ d_bias,               // (K)
     int N, int K, int T
 ) {
     double value = 0, wrong = 0;
@@ -559,6 +562,8 @@ KERNEL(MOST) cross_entropy(
         for (int k = 0; k < K; k++) missed |= k != labels[n] && z[k] >= z[labels[n]];
         wrong += missed;
         value += cross_entropy_of(z, K, labels[n], N);
+        if (sample_weight)
+            for (int k = 0; k < K; k++) z[k] *= sample_weight[n];
     }
     value = block_sum(value);
     wrong = block_sum(wrong);  // and now the gradients of all images are written

@@ -95,16 +95,17 @@ class NumbaBackend(NumpyBackend):
         goodness: Array,
         out_coefficients: Array,
         out_totals: Array,
+        sample_weight: Array | None = None,
     ) -> None:
         sigmoid = objective.objective
         if type(sigmoid) is not SigmoidGoodness or not isinstance(objective.gamma, str):
-            super().evaluate(objective, goodness, out_coefficients, out_totals)
+            super().evaluate(objective, goodness, out_coefficients, out_totals, sample_weight)
             return
         gamma = GAMMAS.index(objective.gamma)
         smallest = NEGLIGIBLE * np.finfo(goodness.dtype).tiny
         objectives.evaluate(
             sigmoid.theta, gamma, objective.gamma_scale, smallest,
-            goodness, out_coefficients, out_totals,
+            goodness, sample_weight, out_coefficients, out_totals,
         )  # fmt: skip
         if objective.gain != 1:
             out_coefficients *= objective.gain

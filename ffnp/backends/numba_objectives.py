@@ -14,7 +14,7 @@ OTHERS, PREVIOUS, NEXT = (GAMMAS.index(name) for name in ("others", "previous", 
 
 
 @compiled()
-def evaluate(theta, gamma, gamma_scale, smallest, goodness, coefficients, totals):
+def evaluate(theta, gamma, gamma_scale, smallest, goodness, sample_weight, coefficients, totals):
     """As `Backend.evaluate`; `gamma` indexes GAMMAS, coefficients below `smallest` become 0."""
     layers, images, rows = goodness.shape
     scale = goodness.dtype.type(gamma_scale)
@@ -40,6 +40,8 @@ def evaluate(theta, gamma, gamma_scale, smallest, goodness, coefficients, totals
             value = sigmoid_of_image(total, theta, images, coefficients[i, n])
             values[i] += value
             for r in range(rows):
+                if sample_weight is not None:
+                    coefficients[i, n, r] *= sample_weight[n]
                 if abs(coefficients[i, n, r]) < smallest:
                     coefficients[i, n, r] = 0
         wrong += is_wrong(goodness, n)

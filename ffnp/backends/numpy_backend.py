@@ -212,14 +212,21 @@ class NumpyBackend(Backend):
         goodness: Array,
         out_coefficients: Array,
         out_totals: Array,
+        sample_weight: Array | None = None,
     ) -> None:
-        super().evaluate(objective, goodness, out_coefficients, out_totals)
+        super().evaluate(objective, goodness, out_coefficients, out_totals, sample_weight)
         self._flush(out_coefficients, NEGLIGIBLE)  # of images far on the right side
 
     def cross_entropy(
-        self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
+        self,
+        logits: Array,
+        bias: Array,
+        labels: Array,
+        out_totals: Array,
+        out_d_bias: Array,
+        sample_weight: Array | None = None,
     ) -> None:
-        super().cross_entropy(logits, bias, labels, out_totals, out_d_bias)
+        super().cross_entropy(logits, bias, labels, out_totals, out_d_bias, sample_weight)
         self._flush(logits, NEGLIGIBLE)
 
     # --- gradients --------------------------------------------------------------------------

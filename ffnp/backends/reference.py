@@ -208,6 +208,7 @@ class Backend:
         goodness: Array,
         out_coefficients: Array,
         out_totals: Array,
+        sample_weight: Array | None = None,
     ) -> None:
         """Evaluate the objective of every layer and add its value to the running totals.
 
@@ -220,9 +221,14 @@ class Backend:
         out_totals : (L + 1,) float64 array
             `out_totals[i] += N * J_i`; the last entry counts the images of which some wrong
             label has at least the total goodness of the true one.
+        sample_weight : (N,) array, optional
+            The coefficients of an image's rows are multiplied by its own; the totals count every
+            image once.
         """
         values, coefficients = objective.of_layers(goodness)  # (L,), (L, N, R)
         out_coefficients[...] = coefficients
+        if sample_weight is not None:
+            out_coefficients *= sample_weight[:, None]
         out_totals[:-1] += goodness.shape[1] * values
         total = goodness.sum(axis=0)  # (N, R)
         out_totals[-1] += (total[:, 1:].max(axis=1) >= total[:, 0]).sum()
@@ -313,7 +319,13 @@ class Backend:
         out_d_bias[...] = d_z.sum(axis=(0, 1))
 
     def cross_entropy(
-        self, logits: Array, bias: Array, labels: Array, out_totals: Array, out_d_bias: Array
+        self,
+        logits: Array,
+        bias: Array,
+        labels: Array,
+        out_totals: Array,
+        out_d_bias: Array,
+        sample_weight: Array | None = None,
     ) -> None:
         """Softmax cross-entropy of the output layer; overwrites `logits` with its gradient.
 
@@ -329,6 +341,8 @@ class Backend:
             `out_totals[0] += N J`; `out_totals[1]`, if there is one, counts the images whose true
             label's logit is not above all others.
         out_d_bias : (K,) array
+        sample_weight : (N,) array, optional
+            The gradient of an image's logits is multiplied by its own, as in `evaluate`.
         """
         images = np.arange(len(logits))
         z = logits + bias
@@ -341,6 +355,8 @@ class Backend:
         out_totals[1:] += (z.max(axis=1) >= true).sum()
         logits[...] = exp / (sums * len(logits))
         logits[images, labels] -= 1 / len(logits)
+        if sample_weight is not None:
+            logits *= sample_weight[:, None]
         out_d_bias[...] = logits.sum(axis=0)
 
     # --- optimisers -------------------------------------------------------------------------

@@ -18,12 +18,12 @@ MOST_CLASSES = 1 << 12  # a larger "label" is no class index: K * K errors are c
 
 
 class Arrays(NamedTuple):
-    """A data set as read, images of any rank: (N, ...) and (N,)."""
+    """A data set as read, images of any rank: (N, ...) and (N,); the test set may be missing."""
 
     x_train: NDArray[Any]
     y_train: NDArray[Any]
-    x_test: NDArray[Any]
-    y_test: NDArray[Any]
+    x_test: NDArray[Any] | None = None
+    y_test: NDArray[Any] | None = None
 
 
 def as_images(where: str, given: Any) -> Images:
@@ -83,6 +83,32 @@ def _of_columns(frame: Any, images: NDArray[Any]) -> NDArray[Any]:
     columns = [np.asarray(frame[name]) for name in frame.columns]
     columns = [np.array(c.tolist()) if c.dtype.kind == "O" else c for c in columns]
     return np.stack(columns, axis=1) if all(c.dtype.kind in "iuf" for c in columns) else images
+
+
+def as_sample_weight(where: str, given: Any, rows: int) -> NDArray[np.float64]:
+    """Weights (N,) of so many rows, float64, a copy; `InputError` if they are none.
+
+    Parameters
+    ----------
+    where : str
+        Whose they are, to begin messages.
+    given : (N,) array-like
+        0 or more, and at most LARGEST; not all 0.
+    rows : int
+    """
+    weights = plain(where, "sample_weight", given)
+    if weights.shape != (rows,) or weights.dtype.kind not in "iuf":
+        raise InputError(
+            f"{where} has sample_weight of shape {weights.shape} and type {weights.dtype}: give "
+            f"one number for each of {rows} rows"
+        )
+    found = weights.astype(np.float64)
+    if not ((found >= 0) & (found <= LARGEST)).all() or not found.any():
+        raise InputError(
+            f"{where} has sample_weight that is negative, NaN or too large, or 0 for every row: "
+            "give numbers from 0 on"
+        )
+    return found
 
 
 def _column(given: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffnp.data.arrays import Images, as_images
+from ffnp.data.arrays import Images, as_images, as_sample_weight
 from ffnp.data.classes import are_names, as_labels, in_order, names_of, spelt
 from ffnp.errors import InputError, expect
 
@@ -38,6 +38,9 @@ class Split:
     names : tuple of str
         Of the classes, by their labels; by default what the labels given are called, and none if
         they are numbers.
+    sample_weight : ndarray of shape (N,), float64, or None
+        What an image's coefficients dJ/dg are multiplied by in training. Losses and errors count
+        every image once.
     """
 
     images: Images
@@ -45,6 +48,7 @@ class Split:
     name: str = "the split"
     shape: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
+    sample_weight: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         images = as_images(self.name, self.images)
@@ -60,11 +64,14 @@ class Split:
             raise InputError(
                 f"{self.name} has {len(images)} images but labels of shape {labels.shape}"
             )
-        self._set(images.reshape(len(images), -1), labels, shape)
-        object.__setattr__(self, "names", names)
+        weight = self.sample_weight
+        if weight is not None:
+            weight = as_sample_weight(self.name, weight, len(images))
+        flat = images.reshape(len(images), -1)
+        self._set(images=flat, labels=labels, shape=shape, names=names, sample_weight=weight)
 
-    def _set(self, images: Images, labels: NDArray[Any], shape: tuple[int, ...]) -> None:
-        for name, value in dict(images=images, labels=labels, shape=shape).items():
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -74,15 +81,15 @@ class Split:
         """The same images, with the labels that their classes have among other names."""
         labels = as_labels(self.name, spelt(self.names, self.labels.tolist()), names)
         part = self.rows(slice(None))
-        part._set(part.images, labels, part.shape)
-        object.__setattr__(part, "names", names)
+        part._set(labels=labels, names=names)
         return part
 
     def rows(self, index: Any, name: str | None = None) -> "Split":
         """Some of the rows, which are not checked again; a view of a slice of them."""
         part = copy(self)
-        object.__setattr__(part, "name", name or self.name)
-        part._set(self.images[index], self.labels[index], self.shape)
+        weight = None if self.sample_weight is None else self.sample_weight[index]
+        part._set(images=self.images[index], labels=self.labels[index], sample_weight=weight)
+        part._set(name=name or self.name)
         return part
 
     def first(self, count: int | None) -> "Split":
@@ -106,25 +113,40 @@ class Split:
 class Dataset:
     """A training and a test split of images of one shape; `InputError` if they do not fit.
 
+    There may be no test split: then nothing is evaluated but on rows held out of the training's.
+
     Attributes
     ----------
     name : str
-    train, test : Split
+    train : Split
+    test : Split or None
     classes : int
         K, the number of classes.
     """
 
     name: str
     train: Split
-    test: Split
+    test: Split | None
     classes: int
 
     def __post_init__(self) -> None:
         expect("the data set's name", self.name, str, "give a text")
-        for split in (self.train, self.test):
+        for split in self.splits:
             expect("a split", split, Split, "ffnp.from_arrays makes a data set of arrays")
         expect("classes", self.classes, int | np.integer, "give the number of classes")
-        train, test = self.train, self.test
+        if self.test is not None:
+            self._check_test(self.train, self.test)
+        names = {split.names for split in self.splits}
+        if len(names) > 1 or not are_names(self.train.names, int(self.classes)):
+            raise InputError(
+                f"{self.name}: its splits name their classes otherwise: ffnp.from_arrays makes a "
+                "data set of both"
+            )
+        self._check_labels()
+        if self.test is not None:
+            self._check_ranges()
+
+    def _check_test(self, train: Split, test: Split) -> None:
         if train.shape != test.shape:
             raise InputError(
                 f"{self.name}: training images are of shape {train.shape}, "
@@ -135,16 +157,9 @@ class Dataset:
                 f"{self.name}: training images are {train.images.dtype}, test images "
                 f"{test.images.dtype}: save both as uint8 or both as float32"
             )
-        if train.names != test.names or not are_names(train.names, int(self.classes)):
-            raise InputError(
-                f"{self.name}: its splits name their classes otherwise: ffnp.from_arrays makes a "
-                "data set of both"
-            )
-        self._check_labels()
-        self._check_ranges()
 
     def _check_labels(self) -> None:
-        for split in (self.train, self.test):
+        for split in self.splits:
             high = int(split.labels.max())
             if high >= self.classes:
                 raise InputError(
@@ -161,7 +176,7 @@ class Dataset:
     def _check_ranges(self) -> None:
         """One split of 0..1 and one of 0..255 can be told, whatever they show."""
         sizes = []
-        for split in (self.train, self.test):
+        for split in self.splits:
             pixels = np.abs(split.sample().images.astype(np.float64))
             sizes.append((pixels.mean(), pixels.max()))
         (mean, most), (test_mean, test_most) = sizes
@@ -172,6 +187,19 @@ class Dataset:
                 f"{self.name}: training pixels are up to {most:g}, test pixels up to "
                 f"{test_most:g}: scale both alike"
             )
+
+    @property
+    def splits(self) -> list[Split]:
+        """The training split, and the test split if there is one."""
+        return [self.train] if self.test is None else [self.train, self.test]
+
+    def tested(self) -> Split:
+        """The test split; `InputError` if there is none."""
+        if self.test is None:
+            raise InputError(
+                f"{self.name} has no test set: give one, or hold out training rows (validation)"
+            )
+        return self.test
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -210,7 +238,10 @@ class Dataset:
 
     def limited(self, train: int | None, test: int | None) -> "Dataset":
         """The first `train` and `test` rows (None: all)."""
-        return replace(self, train=self.train.first(train), test=self.test.first(test))
+        if self.test is None and test is not None:
+            raise InputError(f"{self.name} has no test set: leave out limit_test")
+        limited = None if self.test is None else self.test.first(test)
+        return replace(self, train=self.train.first(train), test=limited)
 
 
 def _count(given: Any) -> int:
@@ -223,11 +254,12 @@ def _count(given: Any) -> int:
 def from_arrays(
     x_train: Any,
     y_train: Any,
-    x_test: Any,
-    y_test: Any,
+    x_test: Any = None,
+    y_test: Any = None,
     name: str = "arrays",
     classes: int | None = None,
     names: Sequence[str] = (),
+    sample_weight: Any = None,
 ) -> Dataset:
     """A data set of arrays: flattened, converted and checked.
 
@@ -240,7 +272,7 @@ def from_arrays(
         Integer images (0..255) or float ones.
     y_train, y_test : (N,) or (N, 1) array-likes
         Classes: whole numbers from 0 on, or texts or truth values, which the data set keeps as
-        the classes' names.
+        the classes' names. Without `x_test` and `y_test` there is no test set.
     name : str
         Named in messages, and in the configuration of what is trained on it.
     classes : int, optional
@@ -248,6 +280,8 @@ def from_arrays(
         have different texts.
     names : sequence of str, optional
         What the classes are called, by their labels.
+    sample_weight : (N,) array-like, optional
+        Of the training rows: what each one's coefficients dJ/dg are multiplied by.
 
     Raises
     ------
@@ -255,11 +289,17 @@ def from_arrays(
         Shapes, types or ranges that do not fit, labels that are no class indices, an empty set,
         only one class, NaN or infinite pixels.
     """
-    train = Split(x_train, y_train, f"{name}: the training set", names=tuple(names))
-    test = Split(x_test, y_test, f"{name}: the test set", names=tuple(names))
-    if train.names != test.names:
+    train = Split(
+        x_train, y_train, f"{name}: the training set", names=tuple(names),
+        sample_weight=sample_weight,
+    )  # fmt: skip
+    test = None
+    if x_test is not None or y_test is not None:
+        test = Split(x_test, y_test, f"{name}: the test set", names=tuple(names))
+    if test is not None and train.names != test.names:
         called = in_order(name, train.names, test.names)
         train, test = train.named(called), test.named(called)
     if classes is None:
-        classes = len(train.names) or 1 + int(max(train.labels.max(), test.labels.max()))
+        largest = max(int(split.labels.max()) for split in (train, test) if split)
+        classes = len(train.names) or 1 + largest
     return Dataset(name, train, test, classes)

@@ -10,7 +10,7 @@ from ffnp.data.dataset import Split
 
 
 class Digest:
-    """SHA-256 of a split's labels and images, which are shown to it block by block, in order.
+    """SHA-256 of a split's labels, weights and images, which are shown to it in order, in blocks.
 
     So that images of a mapped file need not be read for it alone.
     """
@@ -19,6 +19,8 @@ class Digest:
         kind = "uint8" if split.images.dtype == np.uint8 else "float32"
         self._found = sha256(f"{kind} {split.images.shape}".encode())
         self._found.update(split.labels.astype("<i8").data)
+        if split.sample_weight is not None:
+            self._found.update(split.sample_weight.astype("<f8").data)
 
     def see(self, images: NDArray[Any]) -> None:
         """Take the next images."""

@@ -87,9 +87,11 @@ def _no_numbers(header: str, where: object) -> InputError:
 
 
 def read_npz(path: Readable) -> Arrays:
-    """The arrays x_train, y_train, x_test and y_test of a `.npz` archive."""
+    """The arrays x_train, y_train and, if it has either, x_test and y_test of a `.npz` archive."""
     with _archive(path) as archive:
-        return Arrays(*(_member(archive, name, path) for name in Arrays._fields))
+        tested = {"x_test.npy", "y_test.npy"}.intersection(archive.namelist())
+        names = Arrays._fields if tested else Arrays._fields[:2]
+        return Arrays(*(_member(archive, name, path) for name in names))
 
 
 def read_array(path: Readable, name: str) -> NDArray[Any]:

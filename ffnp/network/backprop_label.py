@@ -25,7 +25,7 @@ class BackpropLabel(Method):
         """Cross-entropy, and dJ/dlogits in place of the logits."""
         self.backend.cross_entropy(
             batch.activities[-1].rows, self._output.bias, batch.labels[:, 0], totals,
-            batch.gradients[-1].bias,
+            batch.gradients[-1].bias, batch.sample_weight,
         )  # fmt: skip
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:

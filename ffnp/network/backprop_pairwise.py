@@ -24,7 +24,8 @@ class BackpropPairwise(Method):
 
     def evaluate(self, batch: Batch, totals: Array) -> None:
         """Pairwise loss of the last layer's goodness, and its coefficients."""
-        self.backend.evaluate(self._objective, batch.goodness[-1:], batch.coefficients[-1:], totals)
+        arrays = batch.goodness[-1:], batch.coefficients[-1:]
+        self.backend.evaluate(self._objective, *arrays, totals, batch.sample_weight)
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         self.network.delta(batch, [self.depth - 1])

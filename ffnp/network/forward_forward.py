@@ -33,7 +33,7 @@ class ForwardForward(Method):
         goodness, coefficients = batch.goodness, batch.coefficients
         if (layers := len(totals) - 1) < self.depth:
             goodness, coefficients = goodness[:layers], coefficients[:layers]
-        self.backend.evaluate(self.objective, goodness, coefficients, totals)
+        self.backend.evaluate(self.objective, goodness, coefficients, totals, batch.sample_weight)
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`: each layer's from its own coefficients."""

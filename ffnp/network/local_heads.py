@@ -54,8 +54,9 @@ class LocalHeads(Method):
         for i, (head, logits) in enumerate(zip(self.heads, batch.logits, strict=True)):
             own = totals[i : i + 1] if i + 1 < self.depth else totals[i:]
             self.backend.cross_entropy(
-                logits.rows, head.bias, batch.labels[:, 0], own, head.gradient.bias
-            )
+                logits.rows, head.bias, batch.labels[:, 0], own, head.gradient.bias,
+                batch.sample_weight,
+            )  # fmt: skip
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`: each layer's, from its own head."""

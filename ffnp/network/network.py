@@ -39,6 +39,8 @@ class Batch:
     kept : dict of int to (S, N, H) array
         What units are multiplied by, where some are left out: of S layers of one width in a row,
         by the number of the first (from 0).
+    sample_weight : (N,) array or None
+        See `Backend.evaluate`.
     logits : sequence of Activity, one a layer
         Of their heads (method local-heads).
     split : sequence of Batch
@@ -54,6 +56,7 @@ class Batch:
     index: Array = None
     step: int = 0
     kept: dict[int, Array] = field(default_factory=dict)
+    sample_weight: Array | None = None
     logits: Sequence[Activity] = ()
     split: "Sequence[Batch]" = ()
 
@@ -82,14 +85,21 @@ class Batch:
         """(N, R) int32 labels."""
         return self.inputs[0].labels
 
-    def take(self, labels: Array, index: Array = None, step: int = 0) -> None:
+    def take(
+        self,
+        labels: Array,
+        index: Array = None,
+        step: int = 0,
+        sample_weight: Array | None = None,
+    ) -> None:
         """Hold other images from now on: their labels, and where a source finds them."""
         for inputs in self.inputs:
             if isinstance(inputs, Joined):
                 inputs.labels = labels
-        self.index, self.step = index, step
+        self.index, self.step, self.sample_weight = index, step, sample_weight
         for part in self.split:
-            part.take(labels[part.images], None if index is None else index[part.images], step)
+            own = [None if each is None else each[part.images] for each in (index, sample_weight)]
+            part.take(labels[part.images], own[0], step, own[1])
 
     def part(self, images: slice, empty: Callable[..., Array]) -> "Batch":
         """Views of some of the images, with gradients of their own, by `Backend.empty`."""

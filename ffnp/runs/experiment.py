@@ -13,6 +13,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import OWN, Config, is_reference
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
+from ffnp.data.dataset import Split
 from ffnp.errors import InputWarning, StorageError, TrainingError, expect
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import Objective
@@ -20,6 +21,7 @@ from ffnp.objectives.own import KNOWN, Gamma, Own, not_given
 from ffnp.runs.bits import computed, otherwise
 from ffnp.runs.folder import Every, OpenRun, Run
 from ffnp.runs.own import import_all, naming_all
+from ffnp.runs.stopping import Best
 from ffnp.runs.watching import Watcher as Watcher
 from ffnp.scoring.analysis import analyse
 from ffnp.scoring.evaluation import Evaluation, evaluate
@@ -37,8 +39,9 @@ class Result:
     Attributes
     ----------
     model : Model
-    test : Evaluation
-        On the test set, or on the validation rows where the configuration holds some out.
+    test : Evaluation or None
+        On the test set, or on the validation rows where the configuration holds some out; None
+        without either.
     seconds : float
         Spent in training: without loading the data, evaluations and analyses.
     metrics : list of dict
@@ -48,13 +51,17 @@ class Result:
         for one of all labels.
     run : Run or None
         Where it is stored.
+    epoch : int
+        Which epoch's weights the model has, from 1, over all phases: the last one's, or with
+        `keep` best those of the lowest validation error.
     """
 
     model: Model
-    test: Evaluation
+    test: Evaluation | None
     seconds: float
     metrics: list[dict[str, Any]]
     run: Run | None
+    epoch: int
 
     @property
     def summary(self) -> str:
@@ -65,22 +72,25 @@ class Result:
         return f"{config.method}, {epochs} in {self.seconds:.1f} s{where}"
 
     def __repr__(self) -> str:
-        return f"<Result: {self.summary}: {self.test.summary}>"
+        return f"<Result: {self.summary}{f': {self.test.summary}' if self.test else ''}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(self.summary)}</p>{self.test._repr_html_()}"
+        errors = self.test._repr_html_() if self.test else ""
+        return f"<p>{escape(self.summary)}</p>{errors}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON; `kept_epoch` where that need not be the last."""
         config = self.model.config
+        kept = {"kept_epoch": self.epoch} if config.patience or config.keep == "best" else {}
         return {
-            "test_error": self.test.to_dict(),
+            "test_error": None if self.test is None else self.test.to_dict(),
             "train_seconds": self.seconds,
             "epochs": config.epochs,
             "seed": config.seed,
             "backend": self.model.backend.name,
             "run_dir": None if self.run is None else str(self.run.folder),
             "config": config.to_dict(),
+            **kept,
         }
 
 
@@ -140,7 +150,7 @@ def train(
         naming_all(config),
         nullcontext() if names is None else Run.create(names, config) as run,
     ):
-        return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
+        return go_through(trainer, data.test, run, watcher, checkpoint_seconds)
 
 
 def resume(
@@ -187,7 +197,7 @@ def resume(
         config = replace(config, **given)
         data, trainer = _prepare(_anchored(config), own, dataset)
         with naming_all(config):
-            return _train(data, trainer, run, watcher or Watcher(), checkpoint_seconds)
+            return go_through(trainer, data.test, run, watcher, checkpoint_seconds)
 
 
 def load_model(
@@ -231,10 +241,12 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
     if config.validation:
         dataset = dataset.hold_out(config.validation)
     dataset = dataset.limited(config.limit_train, config.limit_test)
-    labels = dataset.test.labels
-    if len(labels) > 1 and labels.min() == labels.max():
+    test = dataset.test
+    if test is None and config.analyse_every:
+        dataset.tested()
+    if test is not None and len(labels := test.labels) > 1 and labels.min() == labels.max():
         warnings.warn(
-            f"{dataset.test.name} has images of class {labels[0]} alone: its error says nothing "
+            f"{test.name} has images of class {labels[0]} alone: its error says nothing "
             "of the others (shuffle the images, if they are sorted by class)",
             InputWarning,
             stacklevel=2,
@@ -257,6 +269,7 @@ def _prepare(config: Config, own: Own, dataset: Dataset | None) -> tuple[Dataset
     for name in KNOWN:
         if getattr(config, name) == OWN and name not in own.given:
             raise not_given(name)
+    Best(config)  # refuses what does not go together
     backend = make_backend(config.backend, config.device)
     if backend.name == "cupy" and any(getattr(config, name) not in KNOWN[name] for name in KNOWN):
         text = "what is your own has no kernel: it is computed on the host, and images wait for it"
@@ -264,7 +277,7 @@ def _prepare(config: Config, own: Own, dataset: Dataset | None) -> tuple[Dataset
     data = load_data(config, dataset)
     if absent := data.absent():
         mend = "shuffle the images, if they are sorted by class"
-        if min(data.train.labels.min(), data.test.labels.min()) == 1:
+        if min(split.labels.min() for split in data.splits) == 1:
             mend = "subtract 1 from the labels, if they count from 1"
         text = f"{data.train.name} has no image of class {', '.join(absent)} ({mend})"
         warnings.warn(text, InputWarning, stacklevel=3)
@@ -274,24 +287,30 @@ def _prepare(config: Config, own: Own, dataset: Dataset | None) -> tuple[Dataset
     return data, Trainer(model, data.train)
 
 
-def _train(
-    dataset: Dataset,
+def go_through(
     trainer: Trainer,
-    run: OpenRun | None,
-    watcher: Watcher,
-    checkpoint_seconds: float,
+    test: Split | None,
+    run: OpenRun | None = None,
+    watcher: Watcher | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Result:
+    """Go through all of a trainer's epochs, from where it or the run stands, and evaluate.
+
+    `test` are the rows to evaluate, if there are any: see `load_data`.
+    """
     model, config = trainer.model, trainer.model.config
+    watcher = watcher or Watcher()
     saved: dict[str, Any] = {}
     metrics: list[dict[str, Any]] = []
     done = False
+    best = Best(config)
     if run is not None:
-        saved = run.read_state(trainer)
-        done = run.finished and trainer.finished
+        saved = run.read_state(trainer, best)
+        done = run.finished and (trainer.finished or best.over)
         run.check_name()
         run.remember(config)
         metrics = run.keep_metrics(config.epochs, trainer.epochs_done)
-    sample = dataset.train.spread(SAMPLE)
+    sample = trainer.split.spread(SAMPLE)
     if not done and (change := otherwise(model, saved)):
         warnings.warn(change, InputWarning, stacklevel=3)
     start = time.perf_counter() - float(saved.get("seconds", 0.0))
@@ -303,9 +322,10 @@ def _train(
 
     def save() -> None:
         if run is not None:
-            run.write_state(trainer, {"seconds": seconds(), **computed(model)})
+            run.write_state(trainer, {"seconds": seconds(), **computed(model)}, best)
 
-    for position in _saving(trainer.run(), save):
+    over = best.over
+    for position in _saving(iter(()) if over else trainer.run(), save):
         stop = watcher.batch(trainer)
         if position.batch == trainer.batches:
             losses, error = trainer.losses()
@@ -318,20 +338,26 @@ def _train(
             }
             pause = time.perf_counter()
             trained = trainer.schedule.losses(position.phase)
-            if config.evaluate_every and (position.epoch + 1) % config.evaluate_every == 0:
-                for name, split in (("test", dataset.test), ("train", sample)):
-                    found = evaluate(model, split, range(1, trained + 1))
-                    record[f"{name}_error"] = found.to_dict()
-            if config.analyse_every and (position.epoch + 1) % config.analyse_every == 0:
-                record["analysis"] = analyse(model, dataset.test, layers=trained).to_dict()
-            every = config.snapshot_every
-            if run is not None and every and (position.epoch + 1) % every == 0:
+            rows = {"test": test, "train": sample if config.evaluate_every else None}
+            every = config.evaluate_every or best.watching
+            if every and (position.epoch + 1) % every == 0:
+                for name, split in rows.items():
+                    if split is not None:
+                        found = evaluate(model, split, range(1, trained + 1))
+                        record[f"{name}_error"] = found.to_dict()
+                if best.watching:
+                    best.see(trainer.epochs_done, record["test_error"]["all"], model)
+            often = config.analyse_every
+            if test is not None and often and (position.epoch + 1) % often == 0:
+                record["analysis"] = analyse(model, test, layers=trained).to_dict()
+            often = config.snapshot_every
+            if run is not None and often and (position.epoch + 1) % often == 0:
                 run.write_snapshot(model, trainer.epochs_done)
             start += time.perf_counter() - pause  # the clock of training stands still
             metrics.append(record)
             if run is not None:
                 run.record(record)
-            watcher.epoch(record)
+            over = bool(watcher.epoch(record)) or best.over
         if stop or checkpoint.due():
             trainer.check()
             save()
@@ -339,14 +365,21 @@ def _train(
             where = "" if run is None else run.kept().folder
             mend = f": continue with `ffnp train --resume {where}`" if where else ""
             raise TrainingError(f"stopped in {trainer.where}{mend}")
-    spent = seconds()
+        if over:
+            break
+    spent, epoch = seconds(), trainer.epochs_done
     if run is not None and not done:  # before the test set, whose images may be found bad
         save()
+    if config.keep == "best":
+        best.restore(model)
+        epoch = best.epoch or epoch  # none was evaluated
+    if run is not None and not done:
         run.write_model(model)
-    test = evaluate(model, dataset.test)
-    if run is not None:
-        run.remember_errors(test.to_dict())
-    result = Result(model, test, spent, metrics, None if run is None else run.kept())
+    evaluated = None if test is None else evaluate(model, test)
+    if run is not None and evaluated is not None:
+        run.remember_errors(evaluated.to_dict())
+    folder = None if run is None else run.kept()
+    result = Result(model, evaluated, spent, metrics, folder, epoch)
     watcher.end(result)
     return result
 

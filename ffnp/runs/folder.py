@@ -31,6 +31,7 @@ from ffnp.objectives.own import KNOWN, Own
 from ffnp.runs.own import checksum
 from ffnp.runs.place import Place
 from ffnp.runs.records import is_epoch, is_errors, is_extra
+from ffnp.runs.stopping import Best
 from ffnp.runs.storage import packed, read_json, read_tensors
 from ffnp.training.trainer import Trainer
 
@@ -243,8 +244,10 @@ class Run:
         mend = f"give one, e.g. {max(meant)}" if meant else "give one that `ffnp train` made"
         return InputError(f"{self.folder} is not the folder of a run: it has no {MODEL}: {mend}")
 
-    def read_state(self, trainer: Trainer) -> dict[str, Any]:
-        """Put a trainer where the run was last saved; gives back the caller's values.
+    def read_state(self, trainer: Trainer, best: Best | None = None) -> dict[str, Any]:
+        """Put a trainer, and the best epoch, where the run was last saved.
+
+        Gives back the caller's values.
 
         A run that was killed before its first checkpoint starts again: {} is given back.
         """
@@ -280,6 +283,8 @@ class Run:
             same = same and trained.names in ((), data.names)
             if same:
                 trainer.load_state(tensors, values)
+                if best is not None:
+                    best.load_state(tensors, values, trainer)
             extra: dict[str, Any] = values.get("extra", {})
             if not is_extra(extra):
                 raise InputError("it does not say how it was trained")
@@ -344,9 +349,14 @@ class OpenRun(Run):
         """Add what is recorded of an epoch: a line."""
         self.place.append(METRICS, _line(epoch))
 
-    def write_state(self, trainer: Trainer, extra: dict[str, Any]) -> None:
+    def write_state(
+        self, trainer: Trainer, extra: dict[str, Any], best: Best | None = None
+    ) -> None:
         """Store all that `resume` needs, with plain values of the caller's."""
         tensors, values = trainer.state()
+        if best is not None:
+            best_tensors, best_values = best.state()
+            tensors, values = tensors | best_tensors, values | best_values
         values |= _described(trainer.model) | {"extra": extra}
         self.place.flush(METRICS)  # epochs that the state counts as done are on the record
         self.place.write(STATE, packed(tensors, values))

@@ -15,8 +15,9 @@ class Watcher:
         """A batch is done; True asks to stop here, with the state saved."""
         return False
 
-    def epoch(self, record: dict[str, Any]) -> None:
-        """An epoch is done; `record` is its line of metrics."""
+    def epoch(self, record: dict[str, Any]) -> bool | None:
+        """An epoch is done; `record` is its line of metrics. True ends the training with it."""
+        return None
 
     def end(self, result: Any) -> None:
         """The training is finished; `result` is the `Result` of it."""

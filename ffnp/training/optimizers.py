@@ -1,6 +1,8 @@
 """Optimisers over a span of a network's flat parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from ffnp.backends.activity import Array, Product
 from ffnp.network.parameters import Parameters, zeros
@@ -82,3 +84,23 @@ class SGD(Optimizer):
     def update(self, arrays: Sequence[Array], lr: float) -> None:
         weights, gradient, velocity = arrays
         self._backend.sgd(weights, gradient, velocity, self.steps, lr, self._momentum, self._decay)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What trainings have left, beside the weights, to one that goes on from them.
+
+    Attributes
+    ----------
+    epochs, batches : int
+        How many there were, in all.
+    steps : tuple of int
+        Updates that each optimiser has made; empty before the first training.
+    moments : dict of str to array
+        Copies, on the host, of what the optimisers remember.
+    """
+
+    epochs: int = 0
+    batches: int = 0
+    steps: tuple[int, ...] = ()
+    moments: Mapping[str, Any] = field(default_factory=dict)

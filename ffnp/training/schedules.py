@@ -1,13 +1,15 @@
 """Training schedules: which layers a batch updates, and in what order."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ffnp.backends.activity import Array
+from ffnp.config import Config
 from ffnp.network import Batch, Method
 from ffnp.network.sharing import Filled, Source, learn
-from ffnp.training.optimizers import Optimizer
+from ffnp.training.optimizers import SGD, Adam, Optimizer
 
 MakeOptimizer = Callable[[slice], Optimizer]  # over a span of the flat parameters
 
@@ -100,3 +102,25 @@ class LayerByLayer(Schedule):
         """Forward up to the layer in training, and update that one."""
         products = learn(self._method, batch, source, totals, [phase], stop=phase + 1)
         self.optimizers[phase].step(lr, products)
+
+
+def learning_rate(schedule: str, lr: float, fraction: float) -> float:
+    """The learning rate when `fraction` (0..1) of the phase's batches are done."""
+    if schedule == "cosine":
+        return lr * (1 + math.cos(math.pi * fraction)) / 2
+    return lr if schedule == "constant" else lr * min(1.0, 2 * (1 - fraction))
+
+
+def make_schedule(config: Config, method: Method) -> Schedule:
+    """The schedule of a configuration, with its optimisers."""
+
+    def make_optimizer(span: slice) -> Optimizer:
+        if config.optimizer == "sgd":
+            return SGD(method.parameters, span, config.weight_decay, config.momentum)
+        return Adam(method.parameters, span, config.weight_decay)
+
+    if config.schedule == "layer":
+        return LayerByLayer(method, make_optimizer)
+    if config.update == "sequential":
+        return Sequential(method, make_optimizer)
+    return Simultaneous(method, make_optimizer)

@@ -1,7 +1,6 @@
 """Training: epochs of shuffled batches with fresh wrong labels, stopped and resumed anywhere."""
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -9,22 +8,21 @@ from typing import Any
 import numpy as np
 
 from ffnp.backends.activity import Array
-from ffnp.config import Config
 from ffnp.data.arrays import check_whole
 from ffnp.data.dataset import Split
 from ffnp.errors import InputError, brief
 from ffnp.model import Model
-from ffnp.network import Method
 from ffnp.network.labels import candidate_labels
 from ffnp.network.network import Batch
 from ffnp.randomness import NEGATIVES, SHUFFLE, stream
 from ffnp.training import guards
-from ffnp.training.optimizers import SGD, Adam, Optimizer
-from ffnp.training.schedules import LayerByLayer, Schedule, Sequential, Simultaneous
+from ffnp.training.optimizers import Earlier
+from ffnp.training.schedules import learning_rate, make_schedule
 from ffnp.training.sources import Pixels, Source, make_source
 from ffnp.training.views import Views
 
 GUARD_EVERY = 100  # batches between two checks
+NOTHING = Earlier()
 
 
 @dataclass
@@ -45,6 +43,9 @@ class Trainer:
         Its weights are updated in place.
     split : Split
         `InputError` if it does not fit the model, or is smaller than a batch.
+    earlier : Earlier, optional
+        What trainings of the model have left: this one goes on as if it were part of them. Two
+        halves give the bits of a whole, where the learning rate is constant.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class Trainer:
         Phases of the schedule, epochs of a phase, batches of an epoch.
     """
 
-    def __init__(self, model: Model, split: Split) -> None:
+    def __init__(self, model: Model, split: Split, earlier: Earlier = NOTHING) -> None:
         config = model.config
         model.data.check(split)
         if config.batch_size > len(split):
@@ -68,6 +69,9 @@ class Trainer:
         self._size, self._seed, self._room = config.batch_size, config.seed, 1e6 * config.cache_mb
         self._lr = partial(learning_rate, config.lr_schedule, config.lr)
         self._totals = self._zeros(self.position)
+        self._earlier = earlier
+        if earlier.steps:
+            self._load_optimizers(earlier.steps, earlier.moments)
         self._images = model.backend.to_device(split.images)
         self._views = Views(model.data.shape, config.shift, config.flip) if config.moves else None
         table = self._views and model.backend.to_device(self._views.table)
@@ -112,10 +116,10 @@ class Trainer:
                         self.model.method, self._images, self.model.data.scaling,
                         frozen, self.epochs, self._room,
                     )  # fmt: skip
-            index, labels = self._draw()
+            drawn = self._draw()
             while position.batch < self.batches:
                 check_whole(self.split.name, self.split.images)
-                self._step(index, labels)
+                self._step(*drawn)
                 position.batch += 1
                 if position.batch % GUARD_EVERY == 0 or position.batch == self.batches:
                     self.check()
@@ -163,11 +167,33 @@ class Trainer:
 
         tensors = {name: np.array(tensor) for name, tensor in self.model.weights().items()}
         tensors["totals"] = to_host(self._totals)
-        for i, optimizer in enumerate(self.schedule.optimizers):
-            for name, array in optimizer.state.items():
-                tensors[f"optimizer{i}.{name}"] = to_host(array)
-        steps = [optimizer.steps for optimizer in self.schedule.optimizers]
-        return tensors, {"position": asdict(self.position), "steps": steps}
+        tensors |= {name: to_host(array) for name, array in self._moments().items()}
+        return tensors, {"position": asdict(self.position), "steps": self._steps_made()}
+
+    def left(self) -> Earlier:
+        """What this training, now at the end of an epoch, leaves to one that goes on from it."""
+        moments = {
+            name: np.array(self.model.backend.to_host(array))
+            for name, array in self._moments().items()
+        }
+        before, done = self._earlier, self.epochs_done
+        batches = before.batches + done * self.batches
+        return Earlier(before.epochs + done, batches, tuple(self._steps_made()), moments)
+
+    def _moments(self) -> dict[str, Array]:
+        """What the optimisers remember, by name, on the device."""
+        optimizers = enumerate(self.schedule.optimizers)
+        states = ((f"optimizer{i}.{name}", a) for i, o in optimizers for name, a in o.state.items())
+        return dict(states)
+
+    def _steps_made(self) -> list[int]:
+        return [optimizer.steps for optimizer in self.schedule.optimizers]
+
+    def _load_optimizers(self, steps: Sequence[int], moments: Mapping[str, Any]) -> None:
+        for optimizer, made in zip(self.schedule.optimizers, steps, strict=True):
+            optimizer.steps = made
+        for name, array in self._moments().items():
+            array[...] = self.model.backend.to_device(moments[name])
 
     def load_state(self, tensors: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """Go back to where `state` was taken; `InputError` if no training of this model was there.
@@ -179,8 +205,7 @@ class Trainer:
         if values.get("steps") != steps or not all(type(n) is int for n in values["steps"]):
             raise InputError(f"steps {brief(values.get('steps'))} are not {steps}")
         own = dict(self.model.method.parameters.weights, totals=self._zeros(position))
-        for i, optimizer in enumerate(self.schedule.optimizers):
-            own |= {f"optimizer{i}.{name}": array for name, array in optimizer.state.items()}
+        own |= self._moments()
         for name, array in own.items():
             saved = tensors.get(name)
             if saved is None or (saved.shape, saved.dtype) != (array.shape, array.dtype):
@@ -190,10 +215,7 @@ class Trainer:
         self.position = position
         self.model.method.parameters.load(tensors)
         self._totals = backend.to_device(np.array(tensors["totals"]))
-        for i, optimizer in enumerate(self.schedule.optimizers):
-            optimizer.steps = steps[i]
-            for name, array in optimizer.state.items():
-                array[...] = backend.to_device(tensors[f"optimizer{i}.{name}"])
+        self._load_optimizers(steps, tensors)
 
     def _position(self, values: Any) -> Position:
         """A saved position; `InputError` if the training does not come by it."""
@@ -210,7 +232,8 @@ class Trainer:
 
     def _steps(self, position: Position) -> list[int]:
         """How many updates each optimiser has made when training stands at a position."""
-        steps = dict.fromkeys(self.schedule.optimizers, 0)
+        before = self._earlier.steps or [0] * len(self.schedule.optimizers)
+        steps = dict(zip(self.schedule.optimizers, before, strict=True))
         for phase in range(min(position.phase + 1, self.phases)):
             done = self.epochs * self.batches
             if phase == position.phase:
@@ -224,37 +247,47 @@ class Trainer:
         """The number of this epoch, over all phases."""
         return self.position.phase * self.epochs + self.position.epoch
 
+    @property
+    def _number(self) -> int:
+        """The number of this epoch, over all trainings, by which it draws."""
+        return self._earlier.epochs + self._epoch
+
     def _rows_done(self) -> int:
         """How many images the last batch had."""
         return min(self._size, len(self.split) - (self.position.batch - 1) * self._size)
 
-    def _step(self, index: Array, labels: Array) -> None:
+    def _step(self, index: Array, labels: Array, sample_weight: Array | None) -> None:
         model, position = self.model, self.position
         start = position.batch * self._size
         rows = index[start : start + self._size]
+        weight = None if sample_weight is None else sample_weight[start : start + len(rows)]
         if len(rows) not in self._buffers:
             self._buffers[len(rows)] = model.method.training_batch(len(rows))
         batch = self._buffers[len(rows)]
-        step = self._epoch * self.batches + position.batch
-        batch.take(labels[start : start + len(rows)], rows, step)
+        step = self._earlier.batches + self._epoch * self.batches + position.batch
+        batch.take(labels[start : start + len(rows)], rows, step, weight)
         lr = self._lr((position.epoch + position.batch / self.batches) / self.epochs)
         with np.errstate(over="ignore", invalid="ignore"):  # `check` reports what comes of it
             self.schedule.step(batch, self._source, self._totals, position.phase, lr)
 
-    def _draw(self) -> tuple[Array, Array]:
-        """This epoch's shuffled source indices and label rows, the same on all backends."""
+    def _draw(self) -> tuple[Array, Array, Array | None]:
+        """This epoch's shuffled source indices, label rows and weights, alike on all backends."""
         model, seed = self.model, self._seed
-        order = stream(seed, SHUFFLE, self._epoch).permutation(len(self.split))
+        order = stream(seed, SHUFFLE, self._number).permutation(len(self.split))
         labels = candidate_labels(
             self.split.labels[order],
             model.data.classes,
             model.method.rows,
-            stream(seed, NEGATIVES, self._epoch),
+            stream(seed, NEGATIVES, self._number),
         )
         index = self._source.index(order, labels)
         if self._views:
-            index = self._views.index(index, seed, self._epoch)
-        return model.backend.to_device(index), model.backend.to_device(labels)
+            index = self._views.index(index, seed, self._number)
+        weight = self.split.sample_weight
+        if weight is not None:
+            dtype = model.method.parameters.flat.dtype
+            weight = model.backend.to_device(weight[order].astype(dtype))
+        return model.backend.to_device(index), model.backend.to_device(labels), weight
 
     def _next_epoch(self) -> None:
         position = self.position
@@ -269,25 +302,3 @@ class Trainer:
         """Totals of an epoch that begins."""
         phase = min(position.phase, self.phases - 1)
         return self.model.backend.to_device(np.zeros(self.schedule.losses(phase) + 1))
-
-
-def learning_rate(schedule: str, lr: float, fraction: float) -> float:
-    """The learning rate when `fraction` (0..1) of the phase's batches are done."""
-    if schedule == "cosine":
-        return lr * (1 + math.cos(math.pi * fraction)) / 2
-    return lr if schedule == "constant" else lr * min(1.0, 2 * (1 - fraction))
-
-
-def make_schedule(config: Config, method: Method) -> Schedule:
-    """The schedule of a configuration, with its optimisers."""
-
-    def make_optimizer(span: slice) -> Optimizer:
-        if config.optimizer == "sgd":
-            return SGD(method.parameters, span, config.weight_decay, config.momentum)
-        return Adam(method.parameters, span, config.weight_decay)
-
-    if config.schedule == "layer":
-        return LayerByLayer(method, make_optimizer)
-    if config.update == "sequential":
-        return Sequential(method, make_optimizer)
-    return Simultaneous(method, make_optimizer)

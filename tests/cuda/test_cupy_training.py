@@ -60,16 +60,16 @@ VARIANTS = {
 class StrictTrainer(Trainer):
     """Refuses allocation, host copies and waiting in every step but the first of its size."""
 
-    def _step(self, order, labels):
+    def _step(self, *drawn):
         import strict_cupy
 
         known = len(self._buffers)
         last = self.position.batch + 1 == self.batches  # smaller than the others
         if known > last:
             with strict_cupy.steady_state():
-                super()._step(order, labels)
+                super()._step(*drawn)
         else:
-            super()._step(order, labels)
+            super()._step(*drawn)
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,10 @@ def mnist():
     return load("mnist")
 
 
-def trained(config, mnist, backend, trainer=Trainer):
+def trained(config, mnist, backend, trainer=Trainer, sample_weight=None):
     """Weights before and after a training, by name, and the model."""
     dataset = mnist.limited(config.limit_train, config.limit_test)
+    dataset = replace(dataset, train=replace(dataset.train, sample_weight=sample_weight))
     model = Model.create(config, DataDescription.of(dataset, config), backend)
     before = {name: np.copy(tensor) for name, tensor in model.weights().items()}
     for _ in trainer(model, dataset.train).run():
@@ -87,15 +88,15 @@ def trained(config, mnist, backend, trainer=Trainer):
     return before, model.weights(), model
 
 
-def trained_alike(config, mnist, got, factor=3):
+def trained_alike(config, mnist, got, factor=3, sample_weight=None):
     """Compare weights with the reference's in float64.
 
     Adam turns the rounding of a gradient near 0 into a step of any size; so the measure is the
     reference's own error in float32, and how far the tensor has moved.
     """
     double = replace(config, dtype="float64")
-    before, exact, _ = trained(double, mnist, Backend())
-    _, same, _ = trained(config, mnist, Backend())
+    before, exact, _ = trained(double, mnist, Backend(), sample_weight=sample_weight)
+    _, same, _ = trained(config, mnist, Backend(), sample_weight=sample_weight)
     rounding = {"float32": 1e-5, "float64": 1e-10}[config.dtype]
     for name, want in exact.items():
         noise, moved = (np.linalg.norm(w - want) for w in (same[name], before[name]))
@@ -119,6 +120,15 @@ def test_training_agrees_with_the_reference(backend, cupy, mnist, variant, dtype
     for operation in cupy.DEVICE.operations:
         totals = dtype == "float32" and operation.name in TOTALLING
         assert operation.dtypes.count(np.dtype(other)) == totals, operation
+
+
+@pytest.mark.parametrize("variant", ["previous", "softmax", "backprop-label", "local-heads"])
+def test_training_with_sample_weight_agrees_with_the_reference(backend, mnist, variant):
+    config, weight = replace(SMALL, epochs=1, **VARIANTS[variant]), np.arange(110) % 3
+    _, got, _ = trained(config, mnist, backend, StrictTrainer, weight)
+    trained_alike(config, mnist, got, sample_weight=weight)
+    _, plain, _ = trained(config, mnist, backend)
+    assert any((got[name] != plain[name]).any() for name in plain)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class FirstLabels(Backend):
 class GammaOfThePositive(Backend):
     """Every row hears what the true label's row hears."""
 
-    def evaluate(self, objective, goodness, out_coefficients, out_totals):
+    def evaluate(self, objective, goodness, out_coefficients, out_totals, sample_weight=None):
         gammas = gamma_of_layers(objective.gamma, goodness)
         for g, gamma, out in zip(goodness, gammas, out_coefficients, strict=True):
             out[...] = objective.objective(g, np.broadcast_to(gamma[:, :1], g.shape))[1]
@@ -157,7 +157,7 @@ class GammaOfThePositive(Backend):
 class ThroughGamma(Backend):
     """Gradient let through gamma: each layer's loss counts in all the others' coefficients."""
 
-    def evaluate(self, objective, goodness, out_coefficients, out_totals):
+    def evaluate(self, objective, goodness, out_coefficients, out_totals, sample_weight=None):
         super().evaluate(objective, goodness, out_coefficients, out_totals)
         out_coefficients[...] = out_coefficients.sum(axis=0)
 
@@ -178,7 +178,7 @@ class RoundedAdd(Backend):
 class NoCrossEntropyMean(Backend):
     """A sum where the value is a mean."""
 
-    def cross_entropy(self, logits, bias, labels, out_totals, out_d_bias):
+    def cross_entropy(self, logits, bias, labels, out_totals, out_d_bias, sample_weight=None):
         super().cross_entropy(logits, bias, labels, out_totals, out_d_bias)
         logits *= len(logits)
 

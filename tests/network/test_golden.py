@@ -11,8 +11,8 @@ from ffnp.config import Config
 from ffnp.model import DataDescription, Model
 from ffnp.objectives.registry import LEFT
 from ffnp.scaling import Scaling
+from ffnp.training.schedules import make_schedule
 from ffnp.training.sources import Pixels
-from ffnp.training.trainer import make_schedule
 
 FOLDER = Path(__file__).parents[1] / "golden"
 GOLDEN = dict(np.load(FOLDER / "golden.npz"))

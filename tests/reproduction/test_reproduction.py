@@ -171,7 +171,7 @@ CHANGED = {
     "hidden_length": 2.0, "joined": "every", "optimizer": "sgd", "lr": 0.002, "momentum": 0.8,
     "weight_decay": 0.1, "lr_schedule": "linear", "epochs": 3,
     "batch_size": 51, "seed": 1, "cache_mb": 1, "backend": "numba", "device": 1, "dtype": "float64",
-    "label_column": "5",
+    "label_column": "5", "patience": 2, "keep": "best",
 }  # fmt: skip
 FREE = {"data_dir": "elsewhere", "evaluate_every": 1, "analyse_every": 1, "snapshot_every": 1}
 

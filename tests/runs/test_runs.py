@@ -28,7 +28,7 @@ MAY_NOT = {
     "lr": 0.002, "momentum": 0.8,
     "weight_decay": 0.1, "lr_schedule": "linear", "epochs": 3, "batch_size": 10, "seed": 1,
     "cache_mb": 1, "dtype": "float64", "evaluate_every": 1, "analyse_every": 1, "snapshot_every": 1,
-    "label_column": "5",
+    "label_column": "5", "patience": 2, "keep": "best",
 }  # fmt: skip
 
 

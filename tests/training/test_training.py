@@ -13,7 +13,8 @@ from ffnp.model import DataDescription, Model
 from ffnp.objectives.collaboration import gamma_of_layers
 from ffnp.runs.experiment import resume
 from ffnp.runs.storage import read_tensors
-from ffnp.training.trainer import Trainer, learning_rate
+from ffnp.training.schedules import learning_rate
+from ffnp.training.trainer import Trainer
 
 SMALL = Config(
     limit_train=450, limit_test=200, hidden=(30, 20, 10), epochs=2, batch_size=100, theta=5.0
