@@ -41,8 +41,8 @@ class Known:
     package: str | None = None  # that embeds the files, in a folder of the data set's name
     system: tuple[Path, ...] = ()  # folders where a distribution installs the files
     mirrors: tuple[str, ...] = ()  # base URLs of the published files, tried in turn
-    names: tuple[str, ...] = ()  # of the classes
     archive: Archive | None = None  # what the mirrors hold; None: each file on its own, gzipped
+    names: tuple[str, ...] = ()  # of the classes
 
     def copies(self, data_dir: Path | None) -> Iterator["Copy"]:
         """The copies on this machine, the preferred one first.
