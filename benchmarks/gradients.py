@@ -89,7 +89,11 @@ def plain_loss(case, weights, x, labels, xp, detach):
             continue
         g = (a * a).sum(-1)
         goodness.append(g.reshape(labels.shape))
-        h = a if case.is_baseline else detach(a / (xp.sqrt(g) + EPSILON)[:, None])
+        h = (
+            a
+            if case.is_baseline
+            else detach(case.hidden_length * a / (xp.sqrt(g) + EPSILON)[:, None])
+        )
         if case.joined == "every":
             h = xp.concatenate([x, h], 1)
     if case.method == "local-heads":

@@ -30,7 +30,7 @@ from .options import (
 from .progress import Bars, on_signals
 from .report import error_table
 
-MOVABLE = ("backend", "dataset", "data_dir")  # of a run that is resumed
+MOVABLE = ("backend", "device", "dataset", "data_dir")  # of a run that is resumed
 
 
 def _number(_: click.Context, __: click.Parameter, value: float) -> float:
@@ -119,15 +119,15 @@ def _check_effects(ctx: click.Context, config: Config) -> None:
 
 
 def _elsewhere(ctx: click.Context, options: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """A resumed run keeps its configuration: only its backend and its data may be elsewhere."""
+    """A resumed run keeps its configuration: only its device and its data may be elsewhere."""
     given = {name: ctx.get_parameter_source(name) for name in (*options, "out", "config", "recipe")}
     fixed = [n for n, source in given.items() if source is ParameterSource.COMMANDLINE]
     changed = ", ".join("--" + n.replace("_", "-") for n in fixed if n not in MOVABLE)
     if changed:
         raise InputError(f"{changed} cannot change in a resumed run: leave it out")
     own = given["backend"] in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    data: dict[str, Any] = {n: options[n] for n in ("dataset", "data_dir") if n in fixed}
-    return None if own else options["backend"], data
+    moved: dict[str, Any] = {n: options[n] for n in MOVABLE[1:] if n in fixed}
+    return None if own else options["backend"], moved
 
 
 def _summary(result: Result) -> str:

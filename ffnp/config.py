@@ -19,8 +19,8 @@ ALL = "all"
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 # Since 0.1; their defaults are what it did.
 ADDED = (
-    "gamma_scale", "joined", "pixel_dropout", "unit_dropout", "weight_decay", "snapshot_every",
-    "patience", "keep",
+    "gamma_scale", "joined", "hidden_length", "pixel_dropout", "unit_dropout", "shift", "flip",
+    "weight_decay", "snapshot_every", "patience", "keep",
 )  # fmt: skip
 OWN = "own"  # an objective that is given in Python
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
@@ -193,11 +193,27 @@ class Config:
         needs=above_0(1e6),
         effect=lambda config: config.labelled,
     )
+    hidden_length: float = option(
+        1.0,
+        "Length of a layer's activities, as the next layer reads them.",
+        needs=above_0(1e6),
+        effect=lambda config: config.method in ("collab", "ff"),
+    )
     pixel_dropout: float = option(
         0.0, "Share of an image's pixels left out of a training step.", needs=RATE
     )
     unit_dropout: float = option(
         0.0, "Share of each layer's units left out of a training step.", needs=RATE
+    )
+    shift: int = option(
+        0,
+        "Pixels by which a training image is moved at most, to each side, anew in every epoch.",
+        needs=at_least(0),
+    )
+    flip: float = option(
+        0.0,
+        "Share of the training images that are mirrored, left and right, anew in every epoch.",
+        needs=(lambda value: 0 <= value <= 1, "is {}: it must be in 0..1"),
     )
     optimizer: str = option("adam", "Optimiser.", choices=("adam", "sgd"))
     lr: float = option(0.001, "Learning rate.", needs=above_0(1e30))
@@ -282,6 +298,10 @@ class Config:
             )
         if self.schedule == "layer" and self.update == "sequential":
             raise InputError("update sequential belongs to schedule network: leave out one")
+        if self.schedule == "layer" and self.moves:
+            raise InputError(
+                "shift and flip belong to schedule network: frozen layers keep what they computed"
+            )
         if self.joined == "every" and (self.is_baseline or self.schedule == "layer"):
             raise InputError(
                 "joined every belongs to methods collab and ff with schedule network: leave it out"
@@ -309,6 +329,11 @@ class Config:
         loss = "pairwise" if self.method == "backprop-pairwise" else self.objective
         named = getattr(OBJECTIVES.get(loss), "__dataclass_fields__", ())
         return self.labelled and name in named
+
+    @property
+    def moves(self) -> bool:
+        """Whether training images are moved or mirrored."""
+        return bool(self.shift or self.flip)
 
     @property
     def is_baseline(self) -> bool:

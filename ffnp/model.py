@@ -17,8 +17,8 @@ from ffnp.data.dataset import Dataset, Split
 from ffnp.data.digest import Digest
 from ffnp.errors import InputError, expect
 from ffnp.network import BackpropLabel, BackpropPairwise, ForwardForward, LocalHeads, Method
+from ffnp.network.building import headed_network, labelled_network, perceptron
 from ffnp.network.dropout import Dropout
-from ffnp.network.network import headed_network, labelled_network, perceptron
 from ffnp.objectives import OBJECTIVES, Objective, Pairwise, make_objective
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import LayerObjective
@@ -250,7 +250,7 @@ def _method(
         return LocalHeads(*headed_network(backend, *sizes, activation, dtype, dropout))
     network = labelled_network(
         backend, *sizes, activation, config.label_scale, dtype,
-        not config.is_baseline, dropout, config.joined,
+        not config.is_baseline, dropout, config.joined, config.hidden_length,
     )  # fmt: skip
     if config.method == "backprop-pairwise":
         return BackpropPairwise(network, Pairwise(config.alpha), config.rows(data.classes))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-INITIALISATION, SHUFFLE, NEGATIVES, ANALYSIS, DROPOUT = range(5)
+INITIALISATION, SHUFFLE, NEGATIVES, ANALYSIS, DROPOUT, VIEWS = range(6)
 PHILOX_BYTES = 32  # of a block: four words of 64 bits
 
 
@@ -23,6 +23,15 @@ class Draw(NamedTuple):
     key: tuple[int, int]  # two words of 64 bits, from the seed
     step: int  # of the training
     site: int  # of the network: 0 the images, i layer i
+
+
+class Drop(NamedTuple):
+    """What is left out of some rows: the arguments of `Backend.draw_kept` but the last."""
+
+    draw: Draw
+    first: int
+    rate: float
+    value: float
 
 
 def dropout_key(seed: int) -> tuple[int, int]:

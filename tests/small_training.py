@@ -14,9 +14,10 @@ def small_dataset(train=50, test=23):
     return from_arrays(*small_arrays(4, 4, train=train, test=test, classes=4), name="small")
 
 
-def make_trainer(config, dataset):
-    """A trainer of a new model on the reference backend."""
-    model = Model.create(config, DataDescription.of(dataset, config), Backend())
+def make_trainer(config, dataset, backend=None):
+    """A trainer of a new model on a backend; by default the reference."""
+    backend = Backend() if backend is None else backend
+    model = Model.create(config, DataDescription.of(dataset, config), backend)
     return Trainer(model, dataset.train)
 
 

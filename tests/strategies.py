@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import arrays
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.network import ForwardForward
+from ffnp.network.building import labelled_network
 from ffnp.network.labels import candidate_labels
-from ffnp.network.network import labelled_network
 from ffnp.objectives import OBJECTIVES, make_objective
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective
@@ -71,6 +71,7 @@ def subjects(draw, gammas=GAMMAS, activations=tuple(ACTIVATIONS), dtypes=("float
         LABEL_SCALE,
         np.dtype(draw(st.sampled_from(dtypes))),
         joined=draw(st.sampled_from(["first", "every"])),
+        length=draw(st.sampled_from([1.0, 3.0])),
     )
     network.parameters.initialise(random)
     objective = LayerObjective(

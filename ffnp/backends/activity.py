@@ -1,6 +1,7 @@
 """What one layer computes for one batch."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 Array = Any  # numpy.ndarray or cupy.ndarray: the two share no base class
@@ -29,12 +30,12 @@ class Activity:
         arrays = (self.values, self.slope, self.delta, self.goodness, self.scale, self.kept)
         return Activity(*(None if array is None else array[images] for array in arrays))
 
-    @property
+    @cached_property  # a view takes CuPy longer than a launch takes to be checked
     def rows(self) -> Array:
         """The values as (N R, H), a view."""
         return rows_of(self.values)
 
-    @property
+    @cached_property
     def delta_rows(self) -> Array:
         """The delta as (N R, H), a view."""
         return rows_of(self.delta)

@@ -6,66 +6,46 @@ No method allocates, copies to or from the host, or waits for the device, but `t
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from ffnp.backends.activity import Activity, Array, Product
+from ffnp.backends.cuda_source import (
+    ACTIVATION_NUMBERS,
+    BLOCK,
+    COLUMNS,
+    LINES,
+    MOST,
+    OBJECTIVE_NUMBERS,
+    ROW,
+    compiler_options,
+    kernels_source,
+)
 from ffnp.backends.launching import Kernels
-from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, EPSILON, Backend
+from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, Backend
+from ffnp.backends.signs import Signs
 from ffnp.errors import InputError
-from ffnp.objectives import entropy, pairwise, sigmoid, softmax
-from ffnp.objectives.activations import ACTIVATIONS, GELU_CUBIC, GELU_SCALE, LEAK, Activation
+from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import LayerObjective
-from ffnp.randomness import PHILOX_BYTES, Draw, dropout_steps
+from ffnp.randomness import PHILOX_BYTES, Draw, Drop, dropout_steps
 from ffnp.scaling import Scaling
 
-ROW = 128  # threads that share a row
-TILE = 32  # columns, and rows at a time, of the blocks that sum over rows
-BLOCK = 256  # threads of every other block
-# The numbers by which kernels.cu tells activations and objectives apart.
-ACTIVATION_NUMBERS = {name: i for i, name in enumerate(ACTIVATIONS)}
-OBJECTIVE_NUMBERS: dict[type, int] = {
-    sigmoid.SigmoidGoodness: 0,
-    sigmoid.LiteralSigmoidGoodness: 1,
-    softmax.SoftmaxOverLabels: 2,
-    pairwise.Pairwise: 3,
-    entropy.RelativeEntropy: 4,
-}
-# Philox 4x64's multipliers and what its key grows by: those of NumPy's generator.
-PHILOX = (0xD2E7470EE14C6C93, 0xCA5A826395121157, 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+WARP = 32
+SHARES = 64  # blocks that examine the weights
+PIECE = 1 << 24  # bytes that are uploaded at a time
+STANDARDISE = {np.dtype(kind): f"standardise_{kind}" for kind in ("uint8", "float32", "float64")}
+NO_DROP = Drop(Draw((0, 0), 0, 0), 0, 0.0, 1.0)
 # The parameters of all these objectives; 0 is passed for those that an objective has not.
 PARAMETERS = {"theta": 0.0, "alpha": 0.0, "power": 0.0}
-
-
-def kernels_source() -> str:
-    """The text of kernels.cu."""
-    return files("ffnp.backends").joinpath("kernels.cu").read_text(encoding="utf-8")
-
-
-def compiler_options(dtype: np.dtype[Any]) -> tuple[str, ...]:
-    """The macros that kernels.cu expects."""
-    constants = {
-        "REAL": "float" if dtype == np.float32 else "double",
-        "TILE": TILE,
-        "EPSILON": EPSILON,
-        "ENTROPY_FLOOR": entropy.FLOOR,
-        "LEAK": LEAK,
-        "GELU_SCALE": GELU_SCALE,
-        "GELU_CUBIC": GELU_CUBIC,
-        **{f"PHILOX_{i}": f"{number}ull" for i, number in enumerate(PHILOX, start=1)},
-    }
-    activations = {name.upper(): number for name, number in ACTIVATION_NUMBERS.items()}
-    objectives = {kind.__name__: number for kind, number in OBJECTIVE_NUMBERS.items()}
-    macros = constants | activations | objectives
-    return tuple(f"-D{name}={value}" for name, value in macros.items())
 
 
 class CupyBackend(Backend):
     """CuPy arrays, and the kernels of kernels.cu.
 
-    Makes `device` the current one of the calling thread, and of that thread alone.
+    Every method makes `device` the current one of the calling thread, and leaves it so: CuPy makes
+    arrays on the current device, and starts kernels there. So a model works from any thread, and
+    beside one on another device.
 
     Parameters
     ----------
@@ -78,11 +58,16 @@ class CupyBackend(Backend):
     def __init__(self, device: int = 0) -> None:
         import cupy
 
-        self._cupy = cupy
+        self._cupy, self._runtime, self._device = cupy, cupy.cuda.runtime, device
         self._compiled: dict[np.dtype[Any], Kernels] = {}
-        cupy.cuda.Device(device).use()
+        self._found: Array = None  # by the blocks that examine the weights
+
+    def _use_device(self) -> None:
+        if self._runtime.getDevice() != self._device:
+            self._runtime.setDevice(self._device)
 
     def _kernels(self, dtype: Any) -> Kernels:
+        self._use_device()
         if dtype not in self._compiled:
             source = kernels_source()
             module = self._cupy.RawModule(code=source, options=compiler_options(dtype))
@@ -93,38 +78,67 @@ class CupyBackend(Backend):
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """`InputError` if the GPU has no room for it."""
+        self._use_device()
         with _room_for(int(np.prod(shape)) * np.dtype(dtype).itemsize):
             return self._cupy.empty(shape, dtype)
 
     def to_device(self, array: Array) -> Array:
-        """`InputError` if the GPU has no room for it."""
-        with _room_for(array.nbytes):
-            return self._cupy.asarray(np.ascontiguousarray(array))
+        """`InputError` if the GPU has no room for it.
+
+        In pieces, from where they are: `cupy.asarray` would copy all of it to host memory that is
+        never paged out, and keep that for the next.
+        """
+        array = np.ascontiguousarray(array)
+        out = self.empty(array.shape, array.dtype)
+        if array.nbytes <= PIECE:
+            out.set(array)
+            return out
+        rows = max(1, PIECE * len(array) // array.nbytes)
+        for start in range(0, len(array), rows):
+            out[start : start + rows].set(array[start : start + rows])
+        return out
 
     def to_host(self, array: Array) -> Any:
         """A copy, after all that was launched before."""
+        self._use_device()
         return self._cupy.asnumpy(array)
 
     def multiply(self, products: Sequence[Product]) -> None:
+        self._use_device()
         for a, b, out in products:
-            self._cupy.matmul(a, b, out=out)
+            self._cupy.dot(a, b, out=out)  # `matmul` comes to it, too, later
 
     # --- forward, objective --------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
+    def standardise(
+        self,
+        images: Array,
+        rows: Array,
+        scaling: Scaling,
+        out: Array,
+        drop: Drop | None = None,
+        views: Array | None = None,
+    ) -> None:
         """An array of `rows` is int64, on the device, none negative."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
             if len(images) != len(out):
                 raise TypeError(f"standardise: {len(images)} images for {len(out)} rows")
+        draw, first, rate, value = drop or NO_DROP
+        if draw.site:
+            raise TypeError(f"standardise: a draw of layer {draw.site}")
         self._kernels(out.dtype).launch(
-            f"standardise_{images.dtype}", (len(out),), (ROW,),
-            images=images, rows=rows, mean=scaling.mean, deviation=scaling.deviation,
-            length=scaling.length or 0, out=out,
+            STANDARDISE[images.dtype], (len(out),), (ROW,),
+            images=images, rows=rows, views=views, ways=1 if views is None else len(views),
+            mean=scaling.mean, deviation=scaling.deviation,
+            length=scaling.length or 0, key1=draw.key[0], key2=draw.key[1], step=draw.step,
+            first=first, steps=dropout_steps(rate) if drop else 0, value=value, out=out,
         )  # fmt: skip
 
     def draw_kept(self, draw: Draw, first: int, rate: float, value: float, out: Array) -> None:
-        blocks = len(out) * -(-out.shape[1] // PHILOX_BYTES)
+        if out.ndim == 2:
+            out = out[None]
+        blocks = out.shape[0] * out.shape[1] * -(-out.shape[2] // PHILOX_BYTES)
         self._kernels(out.dtype).launch(
             "draw_kept", (-(-blocks // BLOCK),), (BLOCK,),
             key1=draw.key[0], key2=draw.key[1], step=draw.step, site=draw.site, first=first,
@@ -177,11 +191,12 @@ class CupyBackend(Backend):
             out_totals[...] = self.to_device(totals)
             return
         self._kernels(goodness.dtype).launch(
-            "evaluate", (1,), (BLOCK,),
+            "evaluate", (1,), _threads(goodness.shape[1]),
             objective=number, **PARAMETERS | vars(objective.objective),
             below=objective.gamma in ("others", "previous"),
             above=objective.gamma in ("others", "next"), gamma_scale=objective.gamma_scale,
-            goodness=goodness, sample_weight=sample_weight, coefficients=out_coefficients,
+            gain=objective.gain, goodness=goodness, sample_weight=sample_weight,
+            coefficients=out_coefficients,
             totals=out_totals,
         )  # fmt: skip
 
@@ -191,7 +206,7 @@ class CupyBackend(Backend):
         self, coefficients: Array, scale: Array, activity: Activity, out_d_bias: Array
     ) -> None:
         self._kernels(out_d_bias.dtype).launch(
-            "delta", (_tiles(out_d_bias),), (TILE, TILE),
+            "delta", (_tiles(out_d_bias),), (COLUMNS, LINES),
             coefficients=coefficients, scale=scale, values=activity.values, slope=activity.slope,
             delta=activity.delta, d_bias=out_d_bias,
         )  # fmt: skip
@@ -211,7 +226,7 @@ class CupyBackend(Backend):
         stored = coefficients is None or scale is not None
         self._kernels(out_d_bias.dtype).launch(
             "delta_labelled",
-            (_tiles(out_d_bias), len(out_d_label_weights) + 1), (TILE, TILE),
+            (_tiles(out_d_bias), len(out_d_label_weights) + 1), (COLUMNS, LINES),
             coefficients=coefficients, values=activity.values, slope=activity.slope,
             scale=scale, delta=activity.delta if stored else None,
             labels=labels, label_scale=label_scale, sum=out_sum,
@@ -220,8 +235,9 @@ class CupyBackend(Backend):
 
     def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
         self._kernels(out_d_bias.dtype).launch(
-            "backpropagate", (_tiles(out_d_bias),), (TILE, TILE),
-            values=activity.values, slope=activity.slope, delta=activity.delta, d_bias=out_d_bias,
+            "backpropagate", (_tiles(out_d_bias),), (COLUMNS, LINES),
+            values=activity.values, slope=activity.slope, kept=activity.kept,
+            delta=activity.delta, d_bias=out_d_bias,
         )  # fmt: skip
 
     def cross_entropy(
@@ -234,7 +250,7 @@ class CupyBackend(Backend):
         sample_weight: Array | None = None,
     ) -> None:
         self._kernels(logits.dtype).launch(
-            "cross_entropy", (1,), (BLOCK,),
+            "cross_entropy", (1,), _threads(len(logits)),
             logits=logits, bias=bias, labels=labels, sample_weight=sample_weight,
             totals=out_totals, d_bias=out_d_bias,
         )  # fmt: skip
@@ -275,6 +291,18 @@ class CupyBackend(Backend):
             momentum=momentum,
         )  # fmt: skip
 
+    # --- the guard --------------------------------------------------------------------------
+
+    def examine(self, totals: Array, weights: Array, gradient: Array, goodness: Array) -> Signs:
+        if self._found is None:
+            self._found = self.empty((SHARES,), np.dtype(np.int32))
+        self._kernels(weights.dtype).launch(
+            "examine", (SHARES,), (BLOCK,),
+            totals=totals, weights=weights, gradient=gradient, goodness=goodness,
+            found=self._found,
+        )  # fmt: skip
+        return Signs(int(np.bitwise_or.reduce(self.to_host(self._found))))
+
 
 @contextmanager
 def _room_for(size: int) -> Iterator[None]:
@@ -288,4 +316,9 @@ def _room_for(size: int) -> Iterator[None]:
 
 
 def _tiles(columns: Array) -> int:
-    return -(-len(columns) // TILE)
+    return -(-len(columns) // COLUMNS)
+
+
+def _threads(images: int) -> tuple[int]:
+    """Of a block that goes through all images alone."""
+    return (min(MOST, -(-images // WARP) * WARP),)

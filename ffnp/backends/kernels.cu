@@ -2,15 +2,17 @@
 //
 // Compiled once with REAL = float and once with REAL = double. The compiler's options also define
 // the constants below in capitals, and the numbers of activations (RELU ...) and of objectives
-// (SigmoidGoodness ...): they have one source, and it is Python (cupy_backend.py).
+// (SigmoidGoodness ...): they have one source, and it is Python (cuda_source.py).
 //
 // The launcher reads every parameter list below, and checks the arguments of every launch against
 // it: names, types, and the shapes in the comments. Keep one array a line. Axis letters are
-// base.py's; an `int` named by one is that axis' length, and the launcher supplies it.
+// reference.py's; an `int` named by one is that axis' length, and the launcher supplies it.
 //
-// No atomics: every sum has one fixed order, and the same run gives the same bits.
+// No atomics: every sum has one fixed order, and the same run gives the same bits. No two arrays of
+// a launch overlap: with `__restrict__` the compiler loads ahead of stores.
 
-#define KERNEL extern "C" __global__ void
+// A kernel for blocks of at most so many threads.
+#define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads, 1)
 
 typedef REAL real;
 
@@ -40,15 +42,20 @@ __device__ T block_sum(T value) {
     return total;
 }
 
-// Sum the parts of a TILE x TILE block down its columns: out[j] for the tile's columns j < width.
-// The parts are read back transposed, so that a warp holds a column.
+// Sum the parts of a block of COLUMNS x LINES threads down its columns: out[j] for the block's
+// columns j < width. A warp sums a column.
 __device__ void column_sums(real part, int width, real* out) {
-    __shared__ real parts[TILE][TILE + 1];  // + 1: a column's entries lie in different banks
+    __shared__ real parts[LINES][COLUMNS + 1];  // + 1: a column's entries lie in different banks
     parts[threadIdx.y][threadIdx.x] = part;
     __syncthreads();
-    real sum = warp_sum(parts[threadIdx.x][threadIdx.y]);
-    int column = blockIdx.x * TILE + threadIdx.y;
-    if (threadIdx.x == 0 && column < width) out[column] = sum;
+    const int thread = threadIdx.y * COLUMNS + threadIdx.x;
+    const int warp = thread / WARP, lane = thread % WARP;
+    if (warp >= COLUMNS) return;
+    real sum = 0;
+    for (int line = lane; line < LINES; line += WARP) sum += parts[line][warp];
+    sum = warp_sum(sum);
+    const int column = blockIdx.x * COLUMNS + warp;
+    if (lane == 0 && column < width) out[column] = sum;
 }
 
 // --- activations ---------------------------------------------------------------------------------
@@ -91,60 +98,7 @@ __device__ real activate_one(int activation, real z, real& slope) {
     }
 }
 
-// --- forward -------------------------------------------------------------------------------------
-
-// One block an image: x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
-// Image `rows[n]`, or image n where `rows` is null. A length of 0 leaves the images' own.
-template <class Pixel>
-__device__ void standardise(
-    const Pixel* images, const long long* rows, real mean, real deviation, real length, real* out,
-    int D) {
-    const Pixel* image = images + (rows ? rows[blockIdx.x] : blockIdx.x) * size_t(D);
-    out += blockIdx.x * size_t(D);
-    real factor = 1;
-    if (length > 0) {
-        real squares = 0;
-        for (int d = threadIdx.x; d < D; d += blockDim.x) {
-            real x = (image[d] - mean) / deviation;
-            squares += x * x;
-        }
-        factor = length / sqrt(block_sum(squares) + 1);
-    }
-    for (int d = threadIdx.x; d < D; d += blockDim.x)
-        out[d] = (image[d] - mean) / deviation * factor;
-}
-
-KERNEL standardise_uint8(
-    const unsigned char* images,  // (M, D)
-    const long long* rows,        // (N) or null
-    real mean, real deviation, real length,
-    real* out,                    // (N, D)
-    int D
-) {
-    standardise(images, rows, mean, deviation, length, out, D);
-}
-
-KERNEL standardise_float32(
-    const float* images,    // (M, D)
-    const long long* rows,  // (N) or null
-    real mean, real deviation, real length,
-    real* out,              // (N, D)
-    int D
-) {
-    standardise(images, rows, mean, deviation, length, out, D);
-}
-
-KERNEL standardise_float64(
-    const double* images,   // (M, D)
-    const long long* rows,  // (N) or null
-    real mean, real deviation, real length,
-    real* out,              // (N, D)
-    int D
-) {
-    standardise(images, rows, mean, deviation, length, out, D);
-}
-
-// --- dropout -------------------------------------------------------------------------------------
+// --- random numbers ------------------------------------------------------------------------------
 
 // Ten rounds of Philox 4x64 (Salmon et al., 2011): a counter becomes four random words.
 __device__ void philox(unsigned long long* counter, unsigned long long a, unsigned long long b) {
@@ -159,25 +113,127 @@ __device__ void philox(unsigned long long* counter, unsigned long long a, unsign
     }
 }
 
-// One thread a block of 32 bytes, a byte an entry: 0 where it is below `steps`, else `value`.
-KERNEL draw_kept(
+// Block `block` of a draw, which is 32 bytes. NumPy's generator counts before it draws.
+__device__ void draw_block(
+    unsigned long long* words, unsigned long long block, unsigned long long key1,
+    unsigned long long key2, unsigned long long step, unsigned long long site) {
+    words[0] = block + 1;
+    words[1] = step;
+    words[2] = site;
+    words[3] = 0;
+    philox(words, key1, key2);
+}
+
+__device__ int byte_of(unsigned long long word, int byte) { return word >> 8 * byte & 255; }
+
+// --- forward -------------------------------------------------------------------------------------
+
+// One block an image: x = (pixel - mean) / deviation, then x * length / sqrt(|x|^2 + 1).
+// Image `rows[n] / ways`, or image n where `rows` is null; where `views` is not, its pixels come from
+// where row `rows[n] % ways` of it says. A length of 0 leaves the images' own. Pixels are left out as
+// `draw_kept` draws; with 0 `steps` none are.
+template <class Pixel>
+__device__ void standardise(
+    const Pixel* __restrict__ images, const long long* __restrict__ rows,
+    const int* __restrict__ views, int ways, real mean, real deviation, real length,
+    unsigned long long key1, unsigned long long key2, unsigned long long step, int first, int steps,
+    real value, real* __restrict__ out, int D) {
+    const long long row = rows ? rows[blockIdx.x] : blockIdx.x;
+    const Pixel* image = images + row / ways * size_t(D);
+    const int* way = views ? views + row % ways * D : nullptr;
+    out += blockIdx.x * size_t(D);
+    real factor = 1;
+    if (length > 0) {
+        real squares = 0;
+        for (int d = threadIdx.x; d < D; d += blockDim.x) {
+            real x = (image[way ? way[d] : d] - mean) / deviation;
+            squares += x * x;
+        }
+        factor = length / sqrt(block_sum(squares) + 1);
+    }
+    const unsigned long long blocks = (D + 31) / 32, image_number = first + blockIdx.x;
+    for (int d = threadIdx.x; d < D; d += blockDim.x) {
+        real x = (image[way ? way[d] : d] - mean) / deviation * factor;
+        if (steps > 0) {
+            unsigned long long words[4];
+            draw_block(words, image_number * blocks + d / 32, key1, key2, step, 0);
+            const int word = d % 32 / 8;  // chosen by comparison: an index would need memory
+            const unsigned long long lower = word == 0 ? words[0] : words[1];
+            const unsigned long long upper = word == 2 ? words[2] : words[3];
+            x *= byte_of(word < 2 ? lower : upper, d % 8) < steps ? real(0) : value;
+        }
+        out[d] = x;
+    }
+}
+
+KERNEL(ROW) standardise_uint8(
+    const unsigned char* __restrict__ images,  // (M, D)
+    const long long* __restrict__ rows,        // (N) or null
+    const int* __restrict__ views,             // (T, D) or null
+    int ways, real mean, real deviation, real length,
+    unsigned long long key1, unsigned long long key2, unsigned long long step, int first, int steps,
+    real value,
+    real* __restrict__ out,                    // (N, D)
+    int D
+) {
+    standardise(
+        images, rows, views, ways, mean, deviation, length, key1, key2, step, first, steps, value, out,
+        D);
+}
+
+KERNEL(ROW) standardise_float32(
+    const float* __restrict__ images,    // (M, D)
+    const long long* __restrict__ rows,  // (N) or null
+    const int* __restrict__ views,       // (T, D) or null
+    int ways, real mean, real deviation, real length,
+    unsigned long long key1, unsigned long long key2, unsigned long long step, int first, int steps,
+    real value,
+    real* __restrict__ out,              // (N, D)
+    int D
+) {
+    standardise(
+        images, rows, views, ways, mean, deviation, length, key1, key2, step, first, steps, value, out,
+        D);
+}
+
+KERNEL(ROW) standardise_float64(
+    const double* __restrict__ images,   // (M, D)
+    const long long* __restrict__ rows,  // (N) or null
+    const int* __restrict__ views,       // (T, D) or null
+    int ways, real mean, real deviation, real length,
+    unsigned long long key1, unsigned long long key2, unsigned long long step, int first, int steps,
+    real value,
+    real* __restrict__ out,              // (N, D)
+    int D
+) {
+    standardise(
+        images, rows, views, ways, mean, deviation, length, key1, key2, step, first, steps, value, out,
+        D);
+}
+
+// --- dropout -------------------------------------------------------------------------------------
+
+// One thread a block of 32 bytes, a byte an entry: 0 where it is below `steps`, else `value`. `site`
+// is the first of S, one a layer.
+KERNEL(BLOCK) draw_kept(
     unsigned long long key1, unsigned long long key2, unsigned long long step,
     unsigned long long site, int first, int steps, real value,
-    real* out,  // (N, W)
-    int N, int W
+    real* __restrict__ out,  // (S, N, W)
+    int S, int N, int W
 ) {
     const int blocks = (W + 31) / 32;  // of a row
     const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    if (i >= (long long)N * blocks) return;
-    // NumPy's generator counts before it draws
-    unsigned long long words[4] = {first * (unsigned long long)blocks + i + 1, step, site, 0};
-    philox(words, key1, key2);
+    const long long of_site = (long long)N * blocks;
+    if (i >= S * of_site) return;
+    unsigned long long words[4];
+    const unsigned long long block = first * (unsigned long long)blocks + i % of_site;
+    draw_block(words, block, key1, key2, step, site + i / of_site);
     int w = i % blocks * 32;
     out += i / blocks * W;
 #pragma unroll
     for (int word = 0; word < 4; word++)
         for (int byte = 0; byte < 8 && w < W; byte++, w++)
-            out[w] = int(words[word] >> 8 * byte & 255) < steps ? real(0) : value;
+            out[w] = byte_of(words[word], byte) < steps ? real(0) : value;
 }
 
 // --- activities ----------------------------------------------------------------------------------
@@ -205,19 +261,19 @@ __device__ void finish_row(real squares, real* goodness, real* scale) {
 
 // One block a row: z = x W_x + s W_y[label] + b, where `shared` holds x W_x of the image; and
 // scale a_prev W, where `values` holds a_prev W.
-KERNEL activate_labelled(
-    const real* shared,         // (N, H)
-    const real* label_weights,  // (K, H)
-    const int* labels,          // (N, R)
+KERNEL(ROW) activate_labelled(
+    const real* __restrict__ shared,         // (N, H)
+    const real* __restrict__ label_weights,  // (K, H)
+    const int* __restrict__ labels,          // (N, R)
     real label_scale,
-    const real* bias,           // (H)
-    const real* scale_before,   // (N, R) or null
+    const real* __restrict__ bias,           // (H)
+    const real* __restrict__ scale_before,   // (N, R) or null
     int activation,
-    const real* kept,           // (N, H) or null
-    real* values,               // (N, R, H)
-    real* slope,                // (N, R, H) or null
-    real* goodness,             // (N, R)
-    real* scale,                // (N, R)
+    const real* __restrict__ kept,           // (N, H) or null
+    real* __restrict__ values,               // (N, R, H)
+    real* __restrict__ slope,                // (N, R, H) or null
+    real* __restrict__ goodness,             // (N, R)
+    real* __restrict__ scale,                // (N, R)
     int R, int H
 ) {
     const int row = blockIdx.x;
@@ -234,15 +290,15 @@ KERNEL activate_labelled(
 }
 
 // One block a row: z = scale a_prev W + b, where `values` holds a_prev W.
-KERNEL activate(
-    const real* scale_before,  // (N, R)
-    const real* bias,          // (H)
+KERNEL(ROW) activate(
+    const real* __restrict__ scale_before,  // (N, R)
+    const real* __restrict__ bias,          // (H)
     int activation,
-    const real* kept,          // (N, H) or null
-    real* values,              // (N, R, H)
-    real* slope,               // (N, R, H) or null
-    real* goodness,            // (N, R)
-    real* scale,               // (N, R)
+    const real* __restrict__ kept,          // (N, H) or null
+    real* __restrict__ values,              // (N, R, H)
+    real* __restrict__ slope,               // (N, R, H) or null
+    real* __restrict__ goodness,            // (N, R)
+    real* __restrict__ scale,               // (N, R)
     int R, int H
 ) {
     const int row = blockIdx.x;
@@ -323,47 +379,60 @@ __device__ real evaluate_one(
 
 // One block, a thread an image: the objective of every layer, the running totals of its values,
 // and the images of which a wrong label has at least the total goodness of the true one.
-// gamma is gamma_scale times the sum over the layers below, above, both or none.
-KERNEL evaluate(
+// gamma is gamma_scale times the sum over the layers below, above, both or none. Where both are
+// heard as they are, every layer hears the same total, and one evaluation serves all.
+KERNEL(MOST) evaluate(
     int objective, real theta, real alpha, real power,
-    int below, int above, real gamma_scale,
-    const real* goodness,       // (L, N, R)
-    const real* sample_weight,  // (N) or null
-    real* coefficients,         // (L, N, R)
-    double* totals,             // (L + 1)
+    int below, int above, real gamma_scale, real gain,
+    const real* __restrict__ goodness,  // (L, N, R)
+    const real* __restrict__ sample_weight,  // (N) or null
+    real* __restrict__ coefficients,    // (L, N, R)
+    double* __restrict__ totals,        // (L + 1)
     int L, int N, int R
 ) {
     const int rows = N * R;
-    for (int layer = 0; layer < L; layer++) {
-        const int first = below ? 0 : layer, last = above ? L - 1 : layer;
-        double value = 0;
-        for (int n = threadIdx.x; n < N; n += blockDim.x) {
-            real* h = coefficients + layer * rows + n * R;
-            for (int r = 0; r < R; r++) {
-                h[r] = 0;
-                for (int i = first; i <= last; i++) {
-                    real g = goodness[i * rows + n * R + r];
-                    h[r] += i == layer ? g : gamma_scale * g;
-                }
-            }
-            value += evaluate_one(objective, theta, alpha, power, h, N, R);
-            if (sample_weight)
-                for (int r = 0; r < R; r++) h[r] *= sample_weight[n];
-        }
-        value = block_sum(value);
-        if (threadIdx.x == 0) totals[layer] += value;
-    }
+    const bool alike = below && above && gamma_scale == 1;
     double misranked = 0;
     for (int n = threadIdx.x; n < N; n += blockDim.x) {
         real true_label = 0;
         bool wrong = false;
-        for (int r = 0; r < R; r++) {
-            real sum = 0;
-            for (int i = 0; i < L; i++) sum += goodness[i * rows + n * R + r];
-            if (r == 0) true_label = sum;
-            else wrong |= sum >= true_label;
+        for (int row = n * R; row < (n + 1) * R; row++) {
+            real lower = 0, upper = 0;  // sums over the layers below, and in the end all; above
+            for (int i = 0; i < L; i++) {
+                if (!alike) coefficients[i * rows + row] = lower;
+                lower += goodness[i * rows + row];
+            }
+            if (alike)
+                coefficients[row] = lower;
+            else
+                for (int i = L - 1; i >= 0; i--) {
+                    real g = goodness[i * rows + row], *h = &coefficients[i * rows + row];
+                    *h = g + gamma_scale * ((below ? *h : 0) + (above ? upper : 0));
+                    upper += g;
+                }
+            if (row == n * R)
+                true_label = lower;
+            else
+                wrong |= lower >= true_label;
         }
         misranked += wrong;
+    }
+    for (int layer = 0; layer < (alike ? 1 : L); layer++) {
+        const int last = alike ? L - 1 : layer;
+        double value = 0;
+        for (int n = threadIdx.x; n < N; n += blockDim.x) {
+            real* h = coefficients + layer * rows + n * R;
+            value += evaluate_one(objective, theta, alpha, power, h, N, R);
+            if (sample_weight)
+                for (int r = 0; r < R; r++) h[r] *= sample_weight[n];
+            for (int r = 0; r < R; r++) {
+                const real c = gain * h[r];
+                for (int i = layer; i <= last; i++) h[(i - layer) * rows + r] = c;
+            }
+        }
+        value = block_sum(value);
+        if (threadIdx.x == 0)
+            for (int i = layer; i <= last; i++) totals[i] += value;
     }
     misranked = block_sum(misranked);
     if (threadIdx.x == 0) totals[L] += misranked;
@@ -378,29 +447,34 @@ __device__ real d_z_of(real c, const real* values, const real* slope, size_t i) 
     return slope ? d_a * slope[i] : d_a;
 }
 
-// The kernels below have blocks of TILE columns, and take TILE rows at a time.
+// The kernels below have blocks of COLUMNS columns, one sector of memory wide, and take LINES images
+// at a time. The rows of an image, of which the objective's gradients cancel, are summed first.
 
 // In the forward pass this was z = scale a_prev W + b; so db = sum of dJ/dz over rows,
 // dW = a_prev^T delta with delta = scale dJ/dz.
-KERNEL delta(
-    const real* coefficients,  // (N, R)
-    const real* scale,         // (N, R)
-    const real* values,        // (N, R, H)
-    const real* slope,         // (N, R, H) or null
-    real* delta,               // (N, R, H)
-    real* d_bias,              // (H)
+KERNEL(COLUMNS * LINES) delta(
+    const real* __restrict__ coefficients,  // (N, R)
+    const real* __restrict__ scale,         // (N, R)
+    const real* __restrict__ values,        // (N, R, H)
+    const real* __restrict__ slope,         // (N, R, H) or null
+    real* __restrict__ delta,               // (N, R, H)
+    real* __restrict__ d_bias,              // (H)
     int N, int R, int H
 ) {
-    const int column = blockIdx.x * TILE + threadIdx.x;
-    real sum = 0;
+    const int column = blockIdx.x * COLUMNS + threadIdx.x;
+    real total = 0;
     if (column < H)
-        for (int row = threadIdx.y; row < N * R; row += TILE) {
-            size_t i = size_t(row) * H + column;
-            real d_z = d_z_of(coefficients[row], values, slope, i);
-            sum += d_z;
-            delta[i] = scale[row] * d_z;
+        for (int n = threadIdx.y; n < N; n += LINES) {
+            real image = 0;
+            for (int row = n * R; row < (n + 1) * R; row++) {
+                size_t i = size_t(row) * H + column;
+                real d_z = d_z_of(coefficients[row], values, slope, i);
+                image += d_z;
+                delta[i] = scale[row] * d_z;
+            }
+            total += image;
         }
-    column_sums(sum, H, d_bias);
+    column_sums(total, H, d_bias);
 }
 
 // Block (tile, k) sums the rows with label k; block (tile, K) the rows of each image, and all.
@@ -408,24 +482,24 @@ KERNEL delta(
 // dW_x = x^T (sum of dJ/dz over the R rows), dW_y[k] = s (sum over rows with label k).
 // dJ/dz is made on the way; where `coefficients` is null, `delta` holds it. Where `scale` is not,
 // `delta` becomes scale dJ/dz.
-KERNEL delta_labelled(
-    const real* coefficients,  // (N, R) or null
-    const real* values,        // (N, R, H)
-    const real* slope,         // (N, R, H) or null
-    const real* scale,         // (N, R) or null
-    real* delta,               // (N, R, H) or null
-    const int* labels,         // (N, R)
+KERNEL(COLUMNS * LINES) delta_labelled(
+    const real* __restrict__ coefficients,  // (N, R) or null
+    const real* __restrict__ values,        // (N, R, H)
+    const real* __restrict__ slope,         // (N, R, H) or null
+    const real* __restrict__ scale,         // (N, R) or null
+    real* __restrict__ delta,               // (N, R, H) or null
+    const int* __restrict__ labels,         // (N, R)
     real label_scale,
-    real* sum,                 // (N, H)
-    real* d_label_weights,     // (K, H)
-    real* d_bias,              // (H)
+    real* __restrict__ sum,                 // (N, H)
+    real* __restrict__ d_label_weights,     // (K, H)
+    real* __restrict__ d_bias,              // (H)
     int N, int R, int H, int K
 ) {
-    const int column = blockIdx.x * TILE + threadIdx.x;
+    const int column = blockIdx.x * COLUMNS + threadIdx.x;
     const int label = blockIdx.y;
     real total = 0;
     if (column < H)
-        for (int n = threadIdx.y; n < N; n += TILE) {
+        for (int n = threadIdx.y; n < N; n += LINES) {
             real image = 0;
             for (int row = n * R; row < (n + 1) * R; row++) {
                 if (label < K && labels[row] != label) continue;
@@ -443,35 +517,43 @@ KERNEL delta_labelled(
         column_sums(label_scale * total, H, d_label_weights + size_t(label) * H);
 }
 
-// In the forward pass this was a = phi(z), z = a_prev W + b; so dJ/dz = dJ/da phi'(z), in place.
-KERNEL backpropagate(
-    const real* values,  // (N, R, H)
-    const real* slope,   // (N, R, H) or null
-    real* delta,         // (N, R, H)
-    real* d_bias,        // (H)
+// In the forward pass this was a = phi(z) kept, z = a_prev W + b; so dJ/dz = dJ/da kept phi'(z), in
+// place.
+KERNEL(COLUMNS * LINES) backpropagate(
+    const real* __restrict__ values,  // (N, R, H)
+    const real* __restrict__ slope,   // (N, R, H) or null
+    const real* __restrict__ kept,    // (N, H) or null
+    real* __restrict__ delta,         // (N, R, H)
+    real* __restrict__ d_bias,        // (H)
     int N, int R, int H
 ) {
-    const int column = blockIdx.x * TILE + threadIdx.x;
-    real sum = 0;
+    const int column = blockIdx.x * COLUMNS + threadIdx.x;
+    real total = 0;
     if (column < H)
-        for (int row = threadIdx.y; row < N * R; row += TILE) {
-            size_t i = size_t(row) * H + column;
-            real d_z = delta[i] * (slope ? slope[i] : values[i] > 0);
-            sum += d_z;
-            delta[i] = d_z;
+        for (int n = threadIdx.y; n < N; n += LINES) {
+            real image = 0;
+            for (int row = n * R; row < (n + 1) * R; row++) {
+                size_t i = size_t(row) * H + column;
+                real d_z = delta[i] * (slope ? slope[i] : values[i] > 0);
+                if (kept) d_z *= kept[size_t(n) * H + column];
+                image += d_z;
+                delta[i] = d_z;
+            }
+            total += image;
         }
-    column_sums(sum, H, d_bias);
+    column_sums(total, H, d_bias);
 }
 
-// One block: the output layer's loss and, in place of the logits, its gradient.
-KERNEL cross_entropy(
-    real* logits,               // (N, K)
-    const real* bias,           // (K)
-    const int* labels,          // (N)
-    const real* sample_weight,  // (N) or null
-    double* totals,             // (2)
-    real* d_bias,               // (K)
-    int N, int K
+// One block: an output layer's loss, its errors where `totals` has room for them and, in place of the
+// logits, its gradient.
+KERNEL(MOST) cross_entropy(
+    real* __restrict__ logits,       // (N, K)
+    const real* __restrict__ bias,   // (K)
+    const int* __restrict__ labels,  // (N)
+    const real* __restrict__ sample_weight,  // (N) or null
+    double* __restrict__ totals,     // (T)
+    real* __restrict__ d_bias,       // (K)
+    int N, int K, int T
 ) {
     double value = 0, wrong = 0;
     for (int n = threadIdx.x; n < N; n += blockDim.x) {
@@ -488,7 +570,7 @@ KERNEL cross_entropy(
     wrong = block_sum(wrong);  // and now the gradients of all images are written
     if (threadIdx.x == 0) {
         totals[0] += value;
-        totals[1] += wrong;
+        if (T == 2) totals[1] += wrong;
     }
     for (int k = threadIdx.x / WARP; k < K; k += blockDim.x / WARP) {
         real sum = 0;
@@ -502,12 +584,13 @@ KERNEL cross_entropy(
 
 // One thread a weight. `rate` is lr / (1 - beta1^t), `correction` is sqrt(1 - beta2^t), `keep` what
 // weight decay leaves of a weight.
-KERNEL adam(
-    real* weights,         // (P)
-    const real* gradient,  // (P)
-    real* mean,            // (P)
-    real* variance,        // (P)
-    real rate, real keep, real correction, real beta1, real rest1, real beta2, real rest2, real epsilon,
+KERNEL(BLOCK) adam(
+    real* __restrict__ weights,         // (P)
+    const real* __restrict__ gradient,  // (P)
+    real* __restrict__ mean,            // (P)
+    real* __restrict__ variance,        // (P)
+    real rate, real keep, real correction, real beta1, real rest1, real beta2, real rest2,
+    real epsilon,
     int P
 ) {
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -520,10 +603,10 @@ KERNEL adam(
     weights[i] = keep * weights[i] - rate * m / (sqrt(v) / correction + epsilon);
 }
 
-KERNEL sgd(
-    real* weights,         // (P)
-    const real* gradient,  // (P)
-    real* velocity,        // (P)
+KERNEL(BLOCK) sgd(
+    real* __restrict__ weights,         // (P)
+    const real* __restrict__ gradient,  // (P)
+    real* __restrict__ velocity,        // (P)
     real lr, real keep, real momentum,
     int P
 ) {
@@ -532,4 +615,41 @@ KERNEL sgd(
     real v = momentum * velocity[i] + gradient[i];
     velocity[i] = v;
     weights[i] = keep * weights[i] - lr * v;
+}
+
+// --- the guard -----------------------------------------------------------------------------------
+
+template <class T>
+__device__ bool not_finite(T number) {
+    return number - number != 0;
+}
+
+// What the block's threads find in their shares of the arrays, a bit each: see signs.py.
+KERNEL(BLOCK) examine(
+    const double* __restrict__ totals,  // (T)
+    const real* __restrict__ weights,   // (P)
+    const real* __restrict__ gradient,  // (Q)
+    const real* __restrict__ goodness,  // (L, N, R)
+    int* __restrict__ found,            // (B)
+    int T, int P, int Q, int L, int N, int R
+) {
+    const int first = blockIdx.x * blockDim.x + threadIdx.x, all = gridDim.x * blockDim.x;
+    int signs = 0;
+    for (int i = first; i < T; i += all) signs |= not_finite(totals[i]) ? TOTAL_NOT_FINITE : 0;
+    for (int i = first; i < P; i += all) signs |= not_finite(weights[i]) ? WEIGHT_NOT_FINITE : 0;
+    for (int i = first; i < Q; i += all) signs |= gradient[i] != 0 ? GRADIENT : 0;
+    for (int n = first; n < N; n += all) {
+        real true_label = 0;
+        for (int r = 0; r < R; r++) {
+            real total = 0;
+            for (int i = 0; i < L; i++) total += goodness[size_t(i * N + n) * R + r];
+            if (r == 0) true_label = total;
+            if (total != 0) signs |= GOODNESS;
+            if (total != true_label) signs |= LABEL;
+        }
+    }
+    int together = 0;
+    for (int sign = 1; sign <= LAST_SIGN; sign *= 2)
+        if (block_sum(signs & sign)) together |= sign;
+    if (threadIdx.x == 0) found[blockIdx.x] = together;
 }

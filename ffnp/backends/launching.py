@@ -8,7 +8,7 @@ the source: names, types, and the shapes in their comments.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -24,8 +24,10 @@ TYPES = {
 }
 NULL = np.uintp(0)  # eight bytes, as a pointer has
 
-_KERNEL = re.compile(r"^KERNEL (\w+)\(\n(.*?)\n\) \{$", re.MULTILINE | re.DOTALL)
-_ARRAY = re.compile(r"\s*(?:const )?([\w ]+)\* (\w+),?\s*// \(([^)]*)\)( or null)?")
+_KERNEL = re.compile(r"^KERNEL\(.*?\) (\w+)\(\n(.*?)\n\) \{$", re.MULTILINE | re.DOTALL)
+_ARRAY = re.compile(
+    r"\s*(?:const )?([\w ]+)\* (?:__restrict__ )?(\w+),?\s*// \(([^)]*)\)( or null)?"
+)
 _AXIS = re.compile(r"([A-Z]|(?=\d))(?: \+ )?(\d*)")
 _SCALAR = re.compile(r"([\w ]+?) (\w+)(?:,|$)")
 
@@ -64,7 +66,7 @@ class Kernels:
     def __init__(self, module: Any, source: str, dtype: np.dtype[Any]) -> None:
         types = {name: np.dtype(kind) for name, kind in TYPES.items()} | {"real": dtype}
         self._module = module
-        self._functions: dict[str, Any] = {}
+        self._kernels: dict[str, Kernel] = {}
         self._parameters = {
             name: [(parameter, types[parameter.type]) for parameter in parameters]
             for name, parameters in declarations(source).items()
@@ -90,25 +92,76 @@ class Kernels:
             An array is not of the declared dtype, shape or C order, or an argument is missing or
             unknown.
         """
+        if kernel not in self._kernels:
+            function = self._module.get_function(kernel)
+            self._kernels[kernel] = Kernel(kernel, function, self._parameters[kernel])
+        self._kernels[kernel](grid, block, arguments)
+
+
+class Kernel:
+    """A compiled kernel, and what it was found to take.
+
+    Arrays are checked once for all that have the same dtypes, shapes and strides.
+    """
+
+    def __init__(
+        self, name: str, function: Any, parameters: list[tuple[Parameter, np.dtype[Any]]]
+    ) -> None:
+        self._name, self._function, self._parameters = name, function, parameters
+        axes = {axis for each, _ in parameters for axis, _ in each.shape or ()}
+        places = [(place, *each) for place, each in enumerate(parameters)]
+        self._arrays = [(i, each.name) for i, each, _ in places if each.shape is not None]
+        self._numbers = [
+            (i, each.name, dtype.type)
+            for i, each, dtype in places
+            if each.shape is None and each.name not in axes
+        ]
+        self._axes = [(i, each.name, dtype.type) for i, each, dtype in places if each.name in axes]
+        self._known: dict[tuple[Any, ...], list[Any]] = {}
+
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], arguments: dict[str, Any]
+    ) -> None:
+        """Launch it; see `Kernels.launch`."""
+        if len(arguments) != len(self._arrays) + len(self._numbers):
+            self._refuse(arguments)
+        try:
+            given = [arguments[name] for _, name in self._arrays]
+            numbers = [(i, kind(arguments[name])) for i, name, kind in self._numbers]
+        except KeyError:
+            self._refuse(arguments)
+        layout = tuple(
+            [None if each is None else (each.dtype, each.shape, each.strides) for each in given]
+        )
+        known = self._known.get(layout)
+        if known is None:
+            known = self._known[layout] = self._checked(arguments)
+        packed = known.copy()
+        for (i, _), array in zip(self._arrays, given, strict=True):
+            if array is not None:
+                packed[i] = array
+        for i, number in numbers:
+            packed[i] = number
+        self._function(grid, block, tuple(packed))
+
+    def _refuse(self, arguments: dict[str, Any]) -> NoReturn:
+        wanted = [name for _, name, *_ in sorted((*self._arrays, *self._numbers))]
+        for name in wanted:
+            if name not in arguments:
+                raise TypeError(f"{self._name}: {name} is missing")
+        unknown = ", ".join(name for name in arguments if name not in wanted)
+        raise TypeError(f"{self._name}: no parameter {unknown}")
+
+    def _checked(self, arguments: dict[str, Any]) -> list[Any]:
+        """What is passed, with null pointers and the lengths of axes in their places."""
         lengths = {"": 0}  # of axes; a fixed length is 0 + itself
-        packed = []
-        for parameter, dtype in self._parameters[kernel]:
-            if parameter.name in lengths:
-                packed.append(dtype.type(lengths[parameter.name]))
-                continue
-            if parameter.name not in arguments:
-                raise TypeError(f"{kernel}: {parameter.name} is missing")
-            value = arguments.pop(parameter.name)
+        packed: list[Any] = [NULL] * len(self._parameters)
+        for parameter, dtype in self._parameters:
             if parameter.shape is not None:
-                _check(kernel, parameter, dtype, value, lengths)
-                packed.append(NULL if value is None else value)
-            else:
-                packed.append(dtype.type(value))
-        if arguments:
-            raise TypeError(f"{kernel}: no parameter {', '.join(arguments)}")
-        if kernel not in self._functions:
-            self._functions[kernel] = self._module.get_function(kernel)
-        self._functions[kernel](grid, block, tuple(packed))
+                _check(self._name, parameter, dtype, arguments[parameter.name], lengths)
+        for i, name, kind in self._axes:
+            packed[i] = kind(lengths[name])
+        return packed
 
 
 def _check(

@@ -15,6 +15,7 @@ from ffnp.backends.numpy_backend import NEGLIGIBLE, NumpyBackend
 from ffnp.objectives import SigmoidGoodness
 from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective
+from ffnp.randomness import Drop
 from ffnp.scaling import UNSCALED, Scaling
 
 
@@ -29,21 +30,35 @@ class NumbaBackend(NumpyBackend):
 
     # --- forward ----------------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
+    def standardise(
+        self,
+        images: Array,
+        rows: Array,
+        scaling: Scaling,
+        out: Array,
+        drop: Drop | None = None,
+        views: Array | None = None,
+    ) -> None:
         """An array of `rows` must hold no negative numbers."""
         if scaling == UNSCALED:
-            super().standardise(images, rows, scaling, out)
+            super().standardise(images, rows, scaling, out, drop, views)
             return
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(images)))
         length = scaling.length or 0.0
 
         def work(part: slice) -> None:
+            gathered, numbers = images, rows[part]
+            if views is not None:
+                gathered = self._scratch("gathered", out[part].shape, images.dtype)
+                kernels.look(images, numbers, views, gathered)
+                numbers = np.arange(len(gathered))
             kernels.standardise(
-                images, rows[part], scaling.mean, scaling.deviation, length, out[part]
+                gathered, numbers, scaling.mean, scaling.deviation, length, out[part]
             )
 
         self._sweep(work, len(out), out.size)
+        self._leave_out(drop, out)
 
     def activate_labelled(
         self,
@@ -92,6 +107,8 @@ class NumbaBackend(NumpyBackend):
             sigmoid.theta, gamma, objective.gamma_scale, smallest,
             goodness, sample_weight, out_coefficients, out_totals,
         )  # fmt: skip
+        if objective.gain != 1:
+            out_coefficients *= objective.gain
 
     # --- gradients --------------------------------------------------------------------------
 

@@ -17,6 +17,16 @@ fast = compiled(fastmath=FAST, error_model="numpy")
 
 
 @fast
+def look(images, rows, views, out):
+    """Image `rows[n] // T` in way `rows[n] % T` of the T `views`, as it is stored."""
+    for n in range(len(out)):
+        pixels, x = images[rows[n] // len(views)], out[n]
+        way = views[rows[n] % len(views)]
+        for d in range(len(x)):
+            x[d] = pixels[way[d]]
+
+
+@fast
 def standardise(images, rows, mean, deviation, length, out):
     """out = x * length / sqrt(|x|^2 + 1), x = (images[rows] - mean) / deviation.
 

@@ -23,6 +23,7 @@ from ffnp.backends.reference import ADAM_EPSILON, BETA1, BETA2, EPSILON, Backend
 from ffnp.backends.team import Team
 from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import LayerObjective
+from ffnp.randomness import Drop
 from ffnp.scaling import UNSCALED, Scaling
 
 NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves no weight
@@ -101,16 +102,25 @@ class NumpyBackend(Backend):
 
     # --- forward ----------------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
+    def standardise(
+        self,
+        images: Array,
+        rows: Array,
+        scaling: Scaling,
+        out: Array,
+        drop: Drop | None = None,
+        views: Array | None = None,
+    ) -> None:
         """An array of `rows` must hold no negative numbers."""
         if isinstance(rows, slice):
             images, rows = images[rows], None
+        numbers = rows if views is None else rows // len(views)
         plain = scaling == UNSCALED and images.dtype == out.dtype and rows is not None
 
         def work(part: slice) -> None:
             if plain:
                 # Indices are in range; "raise" would have NumPy buffer the output.
-                np.take(images, rows[part], axis=0, out=out[part], mode="clip")
+                np.take(images, numbers[part], axis=0, out=out[part], mode="clip")
                 return
             for block in blocks(len(out[part]), out.shape[1]):
                 x = out[part][block]
@@ -118,7 +128,10 @@ class NumpyBackend(Backend):
                     gathered = images[part][block]
                 else:
                     gathered = self._scratch("gathered", x.shape, images.dtype)
-                    np.take(images, rows[part][block], axis=0, out=gathered, mode="clip")
+                    np.take(images, numbers[part][block], axis=0, out=gathered, mode="clip")
+                if views is not None:
+                    ways = views[rows[part][block] % len(views)]
+                    gathered = np.take_along_axis(gathered, ways, axis=1)
                 np.subtract(gathered, scaling.mean, out=x, dtype=x.dtype, casting="unsafe")
                 if scaling.length is None:
                     x *= 1 / scaling.deviation
@@ -132,6 +145,10 @@ class NumpyBackend(Backend):
                 x *= factor[:, None]
 
         self._sweep(work, len(out), out.size)
+        self._leave_out(drop, out)
+
+    def _room_for_kept(self, x: Array) -> Array:
+        return self._scratch("kept", x.shape, x.dtype)
 
     def activate_labelled(
         self,
@@ -307,6 +324,8 @@ class NumpyBackend(Backend):
             else:
                 slope = activity.slope[block]
             np.multiply(d_z, slope, out=d_z)
+            if activity.kept is not None:
+                d_z *= activity.kept[block, None, :]
             np.add.reduce(d_z, axis=(0, 1), out=term)
             out_d_bias += term
 

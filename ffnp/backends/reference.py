@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from ffnp.backends.activity import Activity, Array, Product
+from ffnp.backends.signs import Signs
 from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import LayerObjective
-from ffnp.randomness import PHILOX_BYTES, Draw, dropout_steps
+from ffnp.randomness import PHILOX_BYTES, Draw, Drop, dropout_steps
 from ffnp.scaling import Scaling
 
 EPSILON = 1e-8  # of the length normalisation h = a / (|a| + EPSILON)
@@ -72,7 +73,15 @@ class Backend:
 
     # --- forward ----------------------------------------------------------------------------
 
-    def standardise(self, images: Array, rows: Array, scaling: Scaling, out: Array) -> None:
+    def standardise(
+        self,
+        images: Array,
+        rows: Array,
+        scaling: Scaling,
+        out: Array,
+        drop: Drop | None = None,
+        views: Array | None = None,
+    ) -> None:
         """Gather `images[rows]` as floats, standardised, each image scaled to one length.
 
         Parameters
@@ -81,11 +90,31 @@ class Backend:
         rows : (N,) integer array or slice
         scaling : Scaling
         out : (N, D) float array
+        drop : Drop, optional
+            Which pixels are left out, as `draw_kept` draws.
+        views : (T, D) int32 array, optional
+            Ways to look at an image: where each of its pixels comes from. Row n is then image
+            `rows[n] // T`, looked at in way `rows[n] % T`.
         """
-        x = (images[rows].astype(out.dtype) - scaling.mean) / scaling.deviation  # (N, D)
+        if views is None:
+            images = images[rows]
+        else:
+            ways = views[rows % len(views)]
+            images = np.take_along_axis(images[rows // len(views)], ways, axis=1)
+        x = (images.astype(out.dtype) - scaling.mean) / scaling.deviation  # (N, D)
         if scaling.length is not None:
             x *= scaling.length / np.sqrt((x * x).sum(axis=1, keepdims=True) + 1)
         out[...] = x
+        self._leave_out(drop, out)
+
+    def _leave_out(self, drop: Drop | None, x: Array) -> None:
+        if drop is not None:
+            kept = self._room_for_kept(x)
+            self.draw_kept(*drop, out=kept)
+            x *= kept
+
+    def _room_for_kept(self, x: Array) -> Array:
+        return np.empty_like(x)
 
     def draw_kept(self, draw: Draw, first: int, rate: float, value: float, out: Array) -> None:
         """Draw what is kept in dropout: 0 at a rate, else `value`.
@@ -102,8 +131,13 @@ class Backend:
         rate : float
             In steps of 1/256, as `dropout_steps` rounds it.
         value : float
-        out : (N, W) float array
+        out : (N, W) or (S, N, W) float array
+            Of S layers, from the draw's on.
         """
+        if out.ndim == 3:
+            for i, own in enumerate(out):
+                self.draw_kept(draw._replace(site=draw.site + i), first, rate, value, own)
+            return
         rows, width = out.shape
         blocks = -(-width // PHILOX_BYTES)  # of a row
         philox = np.random.Philox(
@@ -273,12 +307,15 @@ class Backend:
     def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
         """The delta of a hidden layer from dJ/da, in place, and its bias gradient.
 
-        In the forward pass this was a = phi(z), z = a_prev W + b; so dJ/dz = dJ/da * phi'(z).
+        In the forward pass this was a = phi(z), z = a_prev W + b; so dJ/dz = dJ/da * phi'(z), and
+        with dropout a = kept * phi(z), so dJ/dz = dJ/da * kept * phi'(z).
         The activity's delta holds dJ/da = (dJ/dz of the layer above) W_above^T on entry, dJ/dz on
         return.
         """
         d_z = activity.delta  # (N, R, H)
         d_z *= (activity.values > 0) if activity.slope is None else activity.slope
+        if activity.kept is not None:
+            d_z *= activity.kept[:, None, :]
         out_d_bias[...] = d_z.sum(axis=(0, 1))
 
     def cross_entropy(
@@ -300,9 +337,9 @@ class Backend:
             The product a W on entry, dJ/dlogits on return.
         bias : (K,) array
         labels : (N,) int32 array
-        out_totals : (2,) float64 array
-            `out_totals[0] += N J`; `out_totals[1]` counts the images whose true label's logit
-            is not above all others.
+        out_totals : (1,) or (2,) float64 array
+            `out_totals[0] += N J`; `out_totals[1]`, if there is one, counts the images whose true
+            label's logit is not above all others.
         out_d_bias : (K,) array
         sample_weight : (N,) array, optional
             The gradient of an image's logits is multiplied by its own, as in `evaluate`.
@@ -315,7 +352,7 @@ class Backend:
         true = z[images, labels]  # (N,)
         out_totals[0] += (np.log(sums[:, 0]) - true).sum()
         z[images, labels] = -np.inf
-        out_totals[1] += (z.max(axis=1) >= true).sum()
+        out_totals[1:] += (z.max(axis=1) >= true).sum()
         logits[...] = exp / (sums * len(logits))
         logits[images, labels] -= 1 / len(logits)
         if sample_weight is not None:
@@ -363,3 +400,25 @@ class Backend:
         velocity[...] = momentum * velocity + gradient
         weights *= 1 - lr * decay
         weights -= lr * velocity
+
+    # --- the guard --------------------------------------------------------------------------
+
+    def examine(self, totals: Array, weights: Array, gradient: Array, goodness: Array) -> Signs:
+        """What a training looks like, in one number.
+
+        Parameters
+        ----------
+        totals : (T,) float64 array
+        weights, gradient : flat (P,) and (Q,) arrays
+        goodness : (L, N, R) array
+            Of the batch last done.
+        """
+        total = goodness.sum(axis=0)  # (N, R)
+        found = {
+            Signs.TOTAL_NOT_FINITE: not np.isfinite(totals).all(),
+            Signs.WEIGHT_NOT_FINITE: not np.isfinite(weights).all(),
+            Signs.GOODNESS: total.any(),
+            Signs.LABEL: (total != total[:, :1]).any(),
+            Signs.GRADIENT: gradient.any(),
+        }
+        return Signs(sum(sign for sign, there in found.items() if there))

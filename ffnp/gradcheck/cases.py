@@ -28,7 +28,7 @@ def cases() -> list[Config]:
     softmax = replace(TINY, objective="softmax", labels=ROWS)
     parts = [
         replace(softmax, unit_dropout=0.5),
-        replace(softmax, joined="every"),
+        replace(softmax, joined="every", hidden_length=3.0),
         replace(softmax, gamma="previous", gamma_scale=0.5),
         replace(baselines[0], unit_dropout=0.5),
         replace(baselines[2], unit_dropout=0.5),

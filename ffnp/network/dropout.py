@@ -5,7 +5,7 @@ from functools import cached_property
 
 from ffnp.backends.activity import Array
 from ffnp.backends.reference import Backend
-from ffnp.randomness import Draw, dropout_key, dropout_steps
+from ffnp.randomness import Draw, Drop, dropout_key, dropout_steps
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Dropout:
         """What is kept is multiplied by it, so that a mean stays: of numbers to this power."""
         return (1 - dropout_steps(rate) / 256) ** (-1 / power) if rate else 1.0
 
-    def draw_pixels(self, backend: Backend, step: int, first: int, out: Array) -> None:
-        """What the pixels of the images from number `first` on are multiplied by, (N, D)."""
+    def of_pixels(self, step: int, first: int) -> Drop:
+        """What is left out of the images from number `first` on."""
         draw = Draw(self._key, step, 0)
-        backend.draw_kept(draw, first, self.pixels, self.gain(self.pixels, 1), out)
+        return Drop(draw, first, self.pixels, self.gain(self.pixels, 1))
 
     def draw_units(
         self, backend: Backend, step: int, layer: int, first: int, power: int, out: Array
     ) -> None:
-        """The same of the units of a layer (from 0), (N, H)."""
+        """The same of the units of some layers of one width from `layer` (from 0) on, (S, N, H)."""
         draw = Draw(self._key, step, layer + 1)
         backend.draw_kept(draw, first, self.units, self.gain(self.units, power), out)

@@ -1,6 +1,7 @@
 """Forward-Forward: every layer has its own objective, and every layer votes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ffnp.backends.activity import Array
 from ffnp.network.method import Method
@@ -17,7 +18,8 @@ class ForwardForward(Method):
 
     def __init__(self, network: Network, objective: LayerObjective, rows: int) -> None:
         super().__init__(network, rows, losses=network.depth)
-        self.objective = objective
+        # a = kept * phi(z), where kept is 0 or the gain: dg/dz = 2 a * gain * phi'(z)
+        self.objective = replace(objective, gain=network.gain)
         self.by_image = objective.by_image
 
     def training_batch(self, images: int) -> Batch:
@@ -28,12 +30,10 @@ class ForwardForward(Method):
 
     def evaluate(self, batch: Batch, totals: Array) -> None:
         """Coefficients of the first `len(totals) - 1` layers; see `Backend.evaluate`."""
-        layers = slice(0, len(totals) - 1)
-        goodness, coefficients = batch.goodness[layers], batch.coefficients[layers]
+        goodness, coefficients = batch.goodness, batch.coefficients
+        if (layers := len(totals) - 1) < self.depth:
+            goodness, coefficients = goodness[:layers], coefficients[:layers]
         self.backend.evaluate(self.objective, goodness, coefficients, totals, batch.sample_weight)
-        if self.network.gain != 1:
-            # a = kept * phi(z), where kept is 0 or the gain: dg/dz = 2 a * gain * phi'(z)
-            coefficients *= self.network.gain
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`: each layer's from its own coefficients."""

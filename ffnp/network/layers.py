@@ -24,8 +24,7 @@ class Joined:
     # layer's delta, summed over these rows
     shared: Array
     scale: Array  # (N, R): all ones: images are not normalised again
-    # (N, D): what a pixel of x is multiplied by in training; None without dropout of pixels
-    kept: Array | None = None
+    drops: bool = False  # whether some pixels are left out, as in training
     below: Activity | None = None
 
     def part(self, images: slice) -> "Joined":
@@ -35,7 +34,7 @@ class Joined:
             labels=self.labels[images],
             shared=self.shared[images],
             scale=self.scale[images],
-            kept=None if self.kept is None else self.kept[images],
+            drops=self.drops,
             below=self.below and self.below.part(images),
         )
 
@@ -71,6 +70,8 @@ class Dense:
         Holds `<name>.weights` (in, out) and `<name>.bias` (out,).
     name : str
     activation : Activation
+    length : float
+        Of a row of activities, as the next layer reads it.
 
     Attributes
     ----------
@@ -78,17 +79,22 @@ class Dense:
         Views of the parameters' gradients.
     """
 
-    def __init__(self, parameters: Parameters, name: str, activation: Activation) -> None:
+    def __init__(
+        self, parameters: Parameters, name: str, activation: Activation, length: float = 1.0
+    ) -> None:
         self.backend = parameters.backend
-        self.activation = activation
+        self.activation, self.length = activation, length
         self.weights = parameters.weights[f"{name}.weights"]
         self.bias = parameters.weights[f"{name}.bias"]
         self.d_weights = parameters.gradients[f"{name}.weights"]
         self.gradient = Gradient(parameters.gradients[f"{name}.bias"])
         self.width = len(self.bias)
 
-    def activity(self, goodness: Array, training: bool, dropout: bool = False) -> Activity:
-        """Buffers for what the layer computes; its goodness goes into the given (N, R) array."""
+    def activity(self, goodness: Array, training: bool, kept: Array | None = None) -> Activity:
+        """Buffers for what the layer computes; its goodness goes into the given (N, R) array.
+
+        `kept` is the activity's, of a layer that leaves out units.
+        """
 
         def empty(*shape: int) -> Array:
             return self.backend.empty(shape, goodness.dtype)
@@ -100,13 +106,19 @@ class Dense:
             delta=empty(*shape) if training else None,
             goodness=goodness,
             scale=empty(*goodness.shape),
-            kept=empty(len(goodness), self.width) if dropout else None,
+            kept=kept,
         )
 
     def forward(self, inputs: Any, out: Activity) -> None:
         """Activate the length-normalised inputs (N, R, in) into `out` (N, R, H)."""
         self.backend.multiply([(inputs.rows, self.weights, out.rows)])
         self.backend.activate(inputs.scale, self.bias, self.activation, out)
+        self._lengthen(out)
+
+    def _lengthen(self, out: Activity) -> None:
+        if self.length != 1:
+            scale = out.scale
+            scale *= self.length
 
     def delta(self, coefficients: Array, inputs: Any, out: Activity, gradient: Gradient) -> None:
         """The delta, into `out`, and `gradient`, from the coefficients dJ/dg (N, R)."""
@@ -134,7 +146,7 @@ class LabelledDense(Dense):
 
     Parameters
     ----------
-    parameters, name, activation
+    parameters, name, activation, length
         As for `Dense`.
     pixels : int
         D: the first D rows of the weights are W_x.
@@ -152,8 +164,9 @@ class LabelledDense(Dense):
         pixels: int,
         classes: int,
         label_scale: float,
+        length: float = 1.0,
     ) -> None:
-        super().__init__(parameters, name, activation)
+        super().__init__(parameters, name, activation, length)
         self.label_scale = label_scale
         rows = slice(0, pixels), slice(pixels, pixels + classes), slice(pixels + classes, None)
         self.pixel_weights, self.label_weights, self.below_weights = (
@@ -177,6 +190,7 @@ class LabelledDense(Dense):
             inputs.shared, self.label_weights, inputs.labels, self.label_scale,
             self.bias, self.activation, out, inputs.below and inputs.below.scale,
         )  # fmt: skip
+        self._lengthen(out)
 
     def delta(
         self, coefficients: Array | None, inputs: Joined, out: Activity, gradient: Gradient
@@ -204,7 +218,7 @@ class LabelledDense(Dense):
 class Output(Dense):
     """The output layer of a perceptron: z = h W; the loss adds the bias."""
 
-    def activity(self, goodness: Array, training: bool, dropout: bool = False) -> Activity:
+    def activity(self, goodness: Array, training: bool, kept: Array | None = None) -> Activity:
         """See `Dense.activity`: the logits, which their gradient overwrites."""
         shape = (*goodness.shape, self.width)
         logits = self.backend.empty(shape, goodness.dtype)

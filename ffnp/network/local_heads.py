@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ffnp.backends.activity import Array, Product
 from ffnp.network.layers import Output
 from ffnp.network.method import Method
@@ -29,7 +27,6 @@ class LocalHeads(Method):
     def __init__(self, network: Network, heads: Sequence[Output]) -> None:
         super().__init__(network, rows=1, losses=network.depth)
         self.heads = list(heads)
-        self._totals = self.backend.to_device(np.zeros((network.depth, 2)))
 
     def training_batch(self, images: int) -> Batch:
         return self._batch(images, training=True)
@@ -55,16 +52,11 @@ class LocalHeads(Method):
         The errors that are counted are the last head's.
         """
         for i, (head, logits) in enumerate(zip(self.heads, batch.logits, strict=True)):
-            own = self._totals[i]
-            own[...] = 0
+            own = totals[i : i + 1] if i + 1 < self.depth else totals[i:]
             self.backend.cross_entropy(
                 logits.rows, head.bias, batch.labels[:, 0], own, head.gradient.bias,
                 batch.sample_weight,
             )  # fmt: skip
-            loss, errors = totals[i : i + 1], totals[-1:]
-            loss += own[:1]
-            if i + 1 == self.depth:
-                errors += own[1:]
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`: each layer's, from its own head."""

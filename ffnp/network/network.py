@@ -1,20 +1,18 @@
 """A network of layers, and the buffers of one batch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from ffnp.backends.activity import Activity, Array, Product
-from ffnp.backends.reference import Backend
 from ffnp.network.dropout import Dropout
-from ffnp.network.layers import Dense, Gradient, Joined, LabelledDense, Output
+from ffnp.network.layers import Dense, Gradient, Joined, LabelledDense
 from ffnp.network.parameters import Parameters
-from ffnp.objectives.activations import Activation
-
-NO_DROPOUT = Dropout()
+from ffnp.randomness import Drop
 
 
 @dataclass
@@ -40,6 +38,9 @@ class Batch:
         Of the training, which decides what dropout leaves out.
     sample_weight : (N,) array or None
         See `Backend.evaluate`.
+    kept : dict of int to (S, N, H) array
+        What units are multiplied by, where some are left out: of S layers of one width in a row,
+        by the number of the first (from 0).
     logits : sequence of Activity, one a layer
         Of their heads (method local-heads).
     split : sequence of Batch
@@ -55,8 +56,19 @@ class Batch:
     index: Array = None
     step: int = 0
     sample_weight: Array | None = None
+    kept: dict[int, Array] = field(default_factory=dict)
     logits: Sequence[Activity] = ()
     split: "Sequence[Batch]" = ()
+
+    @cached_property
+    def layers_coefficients(self) -> list[Array]:
+        """Views of the coefficients, one a layer."""
+        return list(self.coefficients)
+
+    @cached_property
+    def products(self) -> dict[int, list[Product]]:
+        """By layer (from 0), those that give its weights' gradient: see `Network.products`."""
+        return {}
 
     @property
     def parts(self) -> "Sequence[Batch]":
@@ -99,6 +111,7 @@ class Batch:
             coefficients=self.coefficients[:, images],
             gradients=[gradient.like(empty) for gradient in self.gradients],
             images=images,
+            kept={first: group[:, images] for first, group in self.kept.items()},
         )
 
 
@@ -110,7 +123,7 @@ class Network:
     pixels, classes : int
         D and K.
     normalised : bool
-        Whether a layer reads its predecessor's rows at length 1.
+        Whether a layer reads its predecessor's rows at one length.
     dropout : Dropout
     dropping : int
         How many layers, from the first, leave out units.
@@ -144,8 +157,14 @@ class Network:
 
         goodness = empty(self.depth, images, rows)
         goodness[...] = 0  # an output layer has none
+        kept = dict[int, Array]()
+        dropping = enumerate(self.layers[: self._dropping if training else 0])
+        for width, group in groupby(dropping, lambda each: each[1].width):
+            numbers = [i for i, _ in group]
+            kept[numbers[0]] = empty(len(numbers), images, width)
+        of_layers = dict(enumerate(own for group in kept.values() for own in group))
         activities = [
-            layer.activity(own, training, dropout=training and i < self._dropping)
+            layer.activity(own, training, of_layers.get(i))
             for i, (layer, own) in enumerate(zip(self.layers, goodness, strict=True))
         ]
         ones = self.backend.to_device(np.ones((images, rows), dtype))
@@ -155,7 +174,7 @@ class Network:
             labels=self.backend.empty((images, rows), np.dtype(np.int32)),
             shared=empty(images, self.layers[0].width),
             scale=ones,
-            kept=empty(images, self.pixels) if training and self.dropout.pixels else None,
+            drops=training and self.dropout.pixels > 0,
         )
         later: list[Any] = [
             replace(joined, shared=empty(images, layer.width), below=activity)
@@ -170,40 +189,39 @@ class Network:
             coefficients=empty(*goodness.shape) if training else empty(self.depth, 0, 0),
             gradients=[layer.gradient for layer in self.layers],
             images=slice(0, images),
+            kept=kept,
         )
 
-    def drop_pixels(self, batch: Batch) -> None:
-        """Leave out pixels of the batch's images, if any are to be."""
-        x, kept = batch.x, batch.inputs[0].kept
-        if kept is not None:
-            self.dropout.draw_pixels(self.backend, batch.step, batch.images.start, kept)
-            x *= kept
+    def pixel_drop(self, batch: Batch) -> Drop | None:
+        """Which pixels of the batch's images are left out, if any are to be."""
+        if not batch.inputs[0].drops:
+            return None
+        return self.dropout.of_pixels(batch.step, batch.images.start)
 
-    def _drop_units(self, batch: Batch, layer: int) -> None:
-        """Draw which units of a layer (from 0) are left out, if any are to be."""
-        kept = batch.activities[layer].kept
-        if kept is not None:
-            first = batch.images.start
-            self.dropout.draw_units(self.backend, batch.step, layer, first, self._power, kept)
+    def _drop_units(self, batch: Batch, start: int, stop: int) -> None:
+        """Draw which units of layers `start`..`stop` - 1 are left out, if any are to be."""
+        for layer, group in batch.kept.items():
+            first, last = max(start, layer), min(stop, layer + len(group))
+            if first < last:
+                own = group if last - first == len(group) else group[first - layer : last - layer]
+                image = batch.images.start
+                self.dropout.draw_units(self.backend, batch.step, first, image, self._power, own)
 
     def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
-        for i in range(start, self.depth if stop is None else stop):
-            self._drop_units(batch, i)
+        stop = self.depth if stop is None else stop
+        self._drop_units(batch, start, stop)
+        for i in range(start, stop):
             self.layers[i].forward(batch.inputs[i], batch.activities[i])
 
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """Deltas and `batch.gradients` of some layers (from 0), from `batch.coefficients`."""
         for i in layers:
-            self.layers[i].delta(
-                batch.coefficients[i], batch.inputs[i], batch.activities[i], batch.gradients[i]
-            )
+            arrays = batch.inputs[i], batch.activities[i], batch.gradients[i]
+            self.layers[i].delta(batch.layers_coefficients[i], *arrays)
 
     def backward(self, batch: Batch, layer: int) -> None:
         """Delta and `batch.gradients` of a layer (from 0), from the dJ/da that its delta holds."""
-        delta, kept = batch.activities[layer].delta, batch.activities[layer].kept
-        if kept is not None:
-            delta *= kept[:, None, :]
         arrays = (batch.inputs[layer], batch.activities[layer], batch.gradients[layer])
         self.layers[layer].backward(*arrays)
 
@@ -215,91 +233,8 @@ class Network:
 
     def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
         """The products, not computed yet, that give the weights' gradients of some layers."""
-        pairs = [self.layers[i].products(batch.inputs[i], batch.activities[i]) for i in layers]
-        return [product for products in pairs for product in products]
-
-
-def labelled_network(
-    backend: Backend,
-    pixels: int,
-    classes: int,
-    hidden: Sequence[int],
-    activation: Activation,
-    label_scale: float,
-    dtype: np.dtype[Any],
-    normalised: bool = True,
-    dropout: Dropout = NO_DROPOUT,
-    joined: str = "first",
-) -> Network:
-    """L layers over an image joined with a label.
-
-    `pixels` is D, `classes` K, `hidden` the widths H_1..H_L, and `label_scale` s, the label's entry
-    in the joined input. `normalised`: whether a layer reads its predecessor's rows at length 1.
-    `joined`: whether the `first` layer reads the joined input, or `every` one does, beside the
-    layer below.
-    """
-    every = pixels + classes if joined == "every" else 0
-    inputs = [pixels + classes, *(every + width for width in hidden[:-1])]
-    parameters = Parameters(backend, layer_shapes(inputs, hidden), dtype)
-
-    def layer(number: int) -> Dense:
-        if number == 1 or every:
-            return LabelledDense(
-                parameters, f"layer{number}", activation, pixels, classes, label_scale
-            )
-        return Dense(parameters, f"layer{number}", activation)
-
-    layers = [layer(number) for number in range(1, len(hidden) + 1)]
-    # without normalisation the loss reads the last layer's goodness alone
-    dropping = len(layers) if normalised else len(layers) - 1
-    return Network(parameters, layers, pixels, classes, normalised, dropout, dropping)
-
-
-def perceptron(
-    backend: Backend,
-    pixels: int,
-    classes: int,
-    hidden: Sequence[int],
-    activation: Activation,
-    dtype: np.dtype[Any],
-    dropout: Dropout = NO_DROPOUT,
-) -> Network:
-    """L hidden layers from pixels, and an output for each class; no labels, no normalisation."""
-    shapes = layer_shapes([pixels, *hidden], [*hidden, classes])
-    parameters = Parameters(backend, shapes, dtype)
-    below = [Dense(parameters, f"layer{i}", activation) for i in range(1, len(hidden) + 1)]
-    output = Output(parameters, f"layer{len(hidden) + 1}", activation)
-    return Network(parameters, [*below, output], pixels, classes, False, dropout, len(hidden))
-
-
-def headed_network(
-    backend: Backend,
-    pixels: int,
-    classes: int,
-    hidden: Sequence[int],
-    activation: Activation,
-    dtype: np.dtype[Any],
-    dropout: Dropout = NO_DROPOUT,
-) -> tuple[Network, list[Output]]:
-    """L hidden layers from pixels, and for each a head, H_i -> K; no labels, no normalisation."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for i, (read, units) in enumerate(pairwise([pixels, *hidden]), start=1):
-        # a layer's tensors stand together, so that one optimiser has them
-        for name, (inputs, outputs) in {"": (read, units), ".head": (units, classes)}.items():
-            shapes[f"layer{i}{name}.weights"] = (inputs, outputs)
-            shapes[f"layer{i}{name}.bias"] = (outputs,)
-    parameters = Parameters(backend, shapes, dtype)
-    numbers = range(1, len(hidden) + 1)
-    layers = [Dense(parameters, f"layer{i}", activation) for i in numbers]
-    heads = [Output(parameters, f"layer{i}.head", activation) for i in numbers]
-    network = Network(parameters, layers, pixels, classes, False, dropout, len(hidden))
-    return network, heads
-
-
-def layer_shapes(inputs: Sequence[int], outputs: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors of dense layers."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for i, (read, units) in enumerate(zip(inputs, outputs, strict=True), start=1):
-        shapes[f"layer{i}.weights"] = (read, units)
-        shapes[f"layer{i}.bias"] = (units,)
-    return shapes
+        for i in layers:
+            if i not in batch.products:  # views are made once
+                made = self.layers[i].products(batch.inputs[i], batch.activities[i])
+                batch.products[i] = made
+        return [product for i in layers for product in batch.products[i]]

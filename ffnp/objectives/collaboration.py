@@ -38,11 +38,15 @@ def gamma_of_layers(kind: str, goodness: Array) -> Array:
 
 @dataclass(frozen=True)
 class LayerObjective:
-    """One objective for all layers of a network, with the gamma that couples them, scaled."""
+    """One objective for all layers of a network, with the gamma that couples them, scaled.
+
+    `gain` multiplies the coefficients: what dropout multiplies the units it keeps by.
+    """
 
     objective: Objective
     gamma: str
     gamma_scale: float = 1.0
+    gain: float = 1.0
 
     @property
     def by_image(self) -> bool:
@@ -63,10 +67,11 @@ class LayerObjective:
         one_for_all = self.gamma == "others" and self.gamma_scale == 1
         if one_for_all and getattr(self.objective, "of_sum", False):
             value, coefficient = self._evaluate(goodness.sum(axis=0), 0.0)
-            return np.full(len(goodness), value), np.broadcast_to(coefficient, goodness.shape)
+            coefficients = np.broadcast_to(coefficient, goodness.shape)
+            return np.full(len(goodness), value), self.gain * coefficients
         gammas = self.gamma_scale * gamma_of_layers(self.gamma, goodness)
         pairs = [self._evaluate(g, gamma) for g, gamma in zip(goodness, gammas, strict=True)]
-        return np.array([value for value, _ in pairs]), np.stack([c for _, c in pairs])
+        return np.array([value for value, _ in pairs]), self.gain * np.stack([c for _, c in pairs])
 
     def _evaluate(self, goodness: Array, gamma: Array | float) -> tuple[float, Array]:
         found = self.objective(goodness, gamma)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 SENT = (  # of a configuration: what decides an answer
-    "gamma", "gamma_scale", "objective", "hidden", "joined", "activation", "theta", "alpha",
-    "label_scale",
+    "gamma", "gamma_scale", "objective", "hidden", "joined", "hidden_length", "activation", "theta",
+    "alpha", "label_scale",
 )  # fmt: skip
 BINARY16 = 15  # float16 holds all below 2**15, and some more
 

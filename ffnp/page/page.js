@@ -74,7 +74,7 @@ function addProduct(z, a, weights, row) {
 function goodnessOf({ config, scaling }, layers, pixels) {
   const x = scaled(pixels, scaling);
   const phi = ACTIVATIONS[config.activation];
-  let below = null; // by label: the activity of the layer below, at length 1
+  let below = null; // by label: the activity of the layer below, at one length
   return layers.map(({ weights, bias }, i) => {
     const joined = i === 0 || config.joined === "every"; // [image, label], and the layer below
     const shared = Float64Array.from(bias);
@@ -90,7 +90,7 @@ function goodnessOf({ config, scaling }, layers, pixels) {
         a[j] = phi(a[j]);
         sum += a[j] * a[j];
       }
-      const length = Math.sqrt(sum) + EPSILON;
+      const length = (Math.sqrt(sum) + EPSILON) / config.hidden_length;
       for (let j = 0; j < a.length; j++) a[j] /= length;
       goodness.push(sum);
       rows.push(a);

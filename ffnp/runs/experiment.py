@@ -140,6 +140,7 @@ def resume(
     objective: Objective | None = None,
     dataset: Dataset | Path | str | None = None,
     data_dir: Path | str | None = None,
+    device: int | None = None,
 ) -> Result:
     """Continue a run that was stopped or killed, to the same bits as if it had not been.
 
@@ -156,17 +157,20 @@ def resume(
         Those that `train` was given. The file of an objective FILE.py:NAME is imported again.
     dataset, data_dir : Path or str, optional
         Where the data set is now, if it has moved; the run remembers it.
+    device : int, optional
+        Continue on another GPU.
     """
     with _run(folder).alone() as run:
         config = run.config()
         if objective is None:
             run.check_objective()
-        elsewhere: dict[str, Any] = {"backend": backend}
+        elsewhere: dict[str, Any] = {"backend": backend or None, "device": device}
         if data_dir is not None:
             elsewhere["data_dir"] = str(data_dir)
         if not isinstance(dataset, Dataset):
-            elsewhere["dataset"], dataset = dataset and str(dataset), None
-        config = replace(config, **{name: value for name, value in elsewhere.items() if value})
+            elsewhere["dataset"], dataset = str(dataset) if dataset else None, None
+        given = {name: value for name, value in elsewhere.items() if value is not None}
+        config = replace(config, **given)
         data, trainer = _prepare(_anchored(config), objective, dataset)
         with naming(config.objective):
             return go_through(trainer, data.test, run, watcher, checkpoint_seconds)

@@ -5,8 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from ffnp.backends.activity import Array
+from ffnp.backends.signs import Signs
 from ffnp.errors import TrainingError
+
+WELL = Signs.GOODNESS | Signs.LABEL | Signs.GRADIENT
+
+
+def all_well(signs: Signs, rows: int) -> bool:
+    """Whether nothing is to be said of a training with `rows` label rows an image."""
+    return signs | (Signs.LABEL if rows == 1 else Signs(0)) == WELL
 
 
 def check_finite(losses: Sequence[float], weights: Mapping[str, Any], where: str) -> None:
@@ -25,26 +32,25 @@ def check_finite(losses: Sequence[float], weights: Mapping[str, Any], where: str
             )
 
 
-def check_alive(goodness: Array, gradients: Sequence[Array], error: float, where: str) -> None:
+def check_alive(signs: Signs, rows: int, error: float, where: str) -> None:
     """Raise `TrainingError` if the network has died.
 
     Parameters
     ----------
-    goodness : (L, N, R) array
+    signs : Signs
         Of the batch last done.
-    gradients : sequence of (P,) arrays
-        Of the layers in training.
+    rows : int
+        Label rows an image.
     error : float
         Pair error in %.
     where : str
     """
-    rows, total = goodness.shape[2], goodness.sum(axis=0)  # (N, R)
     chance = 100 * (1 - 1 / max(rows, 2))
-    if not total.any():
+    if not signs & Signs.GOODNESS:
         reason = "every goodness is 0"
-    elif rows > 1 and (total == total[:, :1]).all():
+    elif rows > 1 and not signs & Signs.LABEL:
         reason = "no goodness depends on the label"
-    elif error >= chance and not any(gradient.any() for gradient in gradients):
+    elif error >= chance and not signs & Signs.GRADIENT:
         reason = "no gradient is left"
     else:
         return

@@ -22,6 +22,7 @@ class Optimizer:
 
     Attributes
     ----------
+    span : slice
     gradient : (P,) array
         The span's gradient.
     state : dict of str to array
@@ -33,7 +34,7 @@ class Optimizer:
     moments: tuple[str, ...]
 
     def __init__(self, parameters: Parameters, span: slice, decay: float = 0.0) -> None:
-        self._backend, self._decay = parameters.backend, decay
+        self._backend, self.span, self._decay = parameters.backend, span, decay
         self._weights = parameters.flat[span]
         self.gradient = parameters.flat_gradient[span]
         length, dtype = len(self._weights), self._weights.dtype
@@ -47,9 +48,10 @@ class Optimizer:
         """
         self.steps += 1
         arrays = (self._weights, self.gradient, *self.state.values())
+        whole = slice(0, len(self.gradient))
 
         def update(span: slice) -> None:
-            self.update([array[span] for array in arrays], lr)
+            self.update(arrays if span == whole else [array[span] for array in arrays], lr)
 
         descend(self._backend, products, self.gradient, update)
 

@@ -36,8 +36,11 @@ class Pixels:
 
     start = 0
 
-    def __init__(self, method: Method, images: Array, scaling: Scaling) -> None:
+    def __init__(
+        self, method: Method, images: Array, scaling: Scaling, views: Array | None = None
+    ) -> None:
         self._network, self._images, self._scaling = method.network, images, scaling
+        self._views = views
 
     def advance(self, start: int) -> bool:
         return start == 0
@@ -49,8 +52,8 @@ class Pixels:
     def fill(self, batch: Batch) -> None:
         """Scaled pixels into `batch.x`, some of them left out in training."""
         backend = self._network.backend
-        backend.standardise(self._images, batch.index, self._scaling, out=batch.x)
-        self._network.drop_pixels(batch)
+        drop = self._network.pixel_drop(batch)
+        backend.standardise(self._images, batch.index, self._scaling, batch.x, drop, self._views)
 
 
 class Shared:

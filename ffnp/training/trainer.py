@@ -19,6 +19,7 @@ from ffnp.training import guards
 from ffnp.training.optimizers import Earlier
 from ffnp.training.schedules import learning_rate, make_schedule
 from ffnp.training.sources import Pixels, Source, make_source
+from ffnp.training.views import Views
 
 GUARD_EVERY = 100  # batches between two checks
 NOTHING = Earlier()
@@ -72,7 +73,9 @@ class Trainer:
         if earlier.steps:
             self._load_optimizers(earlier.steps, earlier.moments)
         self._images = model.backend.to_device(split.images)
-        self._source: Source = Pixels(model.method, self._images, model.data.scaling)
+        self._views = Views(model.data.shape, config.shift, config.flip) if config.moves else None
+        table = self._views and model.backend.to_device(self._views.table)
+        self._source: Source = Pixels(model.method, self._images, model.data.scaling, table)
         self._buffers: dict[int, Batch] = {}  # by size: the last of an epoch may be smaller
 
     @property
@@ -143,13 +146,18 @@ class Trainer:
 
     def check(self) -> None:
         """Raise `TrainingError` if loss or weights are not finite, or the network has died."""
-        phase, (losses, error) = self.position.phase, self.losses()
-        guards.check_finite(losses, self.model.weights(), self.where)
+        phase, parameters = self.position.phase, self.model.method.parameters
         goodness = self._buffers[self._rows_done()].goodness
         if self.phases > 1:  # layers above are yet to be trained
             goodness = goodness[: phase + 1]
-        gradients = [optimizer.gradient for optimizer in self.schedule.active(phase)]
-        guards.check_alive(goodness, gradients, error, self.where)
+        spans = [optimizer.span for optimizer in self.schedule.active(phase)]
+        gradient = parameters.flat_gradient[spans[0].start : spans[-1].stop]
+        signs = self.model.backend.examine(self._totals, parameters.flat, gradient, goodness)
+        rows = goodness.shape[2]
+        if not guards.all_well(signs, rows):  # else nothing is read back from a GPU
+            losses, error = self.losses()
+            guards.check_finite(losses, self.model.weights(), self.where)
+            guards.check_alive(signs, rows, error, self.where)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Copies of all arrays, by name, and plain values: `load_state` continues from them."""
@@ -273,6 +281,8 @@ class Trainer:
             stream(seed, NEGATIVES, self._number),
         )
         index = self._source.index(order, labels)
+        if self._views:
+            index = self._views.index(index, seed, self._number)
         weight = self.split.sample_weight
         if weight is not None:
             dtype = model.method.parameters.flat.dtype

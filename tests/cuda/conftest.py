@@ -8,6 +8,7 @@ from functools import cache
 import gpu_shim
 import pytest
 import strict_cupy
+import strict_cupyx
 
 from ffnp.backends.selection import unavailable
 
@@ -18,6 +19,8 @@ def cupy(monkeypatch):
     if gpu_shim.compiler() is None:
         pytest.skip("g++ is not installed: the kernels cannot run on the CPU")
     monkeypatch.setitem(sys.modules, "cupy", strict_cupy)
+    for name in ("cupyx", "cupyx.profiler"):
+        monkeypatch.setitem(sys.modules, name, strict_cupyx)
     monkeypatch.setattr(strict_cupy, "DEVICE", strict_cupy.Device())
     return strict_cupy
 

@@ -1,11 +1,13 @@
 """Builds CUDA source with g++ and the shim, and launches its kernels on NumPy arrays."""
 
 import ctypes
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +18,8 @@ ORDERS = ("forward", "reverse", "random")
 FLAGS = ["-std=c++17", "-O1", "-g1", "-shared", "-fPIC", "-ffp-contract=off", "-w"]
 FLAGS += ["-U_FORTIFY_SOURCE"]  # its longjmp takes a switch of stacks for an attack
 SANITIZE = "FFNP_SHIM_SANITIZE"  # set: build with AddressSanitizer
+ONE = threading.Lock()  # the shim runs one launch at a time
+KEEP = "FFNP_SHIM_KEEP"  # a folder in which processes find what others have built
 
 
 class ShimError(RuntimeError):
@@ -37,9 +41,23 @@ def sanitizer():
 @cache
 def build(source, options):
     """A library with the kernels of a source text; `options` as for NVRTC."""
-    names = re.findall(r"^KERNEL (\w+)\(", source, re.MULTILINE)
+    if KEEP in os.environ:
+        name = hashlib.sha256(repr((source, options)).encode()).hexdigest()
+        kept = Path(os.environ[KEEP]) / f"{name}.so"
+        if not kept.exists():
+            compile_to(kept, source, options)
+        return ctypes.CDLL(str(kept))
     with tempfile.TemporaryDirectory() as folder:
-        kernels, unit, library = (Path(folder) / name for name in ("k.cu", "unit.cpp", "k.so"))
+        library = Path(folder) / "k.so"
+        compile_to(library, source, options)
+        return ctypes.CDLL(str(library))
+
+
+def compile_to(library, source, options):
+    """Compile kernels into a file."""
+    names = re.findall(r"^KERNEL(?:\(.*?\))? (\w+)\(", source, re.MULTILINE)
+    with tempfile.TemporaryDirectory() as folder:
+        kernels, unit = (Path(folder) / name for name in ("k.cu", "unit.cpp"))
         kernels.write_text(source)
         exports = "\n".join(f"EXPORT({name})" for name in names)
         # in a namespace without a name, templates' shared memory is this file's own
@@ -49,7 +67,6 @@ def build(source, options):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise ShimError(done.stderr)
-        return ctypes.CDLL(str(library))
 
 
 def launch(library, name, grid, block, arguments, order="forward"):
@@ -59,7 +76,8 @@ def launch(library, name, grid, block, arguments, order="forward"):
     values = [pointer_bytes(argument) for argument in arguments]
     pointers = (ctypes.c_void_p * len(values))(*map(ctypes.addressof, values))
     sizes = [(ctypes.c_uint * 3)(*size, *[1] * (3 - len(size))) for size in (grid, block)]
-    error = function(*sizes, pointers, order.encode())
+    with ONE:
+        error = function(*sizes, pointers, order.encode())
     if error:
         raise ShimError(f"{name}: {error.decode()}")
 

@@ -1,11 +1,30 @@
 """What the device does in a training step: `python tests/cuda/launch_table.py` prints it."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import strict_cupy
 
+sys.path.append(str(Path(__file__).parents[1]))  # as pytest has it
+from small_training import make_trainer, small_dataset
+
+from ffnp import Config
 from ffnp.bench import Shapes, Step
+from ffnp.objectives import OBJECTIVES
+from ffnp.recipes import recipe, recipe_names
+
+METHODS = ("ff", "backprop-label", "backprop-pairwise", "local-heads")
+TRAININGS = {
+    **{f"objective {name}": {"objective": name} for name in OBJECTIVES},
+    **{f"method {name}": {"method": name} for name in METHODS},
+    "joined every": {"joined": "every"},
+    "gamma scaled": {"gamma_scale": 0.5},
+    "pixel dropout": {"pixel_dropout": 0.2},
+    "unit dropout": {"unit_dropout": 0.5},
+    "weight decay, cosine": {"weight_decay": 0.1, "lr_schedule": "cosine"},
+    **{f"recipe {name}": recipe(name) for name in recipe_names()},
+}
 
 
 def operations_of_a_step(backend):
@@ -16,6 +35,30 @@ def operations_of_a_step(backend):
     with strict_cupy.steady_state():
         step()
     return list(strict_cupy.DEVICE.operations)
+
+
+def operations_of_trainings(backend):
+    """By configuration, the operations of a step of `Trainer`; none may allocate, copy or wait."""
+    small = {"hidden": (8, 8, 8), "batch_size": 10, "epochs": 1}
+    found = {}
+    for name, changes in TRAININGS.items():
+        config, dataset = Config(**changes | small), small_dataset(train=50)
+        trainer = make_trainer(config, dataset, backend)
+        running = trainer.run()
+        next(running)
+        strict_cupy.DEVICE.operations.clear()
+        with strict_cupy.steady_state():
+            next(running)
+        found[name] = [operation.name for operation in strict_cupy.DEVICE.operations]
+    return found
+
+
+def trainings_table(found):
+    """Markdown."""
+    lines = ["| training | operations | products |", "|---|---|---|"]
+    for name, names in found.items():
+        lines.append(f"| {name} | {len(names)} | {names.count('matmul')} |")
+    return "\n".join(lines) + "\n"
 
 
 def work(operation):
@@ -58,4 +101,5 @@ if __name__ == "__main__":
     sys.modules["cupy"] = strict_cupy
     from ffnp.backends.cupy_backend import CupyBackend
 
-    print(table(operations_of_a_step(CupyBackend())), end="")
+    print(table(operations_of_a_step(CupyBackend())))
+    print(trainings_table(operations_of_trainings(CupyBackend())), end="")

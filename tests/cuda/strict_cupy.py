@@ -6,8 +6,10 @@ arrays from the host, lists. Kernels run by the shim. Everything that a device w
 recorded; in `steady_state` nothing may allocate, copy to or from the host, or wait.
 """
 
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import combinations
 from types import SimpleNamespace
 
 import gpu_shim
@@ -54,6 +56,10 @@ class Device:
         In which order the shim runs a block's threads.
     devices : int
         How many GPUs there are.
+    contexts : set of int
+        The GPUs on which a context was made: by making them current, and by what they do.
+    room : int
+        The bytes that an array may have.
     """
 
     operations: list = field(default_factory=list)
@@ -61,6 +67,14 @@ class Device:
     steady: bool = False
     order: str = "forward"
     devices: int = 1
+    contexts: set = field(default_factory=set)
+    room: int = 1 << 40
+    thread: threading.local = field(default_factory=threading.local)
+
+    @property
+    def current(self):
+        """The calling thread's device."""
+        return getattr(self.thread, "device", 0)
 
 
 DEVICE = Device()
@@ -68,6 +82,14 @@ DEVICE = Device()
 
 class CUDARuntimeError(RuntimeError):
     """As `cupy.cuda.runtime.CUDARuntimeError`."""
+
+    def __init__(self, message, status=None):
+        super().__init__(message)
+        self.status = status
+
+
+class OutOfMemoryError(MemoryError):
+    """As `cupy.cuda.memory.OutOfMemoryError`."""
 
 
 @contextmanager
@@ -86,6 +108,10 @@ def refuse_if_steady(what):
 
 
 def record(name, *arrays, grid=(), block=()):
+    DEVICE.contexts.add(DEVICE.current)
+    strangers = {array.device.id for array in arrays} - {DEVICE.current}
+    if strangers:
+        raise CUDARuntimeError(f"cudaErrorIllegalAddress: arrays of devices {strangers}")
     touched = tuple((array.dtype, array.shape) for array in arrays)
     DEVICE.operations.append(Operation(name, touched, grid, block))
 
@@ -107,21 +133,15 @@ def index(key):
     return key
 
 
-def reduction(name):
-    def method(self, axis=None):
-        return made(name, np.asarray(getattr(self._array, name)(axis=axis)))
-
-    return method
-
-
 class ndarray:
     """As `cupy.ndarray`; no subclass of NumPy's, so that nothing of NumPy's takes it."""
 
     __array_ufunc__ = None  # NumPy's operators and functions refuse it
     __hash__ = None
 
-    def __init__(self, array):
+    def __init__(self, array, device=None):
         self._array = array
+        self.device = SimpleNamespace(id=DEVICE.current if device is None else device)
 
     def __array__(self, *_, **__):
         raise TypeError("implicit conversion to a NumPy array is not allowed: use asnumpy")
@@ -133,7 +153,11 @@ class ndarray:
     size = property(lambda self: self._array.size)
     itemsize = property(lambda self: self._array.itemsize)
     flags = property(lambda self: SimpleNamespace(c_contiguous=self._array.flags.c_contiguous))
-    T = property(lambda self: ndarray(self._array.T))
+    nbytes = property(lambda self: self._array.nbytes)
+    T = property(lambda self: self._view(self._array.T))
+
+    def _view(self, array):
+        return ndarray(array, self.device.id)
 
     def __len__(self):
         return len(self._array)
@@ -141,10 +165,19 @@ class ndarray:
     def reshape(self, *shape):
         view = self._array.reshape(*shape)
         assert np.shares_memory(view, self._array), "reshape copies"
-        return ndarray(view)
+        return self._view(view)
+
+    def set(self, arr):
+        """From pageable host memory: in pieces, for what is whole goes through the driver's own."""
+        refuse_if_steady("an upload")
+        if type(arr) is not np.ndarray or arr.dtype != self.dtype or arr.shape != self.shape:
+            raise TypeError(f"set {self.dtype} {self.shape} from {type(arr)}")
+        assert self._array.flags.c_contiguous
+        self._array[...] = arr
+        DEVICE.uploads.append((arr.dtype, arr.nbytes))
 
     def __getitem__(self, key):
-        return ndarray(np.asarray(self._array[index(key)]))
+        return self._view(np.asarray(self._array[index(key)]))
 
     def __setitem__(self, key, value):
         self._array[index(key)] = host(value)
@@ -166,12 +199,6 @@ class ndarray:
     def __eq__(self, other):
         return made("equal", self._array == host(other))
 
-    sum, any, all = map(reduction, ("sum", "any", "all"))
-
-    def __bool__(self):
-        refuse_if_steady("bool(array), which waits for the device,")
-        return bool(self._array)
-
 
 def made(name, array):
     refuse_if_steady(f"an array made by {name}")
@@ -184,18 +211,11 @@ def empty(shape, dtype):
     """As `cupy.empty`: filled with what spoils every result."""
     refuse_if_steady("an allocation")
     array = np.empty(shape, dtype)
+    if array.nbytes > DEVICE.room:
+        raise OutOfMemoryError(f"Out of memory allocating {array.nbytes:,} bytes")
+    DEVICE.contexts.add(DEVICE.current)
     array[...] = np.nan if array.dtype.kind == "f" else np.iinfo(array.dtype).max
     return ndarray(array)
-
-
-def asarray(a):
-    """As `cupy.asarray` of a NumPy array."""
-    if type(a) is not np.ndarray:
-        raise TypeError(f"asarray of {type(a)}")
-    refuse_if_steady("an upload")
-    copy = np.array(a, order="C")
-    DEVICE.uploads.append((copy.dtype, copy.nbytes))
-    return ndarray(copy)
 
 
 def asnumpy(a):
@@ -206,13 +226,14 @@ def asnumpy(a):
     return a._array.copy()
 
 
-def matmul(x1, x2, /, out):
-    """As `cupy.matmul` of matrices of one dtype."""
-    a, b, c = host(x1), host(x2), host(out)
+def dot(a, b, out):
+    """As `cupy.dot` of matrices of one dtype."""
+    arrays = a, b, out
+    a, b, c = map(host, arrays)
     assert a.ndim == b.ndim == c.ndim == 2 and a.dtype == b.dtype == c.dtype
     assert c.flags.c_contiguous and not (np.shares_memory(a, c) or np.shares_memory(b, c))
     np.matmul(a, b, out=c)
-    record("matmul", x1, x2, out)
+    record("matmul", *arrays)
     return out
 
 
@@ -238,6 +259,8 @@ class RawKernel:
                 raise TypeError(f"{self._name}: a {type(argument)} would arrive as something else")
         values = [arg._array if isinstance(arg, ndarray) else arg for arg in args]
         arrays = [arg for arg in args if isinstance(arg, ndarray)]
+        for one, other in combinations(arrays, 2):  # all are __restrict__
+            assert not np.may_share_memory(one._array, other._array), f"{self._name}: an overlap"
         record(self._name, *arrays, grid=grid, block=block)
         gpu_shim.launch(self._library, self._name, grid, block, values, DEVICE.order)
 
@@ -249,14 +272,32 @@ class CudaDevice:
         if not 0 <= device < DEVICE.devices:
             raise CUDARuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
 
+        self.id = device
+
     def __enter__(self):
+        self._before = DEVICE.current
+        setDevice(self.id)
         return self
 
     def __exit__(self, *_):
-        pass
+        setDevice(self._before)  # even 0, which had no context
 
     def use(self):
+        setDevice(self.id)
         return self
+
+
+def getDevice():
+    """As `cupy.cuda.runtime.getDevice`."""
+    return DEVICE.current
+
+
+def setDevice(device):
+    """As `cupy.cuda.runtime.setDevice`, which makes a context."""
+    if not 0 <= device < DEVICE.devices:
+        raise CUDARuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
+    DEVICE.thread.device = device
+    DEVICE.contexts.add(device)
 
 
 def getDeviceCount():
@@ -266,5 +307,30 @@ def getDeviceCount():
     return DEVICE.devices
 
 
-runtime = SimpleNamespace(getDeviceCount=getDeviceCount, CUDARuntimeError=CUDARuntimeError)
+def getDeviceProperties(device):
+    """As `cupy.cuda.runtime.getDeviceProperties`."""
+    numbers = {"major": 0, "minor": 0, "multiProcessorCount": 1, "totalGlobalMem": DEVICE.room}
+    return {"name": b"stand-in", **numbers}
+
+
+class MemoryPool:
+    """As `cupy.cuda.MemoryPool`; allocations within a step are refused elsewhere."""
+
+    def used_bytes(self):
+        return 0
+
+    total_bytes = used_bytes
+
+
+__version__ = "stand-in"
+get_default_memory_pool = MemoryPool
+runtime = SimpleNamespace(
+    getDeviceProperties=getDeviceProperties,
+    driverGetVersion=int,
+    runtimeGetVersion=int,
+    getDevice=getDevice,
+    setDevice=setDevice,
+    getDeviceCount=getDeviceCount,
+    CUDARuntimeError=CUDARuntimeError,
+)
 cuda = SimpleNamespace(Device=CudaDevice, runtime=runtime)

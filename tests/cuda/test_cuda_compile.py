@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from ffnp.backends.cupy_backend import compiler_options, kernels_source
+from ffnp.backends.cuda_source import compiler_options, kernels_source
 from ffnp.backends.launching import declarations
 
 pytestmark = pytest.mark.cuda_check

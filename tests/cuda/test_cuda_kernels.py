@@ -10,12 +10,15 @@ from pathlib import Path
 import gpu_shim
 import numpy as np
 import pytest
-from backend_cases import CASES, activity, arrays, check, mapped
+from backend_cases import CASES, CLASSES, activity, arrays, blank, check, mapped, some_labels
 
 from ffnp.backends import Backend
-from ffnp.backends.cupy_backend import OBJECTIVE_NUMBERS, kernels_source
+from ffnp.backends.activity import Activity
+from ffnp.backends.cuda_source import OBJECTIVE_NUMBERS, kernels_source
 from ffnp.backends.launching import declarations
+from ffnp.objectives import SigmoidGoodness
 from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import LayerObjective
 
 TOLERANCES = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-14}  # of an array's largest
 
@@ -43,13 +46,21 @@ def test_agrees_with_the_reference(backend, cupy, random, dtype, method, order):
         check(backend, method, case, TOLERANCES)
 
 
-@pytest.mark.parametrize("method", CASES)
+@pytest.mark.parametrize("method", sorted(CASES.keys() - {"examine"}))
 def test_is_one_device_operation_and_nothing_else(backend, cupy, random, dtype, method):
     case = next(CASES[method](random, dtype))
     arguments = {name: mapped(backend.to_device, value) for name, value in case.arguments.items()}
     with cupy.steady_state():
         getattr(backend, method)(**arguments)
     assert len(cupy.DEVICE.operations) == 1
+
+
+def test_the_guard_is_one_launch_and_one_number_read_back(backend, cupy, monkeypatch, random):
+    case, copied, asnumpy = next(CASES["examine"](random, np.dtype(np.float32))), [], cupy.asnumpy
+    monkeypatch.setattr(cupy, "asnumpy", lambda a: copied.append(a.nbytes) or asnumpy(a))
+    backend.examine(**{name: backend.to_device(array) for name, array in case.arguments.items()})
+    assert [operation.name for operation in cupy.DEVICE.operations] == ["examine"]
+    assert len(copied) == 1 and copied[0] <= 256
 
 
 def test_every_kernel_and_every_method_has_cases(backend, cupy, random):
@@ -124,6 +135,44 @@ def test_two_runs_give_the_same_bits_in_any_order_of_threads(backend, cupy, rand
             written = [a for name in case.written for a in arrays(got[name]).values()]
             results.add(b"".join(backend.to_host(array).tobytes() for array in written))
         assert len(results) == 1, method
+
+
+@pytest.mark.parametrize("method", ["delta", "backpropagate", "delta_labelled"])
+def test_the_rows_of_an_image_which_cancel_are_summed_first(backend, random, method):
+    """Large integers, whose sums by sign are not exact in float32; by image they are."""
+    images, width = 300, 11
+    a = (2**23 - random.integers(0, 100, (images, 2, width))).astype(np.float32)
+    signs = np.tile(np.array([-0.5, 0.5], np.float32), (images, 1))
+    d_z = 2 * signs[:, :, None] * a
+    given = Activity(a, None, np.copy(d_z), signs, np.ones_like(signs))
+    arguments = {"activity": given, "out_d_bias": blank(width, dtype=np.dtype(np.float32))}
+    if method != "backpropagate":
+        arguments["coefficients"] = signs
+    if method == "delta":
+        arguments["scale"] = np.ones_like(signs)
+    if method == "delta_labelled":
+        arguments |= {
+            "labels": some_labels(random, images, 2), "label_scale": 1.0,
+            "out_sum": np.empty((images, width), np.float32),
+            "out_d_label_weights": np.empty((CLASSES, width), np.float32),
+        }  # fmt: skip
+    got = {name: mapped(backend.to_device, value) for name, value in arguments.items()}
+    getattr(backend, method)(**got)
+    want = d_z.astype(np.float64).sum(axis=(0, 1))
+    np.testing.assert_array_equal(backend.to_host(got["out_d_bias"]), want)
+
+
+def test_a_layer_hears_what_the_others_say_and_no_more(backend, dtype):
+    """Small sums beside a large goodness: none of the layers' totals is a difference."""
+    goodness = np.array([1e6, 0.125, 0.25]).reshape(3, 1, 1).repeat(2, 2).astype(dtype)
+    heard = {"previous": [0, 1e6, 1e6], "next": [0.375, 0.25, 0], "others": [0.375, 1e6, 1e6]}
+    for gamma, sums in heard.items():
+        objective = LayerObjective(SigmoidGoodness(0.5), gamma, 0.5)
+        out, totals = map(backend.to_device, (np.zeros_like(goodness), np.zeros(4)))
+        backend.evaluate(objective, backend.to_device(goodness), out, totals)
+        h = goodness[:, 0, 0].astype(np.float64) + 0.5 * np.array(sums)
+        value = np.logaddexp(0, 0.5 - h) + np.logaddexp(0, h - 0.5)
+        np.testing.assert_allclose(backend.to_host(totals)[:3], value, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -8,10 +8,11 @@ from pathlib import Path
 import launch_table
 import numpy as np
 import pytest
-from small_training import StopAfter
+from small_training import StopAfter, make_trainer, small_dataset
 
 from ffnp import Config, gradcheck, load
 from ffnp.backends import Backend
+from ffnp.backends.cupy_backend import PIECE
 from ffnp.errors import InputError, InputWarning, TrainingError
 from ffnp.gradcheck.cases import name_of
 from ffnp.model import DataDescription, Model
@@ -42,8 +43,14 @@ VARIANTS = {
     "gelu": {"activation": "gelu"},
     "raw": {"scaling": "raw"},
     "joined": {"joined": "every"},
-    "joined, gelu": {"joined": "every", "activation": "gelu", "unit_dropout": 0.5},
+    "joined, gelu": {
+        "joined": "every",
+        "hidden_length": 3.0,
+        "activation": "gelu",
+        "unit_dropout": 0.5,
+    },
     "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
+    "moved": {"shift": 1, "flip": 0.5},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5, "weight_decay": 0.3},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},
     "dropout, backprop-label": {"method": "backprop-label", "unit_dropout": 0.5},
@@ -97,6 +104,7 @@ def trained_alike(config, mnist, got, factor=3, sample_weight=None):
         assert got[name].dtype == config.dtype
 
 
+TOTALLING = ("evaluate", "cross_entropy", "examine")
 DOUBLE = ("others", "backprop-label", "layer, activities kept", "sgd")
 
 
@@ -110,9 +118,7 @@ def test_training_agrees_with_the_reference(backend, cupy, mnist, variant, dtype
     trained_alike(config, mnist, got)
     other = {"float32": "float64", "float64": "float32"}[dtype]
     for operation in cupy.DEVICE.operations:
-        totals = dtype == "float32" and operation.name in ("evaluate", "cross_entropy")
-        if all(shape in ((1,), (2,)) for _, shape in operation.arrays):
-            continue  # of one head's totals
+        totals = dtype == "float32" and operation.name in TOTALLING
         assert operation.dtypes.count(np.dtype(other)) == totals, operation
 
 
@@ -167,6 +173,35 @@ def test_the_table_in_the_documentation_is_the_one_counted(backend, cupy):
     assert launch_table.table(launch_table.operations_of_a_step(backend)) in path.read_text()
 
 
+def test_operations_of_a_step_of_every_objective_and_recipe(backend, cupy):
+    found = launch_table.operations_of_trainings(backend)
+    counts = {name: len(operations) for name, operations in found.items()}
+    assert {counts[f"objective {name}"] for name in OBJECTIVES} == {15}
+    assert max(counts[f"recipe {name}"] for name in ("best", "backprop")) <= 22
+    path = Path(__file__).parents[2] / "docs" / "gpu.md"
+    assert launch_table.trainings_table(found) in path.read_text()
+
+
+def test_the_guard_of_a_training_waits_once(backend, cupy, monkeypatch):
+    copied, asnumpy = [], cupy.asnumpy
+    trainer = make_trainer(Config(hidden=(9, 8), batch_size=10), small_dataset(), backend)
+    next(trainer.run())
+    cupy.DEVICE.operations.clear()
+    monkeypatch.setattr(cupy, "asnumpy", lambda a: copied.append(a.nbytes) or asnumpy(a))
+    trainer.check()
+    assert [operation.name for operation in cupy.DEVICE.operations] == ["examine"]
+    assert len(copied) == 1 and copied[0] <= 256
+
+
+def test_large_arrays_are_uploaded_in_pieces(backend, cupy):
+    """CuPy would copy what it uploads whole to memory that is never paged out, and keep that."""
+    array = np.arange(3 * PIECE // 2, dtype=np.uint8).reshape(-1, 48)
+    device = backend.to_device(array)
+    sizes = [size for _, size in cupy.DEVICE.uploads]
+    assert max(sizes) <= PIECE and sum(sizes) == array.nbytes
+    np.testing.assert_array_equal(backend.to_host(device), array)
+
+
 def test_images_are_uploaded_once_and_order_and_labels_once_an_epoch(backend, cupy, mnist):
     dataset = mnist.limited(110, 10)
     model = Model.create(SMALL, DataDescription.of(dataset, SMALL), backend)
@@ -199,11 +234,8 @@ def test_gradients_match_finite_differences(backend, case):
     assert failed == []
 
 
-def test_images_that_do_not_fit_the_gpu_are_refused_in_one_line(backend, cupy, monkeypatch):
-    def asarray(a):
-        raise MemoryError("Out of memory allocating 1,000,000 bytes")  # CuPy's is one, too
-
-    monkeypatch.setattr(cupy, "asarray", asarray)
+def test_images_that_do_not_fit_the_gpu_are_refused_in_one_line(backend, cupy):
+    cupy.DEVICE.room = 10**6 - 1
     with pytest.raises(InputError, match="no room for 1 MB more: use fewer rows"):
         backend.to_device(np.zeros(10**6, np.uint8))
 

@@ -6,7 +6,7 @@ import pytest
 from ffnp.backends.launching import Kernels, declarations
 
 SOURCE = """
-KERNEL scale_rows(
+KERNEL(32) scale_rows(
     real* x,               // (N, H): what it is
     const double* totals,  // (L + 1)
     const int* pair,       // (2) or null
@@ -86,9 +86,39 @@ def test_null_is_eight_bytes(launch):
         ({"N": 3}, "no parameter N"),
     ],
 )
-def test_what_does_not_fit_is_refused(launch, changes, message):
+@pytest.mark.parametrize("before", [False, True], ids=["alone", "after one that fits"])
+def test_what_does_not_fit_is_refused(launch, changes, message, before):
+    if before:
+        launch()
     with pytest.raises(TypeError, match=f"scale_rows: {message}"):
         launch(**changes)
+
+
+class Watched:
+    """An array that counts how often it is asked for its order."""
+
+    dtype, shape, strides, ndim = np.dtype(np.float32), (3, 4), (16, 4), 2
+
+    def __init__(self):
+        self.asked = 0
+
+    @property
+    def flags(self):
+        self.asked += 1
+        return np.ones(self.shape, self.dtype).flags
+
+
+def test_arrays_are_checked_once_for_all_of_a_layout(launch):
+    first, second = Watched(), Watched()
+    assert launch(x=first)[-1][0] is first
+    assert launch(x=second)[-1][0] is second
+    assert (first.asked, second.asked) == (1, 0)
+
+
+def test_lengths_are_those_of_the_arrays_at_hand(launch):
+    launch()
+    *_, packed = launch(x=np.ones((5, 2), np.float32))
+    assert packed[-2:] == (5, 2)
 
 
 def test_a_missing_argument_is_refused():

@@ -8,8 +8,8 @@ import pytest
 
 from ffnp.backends import Backend
 from ffnp.network import BackpropLabel, BackpropPairwise
+from ffnp.network.building import labelled_network, perceptron
 from ffnp.network.labels import candidate_labels
-from ffnp.network.network import labelled_network, perceptron
 from ffnp.objectives import Pairwise
 from ffnp.objectives.activations import ACTIVATIONS
 

@@ -57,12 +57,13 @@ def test_layers_above_reach_a_gradient_by_gamma_alone(subject, above):
 
 @given(subject=subjects())
 def test_no_layer_reads_the_goodness_of_the_one_below(subject):
-    """Each layer's input has length 1, but for EPSILON."""
+    """Each layer's input has one length, but for EPSILON."""
     subject.method.forward(subject.batch)
-    for activity in subject.batch.activities:
+    layers = subject.method.network.layers
+    for layer, activity in zip(layers, subject.batch.activities, strict=True):
         lengths = np.linalg.norm(activity.values * activity.scale[:, :, None], axis=2)
         before = np.linalg.norm(activity.values, axis=2)
-        close(lengths, before / (before + EPSILON))
+        close(lengths, layer.length * before / (before + EPSILON))
 
 
 # --- collaboration --------------------------------------------------------------------------------

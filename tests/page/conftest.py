@@ -36,7 +36,7 @@ def runs(tmp_path_factory):
         ),
         "literal": trained(
             root / "literal", greys, objective="sigmoid-literal", activation="leaky_relu",
-            joined="every", label_scale=2.0, theta=5.0,
+            joined="every", hidden_length=3.0, label_scale=2.0, theta=5.0,
         ),
         "squashed": trained(
             root / "squashed", greys, gamma="previous", gamma_scale=0.5, activation="sigmoid"

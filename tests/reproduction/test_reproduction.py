@@ -167,8 +167,9 @@ CHANGED = {
     "gamma": "next", "gamma_scale": 0.5, "objective": "softmax", "labels": 3, "theta": 21.0,
     "alpha": 2.0, "schedule": "layer", "update": "sequential", "hidden": (12, 11),
     "activation": "tanh", "scaling": "raw", "input_length": 4.0, "label_scale": 4.0,
-    "pixel_dropout": 0.1, "unit_dropout": 0.1, "joined": "every", "optimizer": "sgd", "lr": 0.002,
-    "momentum": 0.8, "weight_decay": 0.1, "lr_schedule": "linear", "epochs": 3,
+    "pixel_dropout": 0.1, "unit_dropout": 0.1, "shift": 1, "flip": 0.5,
+    "hidden_length": 2.0, "joined": "every", "optimizer": "sgd", "lr": 0.002, "momentum": 0.8,
+    "weight_decay": 0.1, "lr_schedule": "linear", "epochs": 3,
     "batch_size": 51, "seed": 1, "cache_mb": 1, "backend": "numba", "device": 1, "dtype": "float64",
     "patience": 2, "keep": "best",
 }  # fmt: skip

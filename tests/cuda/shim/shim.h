@@ -37,6 +37,7 @@ using std::tanh;
 
 #define __global__
 #define __device__
+#define __launch_bounds__(...)
 #ifdef __SANITIZE_ADDRESS__
 #define __shared__ static  // in a section of their own, variables get no red zones
 #else
