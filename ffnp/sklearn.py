@@ -25,8 +25,8 @@ except ImportError as error:
 # Fields of Config that are parameters of the estimator, by the same names, with the same defaults.
 OPTIONS = (
     "method", "gamma", "gamma_scale", "objective", "labels", "schedule", "update", "hidden",
-    "joined", "activation", "theta", "alpha", "scaling", "input_length", "label_scale",
-    "pixel_dropout", "unit_dropout", "optimizer", "lr", "momentum", "weight_decay",
+    "joined", "hidden_length", "activation", "theta", "alpha", "scaling", "input_length",
+    "label_scale", "pixel_dropout", "unit_dropout", "optimizer", "lr", "momentum", "weight_decay",
     "lr_schedule", "epochs", "batch_size", "cache_mb", "backend", "device", "dtype",
 )  # fmt: skip
 
@@ -40,9 +40,10 @@ class ForwardForwardClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
 
     Parameters
     ----------
-    method, gamma, gamma_scale, objective, labels, schedule, update, hidden, joined, activation, \
-theta, alpha, scaling, input_length, label_scale, pixel_dropout, unit_dropout, optimizer, lr, \
-momentum, weight_decay, lr_schedule, epochs, batch_size, cache_mb, backend, device, dtype
+    method, gamma, gamma_scale, objective, labels, schedule, update, hidden, joined, \
+hidden_length, activation, theta, alpha, scaling, input_length, label_scale, pixel_dropout, \
+unit_dropout, optimizer, lr, momentum, weight_decay, lr_schedule, epochs, batch_size, cache_mb, \
+backend, device, dtype
         As those of `ffnp.Config`, whose docstring describes each, with its defaults. `objective`
         may be one of your own, a function of (goodness, gamma), too; a batch is never larger than
         the rows.
@@ -101,6 +102,7 @@ momentum, weight_decay, lr_schedule, epochs, batch_size, cache_mb, backend, devi
         update: str = "simultaneous",
         hidden: tuple[int, ...] = (500, 500, 500),
         joined: str = "first",
+        hidden_length: float = 1.0,
         activation: str = "relu",
         theta: float = 20.0,
         alpha: float = 1.0,
@@ -135,6 +137,7 @@ momentum, weight_decay, lr_schedule, epochs, batch_size, cache_mb, backend, devi
         self.update = update
         self.hidden = hidden
         self.joined = joined
+        self.hidden_length = hidden_length
         self.activation = activation
         self.theta = theta
         self.alpha = alpha
