@@ -61,10 +61,9 @@ class Commands(PlainGroup):
             raise Kept from error
 
 
-SETTINGS = {"auto_envvar_prefix": "FFNP", "help_option_names": ["-h", "--help"]}
-
-
-@click.group(cls=Commands, invoke_without_command=True, context_settings=SETTINGS)
+@click.group(
+    cls=Commands, invoke_without_command=True, context_settings={"auto_envvar_prefix": "FFNP"}
+)
 @click.version_option(package_name="ffnp", allow_from_autoenv=False)
 @click.pass_context
 def cli(ctx: click.Context) -> None:

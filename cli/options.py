@@ -49,7 +49,14 @@ def _integers(text: str, example: str) -> list[int]:
 
 
 class Plain(click.Command):
-    """A command whose --help no environment variable sets: it decides nothing of a run."""
+    """A command with -h and --help, which no environment variable sets: they decide nothing."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        settings = {
+            "help_option_names": ["-h", "--help"],
+            **(named.pop("context_settings", None) or {}),
+        }
+        super().__init__(*arguments, context_settings=settings, **named)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """The option."""

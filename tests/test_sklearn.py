@@ -30,7 +30,7 @@ QUICK = {
 # What the data, the folder and the reports of a run are: an estimator has none.
 NO_PARAMETERS = {
     "dataset", "data_dir", "seed", "limit_train", "limit_test", "validation", "patience", "keep",
-    "evaluate_every", "analyse_every", "snapshot_every", "shift", "flip",
+    "evaluate_every", "analyse_every", "snapshot_every", "shift", "flip", "label_column",
 }  # fmt: skip
 X, Y = make_blobs(n_samples=90, centers=3, n_features=5, random_state=0)
 NAMES = np.array(["ant", "bee", "cow"])

@@ -51,15 +51,17 @@ class Progress(Watcher):
             self._batches.set_postfix_str(text)
         return False
 
-    def epoch(self, record: dict[str, Any]) -> None:
+    def epoch(self, record: dict[str, Any]) -> bool | None:
         """Move on by an epoch, with its loss and errors."""
         text = f"loss {np.mean(record['losses']):.4f}, {self._pairs} {record['pair_error']:.2f}%"
-        if "test_error" in record:
-            train, test = record["train_error"]["all"], record["test_error"]["all"]
-            text += f", error {train:.2f}% of training rows, {test:.2f}% of {self._evaluated} rows"
+        rows = {"train_error": "training", "test_error": self._evaluated}
+        errors = [f"{record[n]['all']:.2f}% of {rows[n]} rows" for n in rows if n in record]
+        if errors:
+            text += f", error {', '.join(errors)}"
         self._epochs.set_postfix_str(text, refresh=False)
         self._epochs.update()
         self._batches.reset()
+        return None
 
     def end(self, result: Any) -> None:
         """Leave the bars as they are."""

@@ -46,13 +46,15 @@ class Tracker(Watcher):
         self._tracker.init(config=trainer.model.config.to_dict(), **self._options)
         self._open = True
 
-    def epoch(self, record: dict[str, Any]) -> None:
+    def epoch(self, record: dict[str, Any]) -> bool | None:
         """Log an epoch's record: numbers by name, e.g. `losses/1`, `test_error/all`."""
         self._tracker.log(dict(_flat(record)))
+        return None
 
     def end(self, result: Any) -> None:
-        """Log the trained model's errors, and finish."""
-        self._tracker.log(dict(_flat({"final_error": result.test.to_dict()})))
+        """Log the trained model's errors, if it was evaluated, and finish."""
+        if result.test is not None:
+            self._tracker.log(dict(_flat({"final_error": result.test.to_dict()})))
         self.finish()
 
     def finish(self) -> None:
