@@ -14,4 +14,18 @@ from ffnp.scoring.evaluation import evaluate as evaluate
 from ffnp.scoring.evaluation import predict as predict
 from ffnp.scoring.evaluation import scores as scores
 
+__all__ = [
+    "Config",
+    "analyse",
+    "evaluate",
+    "from_arrays",
+    "load",
+    "load_model",
+    "predict",
+    "recipe",
+    "resume",
+    "scores",
+    "train",
+]
+
 __version__ = version("ffnp")
