@@ -1,4 +1,4 @@
-"""Make the runs in tests/stored/VERSION with the ffnp that is installed.
+"""Make the runs in a folder here with the ffnp that is installed.
 
     OPENBLAS_NUM_THREADS=1 python make_stored.py /stored/0.1
 
