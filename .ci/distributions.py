@@ -1,6 +1,6 @@
 """Build the sdist and the wheel, the same bytes each time: `python .ci/distributions.py FOLDER`.
 
-Needs `build`. All times in them are that of the last commit, or SOURCE_DATE_EPOCH.
+Needs `build` and setuptools, as the dependency group `release` has them. All times in them are that of the last commit, or SOURCE_DATE_EPOCH.
 """
 
 import gzip
@@ -37,8 +37,8 @@ def main(folder: Path) -> None:
     """Build both; the wheel from the sdist."""
     seconds = os.environ.get("SOURCE_DATE_EPOCH") or last_commit()
     environment = {**os.environ, "SOURCE_DATE_EPOCH": seconds}
-    command = [sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, env=environment)
+    command = [sys.executable, "-m", "build", "--no-isolation"]
+    subprocess.run([*command, "--outdir", str(folder), str(ROOT)], check=True, env=environment)
     for path in folder.glob("*.tar.gz"):
         level(path, int(seconds))
 
