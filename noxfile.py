@@ -4,7 +4,7 @@
 # ///
 """What is checked, a session each: `nox -l` lists them, `nox -s NAME` runs one.
 
-`.ci/run` calls the same sessions with `--no-venv --no-install`, in the one environment that it makes.
+`.ci/run` calls the same with `--no-venv --no-install`, in the one environment that it makes.
 """
 
 import os

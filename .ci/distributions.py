@@ -1,6 +1,7 @@
 """Build the sdist and the wheel, the same bytes each time: `python .ci/distributions.py FOLDER`.
 
-Needs `build` and setuptools, as the dependency group `release` has them. All times in them are that of the last commit, or SOURCE_DATE_EPOCH.
+Needs `build` and setuptools, as the dependency group `release` has them. All times in the two are
+that of the last commit, or SOURCE_DATE_EPOCH.
 """
 
 import gzip
