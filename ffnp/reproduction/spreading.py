@@ -184,8 +184,9 @@ def _begin(threads: int) -> None:
     Ctrl-C, and a terminal's end, reach all its processes, but only the parent acts on them, by the
     stop file.
     """
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     before = [pool["num_threads"] for pool in threadpool_info()]  # the environment's, if it says
     threadpool_limits(min([threads, *before]))
