@@ -19,7 +19,13 @@ nox.options.reuse_venv = "yes"
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 # What stands on other packages, and so is tested at their lower bounds.
-ON_OTHERS = ["tests/backends", "tests/cli", "tests/runs", "tests/test_plotting.py"]
+ON_OTHERS = [
+    "tests/backends",
+    "tests/cli",
+    "tests/runs",
+    "tests/test_plotting.py",
+    "tests/reproduction/test_slurm.py",
+]
 ENGINE = ["tests/objectives", "tests/network", "tests/backends", "tests/test_portable.py"]
 
 

@@ -41,7 +41,7 @@ def test_an_objective_of_ones_own_is_given_goodness_and_gamma_of_each_layer(gamm
     np.testing.assert_allclose(coefficients, 1 + others)
 
 
-@pytest.mark.parametrize("of_sum", [True, False])
+@pytest.mark.parametrize("of_sum", [True, False, None])  # None: it does not say
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 @pytest.mark.parametrize("gamma", GAMMAS)
 def test_one_evaluation_serves_layers_that_all_hear_the_same_sum(gamma, scale, of_sum):
@@ -53,7 +53,8 @@ def test_one_evaluation_serves_layers_that_all_hear_the_same_sum(gamma, scale, o
         z = goodness + gamma
         return float((z * z).sum()), 2 * z
 
-    objective.of_sum = of_sum
+    if of_sum is not None:
+        objective.of_sum = of_sum
     values, coefficients = LayerObjective(objective, gamma, scale).of_layers(goodness)
     z = goodness + scale * gamma_of_layers(gamma, goodness)
     np.testing.assert_allclose(values, (z * z).sum(axis=(1, 2)))
