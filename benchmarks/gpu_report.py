@@ -2,7 +2,7 @@
 
     FFNP_REQUIRE_GPU=1 python benchmarks/gpu_report.py --out gpu_report.json
 
-From a checkout with `pip install '.[cuda12,test]'`. Takes about five minutes; with --trial, which
+From a checkout with `pip install '.[gpu,test]'`. Takes about five minutes; with --trial, which
 shows whether the report itself works, seconds.
 """
 

@@ -1,6 +1,5 @@
 """`ffnp bench`: how close a backend comes to its matrix products alone, and against PyTorch."""
 
-import resource
 from json import dumps
 from typing import Any
 
@@ -55,6 +54,8 @@ def bench(
     shapes = Shapes(pixels=pixels, rows=labels, batch=batch_size, hidden=hidden)
     work = (chosen, shapes, np.dtype(dtype), rounds)
     found = measure(*work)
+    import resource  # which Windows has not
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if json:
         head = {"backend": chosen.name, "machine": machine(), "dtype": dtype}

@@ -51,12 +51,10 @@ def _integers(text: str, example: str) -> list[int]:
 class Plain(click.Command):
     """A command with -h and --help, which no environment variable sets: they decide nothing."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        settings = {
-            "help_option_names": ["-h", "--help"],
-            **(named.pop("context_settings", None) or {}),
-        }
-        super().__init__(*arguments, context_settings=settings, **named)
+    def __init__(self, **named: Any) -> None:
+        settings = named.pop("context_settings", None) or {}
+        settings = {"help_option_names": ["-h", "--help"], **settings}
+        super().__init__(context_settings=settings, **named)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """The option."""

@@ -22,8 +22,9 @@ def on_signals(act: Callable[[], None]) -> Iterator[None]:
     SIGHUP, that the terminal is gone, stays ignored where it is (nohup).
     """
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
+    gone = getattr(signal, "SIGHUP", None)  # Windows has none
+    if gone is not None and signal.getsignal(gone) is not signal.SIG_IGN:
+        numbers.append(gone)
     first: list[float] = []
 
     def handle(number: int, frame: object) -> None:

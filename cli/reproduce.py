@@ -78,6 +78,9 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
 )  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS", help="Send the runs to this Dask cluster.")
 @click.option(
+    "--slurm", metavar="PARTITION", help="Make each run a job of this partition of Slurm."
+)
+@click.option(
     "--note", multiple=True, type=Note(), metavar="DATASET=TEXT",
     help="Call a data set so in tables and figures, e.g. 'cifar10=CIFAR-10 (JPEG copy)'.  "
     "[default: its name, and whether the files are the published ones]",
@@ -95,6 +98,7 @@ def reproduce(
     protocol: str,
     jobs: int,
     scheduler: str | None,
+    slurm: str | None,
     note: tuple[tuple[str, str], ...],
     no_train: bool,
     out: Path,
@@ -110,6 +114,8 @@ def reproduce(
       ffnp reproduce table1 --protocol fast --seeds 3 --datasets mnist --jobs 2
       ffnp reproduce table1 --protocol fast --seeds 3 --datasets mnist --no-train
     """
+    if scheduler is not None and slurm is not None:
+        raise click.UsageError("--scheduler and --slurm exclude each other: leave one out")
     if target in FIGURES:
         # that nothing can draw is known before anything is trained
         click.get_current_context().with_resource(drawing())
@@ -121,19 +127,26 @@ def reproduce(
     kept = [task for task in tasks if finished(out, task) is not None]
     if no_train and not kept:
         raise InputError(f"{out} holds no finished run of this {target}: leave out --no-train")
-    if not no_train and scheduler is None:
+    if not no_train and scheduler is None and slurm is None:
         make_backend(tasks[0].config.backend)  # what is not here is known before any run begins
         waiting = {task.config.dataset: task.config for task in tasks if task not in kept}
         for config in waiting.values():
             load_data(config)
     try:
         if not no_train:
-            _run(tasks, kept, out, jobs, scheduler)
+            _run(tasks, kept, out, jobs, scheduler, slurm)
     finally:  # a table of what there is
         _write(target, tasks, out, dict(note))
 
 
-def _run(tasks: list[Task], kept: list[Task], out: Path, jobs: int, scheduler: str | None) -> None:
+def _run(
+    tasks: list[Task],
+    kept: list[Task],
+    out: Path,
+    jobs: int,
+    scheduler: str | None,
+    slurm: str | None,
+) -> None:
     stop = stop_file(out)
     bar = tqdm(desc="runs", total=len(tasks), initial=len(kept), unit="run", disable=None)
 
@@ -147,7 +160,7 @@ def _run(tasks: list[Task], kept: list[Task], out: Path, jobs: int, scheduler: s
         bar.update()
 
     with bar, on_signals(stop.ask):
-        run_tasks(tasks, out, jobs, scheduler, done, failed, stop)
+        run_tasks(tasks, out, jobs, scheduler, done, failed, stop, slurm)
 
 
 def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> None:

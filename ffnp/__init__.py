@@ -17,4 +17,21 @@ from ffnp.scoring.evaluation import evaluate as evaluate
 from ffnp.scoring.evaluation import predict as predict
 from ffnp.scoring.evaluation import scores as scores
 
+__all__ = [
+    "Config",
+    "Progress",
+    "Tracker",
+    "analyse",
+    "evaluate",
+    "from_arrays",
+    "load",
+    "load_model",
+    "predict",
+    "recipe",
+    "resume",
+    "runs_frame",
+    "scores",
+    "train",
+]
+
 __version__ = version("ffnp")

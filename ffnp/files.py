@@ -1,7 +1,6 @@
 """Files read without trust and written whole or not at all: one clear error for each fault."""
 
 import errno
-import fcntl
 import gzip
 import os
 import re
@@ -75,7 +74,7 @@ def opened(path: Readable) -> IO[bytes]:
 
 
 def _without_waiting(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_NONBLOCK)
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has none
 
 
 def _without_holes(descriptor: int, size: int) -> int:
@@ -86,6 +85,8 @@ def _without_holes(descriptor: int, size: int) -> int:
             start = os.lseek(descriptor, start, os.SEEK_DATA)
             end = os.lseek(descriptor, start, os.SEEK_HOLE)
             held, start = held + end - start, end
+    except AttributeError:  # Windows, whose files have no holes
+        return size
     except OSError as error:
         if error.errno != errno.ENXIO:  # the rest is a hole
             held = size  # the file system does not tell
@@ -229,7 +230,11 @@ def lock(descriptor: int, wait: bool = False) -> bool:
     (EBADF).
     """
     try:
+        import fcntl  # which Windows has not
+
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ModuleNotFoundError:
+        return False
     except OSError as error:
         if error.errno not in (*CANNOT, errno.EBADF):
             raise

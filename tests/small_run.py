@@ -4,7 +4,7 @@ from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 
 from ffnp.errors import FFNPError
-from ffnp.reproduction.spreading import Workers
+from ffnp.reproduction.workers import Workers
 
 SMALL = "--limit-train 300 --limit-test 100 --hidden 20,10 --epochs 2 --batch-size 100".split()
 SMALL += ["--backend", "numpy"]  # numba takes a second to be imported

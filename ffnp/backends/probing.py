@@ -17,7 +17,7 @@ REMEDIES = {  # by what CUDA calls an error
         "is in use by a process that shares it with no other",
         "choose another device",
     ),
-    r"": ("answers, but CUDA's libraries do not work", "pip install 'ffnp[cuda12]'"),
+    r"": ("answers, but CUDA's libraries do not work", "pip install 'ffnp[gpu]'"),
 }
 
 
@@ -27,7 +27,7 @@ def check_gpu(device: int) -> None:
     The CUDA libraries are only looked for when they are used: so a kernel is compiled and run,
     and two matrices are multiplied.
     """
-    with importing("CuPy", "cupy", "cuda12"):
+    with importing("CuPy", "cupy", "gpu"):
         import cupy
 
         from ffnp.backends.cupy_backend import CupyBackend

@@ -1,7 +1,7 @@
 """One run of a table or figure: trained, continued where it stopped, or found finished."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,19 @@ RESULTS, FOLDERS = "results", "runs"  # within the output folder
 
 
 class StopFile(Watcher):
-    """Stops trainings, with their states saved, once a file exists: in any process that sees it."""
+    """Stops trainings, with their states saved, once a file exists: in any process that sees it.
 
-    def __init__(self, path: Path) -> None:
+    `also` is a reason of this process's own.
+    """
+
+    def __init__(self, path: Path, also: Callable[[], bool] = lambda: False) -> None:
         self.path = path
+        self._also = also
 
     @property
     def asked(self) -> bool:
-        """Whether the file exists."""
-        return self.path.exists()
+        """Whether the file exists, or there is the other reason."""
+        return self._also() or self.path.exists()
 
     def ask(self) -> None:
         """Make the file."""

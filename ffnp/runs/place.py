@@ -8,7 +8,9 @@ from pathlib import Path
 from ffnp.errors import InputError
 from ffnp.files import LEFTOVER, flush, lock, partial, writing
 
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+# Windows has neither these nor paths relative to an open folder, which is found when one is opened
+NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NOFOLLOW
 
 
 class Place:
@@ -24,6 +26,11 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if os.open not in os.supports_dir_fd:
+            raise InputError(
+                f"{folder} cannot be a run: they are stored on Linux and macOS. On Windows, use "
+                "its Linux subsystem (WSL), or train from Python without a folder"
+            )
         self._locked: dict[str, int] = {}  # files whose locks are held, by name
         with writing(folder):
             self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -45,7 +52,7 @@ class Place:
         return self._lock_file(name) or folder
 
     def _lock_file(self, name: str) -> bool:
-        descriptor = self._open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = self._open(name, os.O_RDWR | NOFOLLOW | os.O_NONBLOCK)
         if name in self._locked:
             os.close(self._locked.pop(name))
         self._locked[name] = descriptor
@@ -94,7 +101,7 @@ class Place:
         After a crash there may be a part; `flush` brings what is there to the disk.
         """
         with writing(self.folder / name):
-            descriptor = self._open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
+            descriptor = self._open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NOFOLLOW)
             with open(descriptor, "ab", buffering=0) as file:
                 length = os.fstat(descriptor).st_size
                 try:
@@ -110,7 +117,7 @@ class Place:
         """Bring a file's content to the disk, if there is such a file."""
         with writing(self.folder / name):
             try:
-                descriptor = self._open(name, os.O_RDONLY | os.O_NOFOLLOW)
+                descriptor = self._open(name, os.O_RDONLY | NOFOLLOW)
             except FileNotFoundError:
                 return
             try:

@@ -83,7 +83,7 @@ def no_driver(cupy, monkeypatch):
 
 
 MISSING = {
-    not_installed: r"CuPy is not installed: pip install 'ffnp\[cuda12\]'",
+    not_installed: r"CuPy is not installed: pip install 'ffnp\[gpu\]'",
     no_gpu: r"no GPU answers \(.*: cudaErrorNoDevice: .*\): see that `nvidia-smi` lists one",
     no_compiler: r"CUDA's libraries do not work \(.*: Failure finding libnvrtc.*\): pip install ",
     no_cublas: r"CUDA's libraries do not work \(.*: libcublas.*\): pip install 'ffnp",

@@ -9,7 +9,7 @@ from small_training import make_trainer, watch_steps
 from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Split
 from ffnp.errors import InputError
-from ffnp.network.labels import candidate_labels
+from ffnp.network.labels import candidate_labels, every_label
 
 IMAGES, CLASSES, EPOCHS = 50, 4, 3
 
@@ -94,3 +94,9 @@ def test_labels_are_drawn_only_where_there_is_a_choice(rows, draws):
 def test_label_rows_that_there_are_not_are_refused(rows):
     with pytest.raises(InputError, match=f"choose 1..{CLASSES}"):
         candidate_labels(np.zeros(3, int), CLASSES, rows, np.random.default_rng(2))
+
+
+def test_every_label_of_every_image_in_their_order():
+    labels = every_label(3, 4)
+    np.testing.assert_array_equal(labels, [[0, 1, 2, 3]] * 3)
+    assert labels.dtype == np.int32

@@ -19,7 +19,7 @@ from small_run import in_this_process
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from ffnp.errors import FFNPError, InputError, InputWarning, TrainingError, noting
-from ffnp.reproduction import expand, run_tasks, spreading
+from ffnp.reproduction import dask_cluster, expand, run_tasks, spreading
 from ffnp.reproduction.running import FOLDERS, finished, run_task
 from ffnp.runs.folder import Run
 
@@ -301,7 +301,7 @@ def pretended(monkeypatch):
     def pretend(cluster):
         dask = pytest.importorskip("distributed")
         monkeypatch.setattr(dask, "Client", cluster)
-        monkeypatch.setattr(spreading, "SOON", -1)
+        monkeypatch.setattr(dask_cluster, "SOON", -1)
         return cluster
 
     return pretend
@@ -318,7 +318,7 @@ def test_workers_that_come_late_are_waited_for_and_it_is_said(pretended, tmp_pat
 
 
 def test_a_worker_without_the_package_is_named_before_anything_runs(pretended, tmp_path):
-    pretended(Cluster(spreading.version("ffnp"), "0.0.1", ModuleNotFoundError("ffnp")))
+    pretended(Cluster(dask_cluster.version("ffnp"), "0.0.1", ModuleNotFoundError("ffnp")))
     with pytest.raises(FFNPError, match="for the workers worker 1, worker 2: install it there"):
         run_tasks(tasks(1), tmp_path, scheduler="tcp://x")
     assert list(tmp_path.iterdir()) == []
@@ -370,7 +370,7 @@ def test_whatever_an_address_does_is_one_line(pretended, tmp_path, error):
 
 def test_an_address_that_swallows_everything_is_given_up(tmp_path, monkeypatch):
     """Dask itself would wait for ever."""
-    monkeypatch.setattr(spreading, "TIMEOUT", 0.3)
+    monkeypatch.setattr(dask_cluster, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(FFNPError, match=f"no Dask scheduler answers at {address}: .*: no ans"):
