@@ -5,7 +5,7 @@ from click.shell_completion import ShellComplete
 from small_training import small_dataset
 
 from ffnp import Config, train
-from ffnp_cli.commands import SETTINGS, cli
+from ffnp_cli.commands import cli
 
 SMALL = Config(hidden=(5,), epochs=1, batch_size=20, backend="numpy")
 
@@ -13,7 +13,9 @@ SMALL = Config(hidden=(5,), epochs=1, batch_size=20, backend="numpy")
 def completed(*words):
     """Kinds and texts of what the last of some words may become."""
     *before, last = words
-    found = ShellComplete(cli, {**SETTINGS}, "ffnp", "_FFNP_COMPLETE").get_completions(before, last)
+    found = ShellComplete(cli, {**cli.context_settings}, "ffnp", "_FFNP_COMPLETE").get_completions(
+        before, last
+    )
     return [(each.type, each.value) for each in found]
 
 

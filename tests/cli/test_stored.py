@@ -201,11 +201,12 @@ def test_a_quick_second_signal_is_the_first(monkeypatch):
 
 def test_a_terminal_that_is_gone_stops_unless_it_is_ignored():
     acts = []
-    with on_signals(lambda: acts.append(True)):
-        signal.raise_signal(signal.SIGHUP)
-    assert acts == [True]
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever pytest was started by
     try:
+        with on_signals(lambda: acts.append(True)):
+            signal.raise_signal(signal.SIGHUP)
+        assert acts == [True]
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
         with on_signals(lambda: acts.append(True)):
             signal.raise_signal(signal.SIGHUP)
         assert acts == [True]
