@@ -24,8 +24,8 @@ release = version_of("ffnp")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc", "sphinx.ext.viewcode"]
 root_doc = f"{Path(__file__).parent.name}/index"
 include_patterns = [
-    "README.md", "CHANGES.md", "CONTRIBUTING.md", "docs/*.md", "docs/*/*.md", "docs/*/*.ipynb",
-    "examples/*.md",
+    "README.md", "CHANGES.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md",
+    "docs/*.md", "docs/*/*.md", "docs/*/*.ipynb", "examples/*.md",
 ]  # fmt: skip
 exclude_patterns = ["build", ".*", "**/node_modules"]
 
