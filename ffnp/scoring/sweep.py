@@ -12,7 +12,7 @@ from ffnp.network import Batch, Method, sharing
 
 TOLERATED = 0.01  # of images: every set has its own odd ones
 BLOCK = 200  # images scored together: their K label rows fit the cache
-NUMBERS = 1 << 23  # that a block may hold: fewer images, where each takes many
+NUMBERS = 9_000_000  # that a block may hold: fewer images, where each takes many
 
 
 def blocks(method: Method, images: int) -> Iterator[tuple[slice, Batch]]:

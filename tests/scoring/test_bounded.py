@@ -45,7 +45,7 @@ def test_images_of_many_pixels_or_labels_are_scored_few_at_once(monkeypatch):
 
 
 def test_the_usual_sizes_are_scored_as_ever():
-    model, _ = trained(np.random.default_rng(0).random((20, 3072), np.float32), 10, (2000,) * 3)
+    model, _ = trained(np.random.default_rng(0).random((20, 3072), np.float32), 10, (1000,) * 3)
     assert next(sweep.blocks(model.method, 1000))[0] == slice(0, 200)
 
 
