@@ -80,8 +80,8 @@ class DataDescription:
         images, digest = train.images, Digest(train)
         scaling = fit_scaling(config.scaling, images, config.input_length, name, digest.see)
         integer = images.dtype == np.uint8
-        found = cls(train.shape, classes, integer, scaling, digest=digest.text())
-        return replace(found, names=train.names)
+        shape, names = train.shape, train.names
+        return cls(shape, classes, integer, scaling, digest=digest.text(), names=names)
 
     @property
     def pixels(self) -> int:
@@ -239,10 +239,9 @@ class Model:
 def least_weights(config: Config, data: DataDescription) -> int:
     """How many weights a model has, without biases and the heads of all layers but the last."""
     widths = config.hidden
-    apart = config.method in ("backprop-label", "local-heads")  # labels are no input
-    every = config.joined == "every" and not apart
+    every = config.joined == "every" and config.labelled
     joined = (data.pixels + data.classes) * sum(widths[1:]) if every else 0
-    ends = data.pixels * widths[0] + data.classes * widths[-1 if apart else 0]
+    ends = data.pixels * widths[0] + data.classes * widths[0 if config.labelled else -1]
     return ends + joined + sum(a * b for a, b in pairwise(widths))
 
 

@@ -88,8 +88,8 @@ class Split:
         """Some of the rows, which are not checked again; a view of a slice of them."""
         part = copy(self)
         weight = None if self.sample_weight is None else self.sample_weight[index]
-        part._set(images=self.images[index], labels=self.labels[index], sample_weight=weight)
-        part._set(name=name or self.name)
+        images, labels = self.images[index], self.labels[index]
+        part._set(images=images, labels=labels, name=name or self.name, sample_weight=weight)
         return part
 
     def first(self, count: int | None) -> "Split":

@@ -18,8 +18,7 @@ EACH = 4 + 3 * 3
 
 def estimate(config: Config, data: DataDescription) -> int:
     """Bytes of the large arrays: the weights', while the state is stored, and those of a batch."""
-    apart = config.method in ("backprop-label", "local-heads")  # labels are no input
-    rows = 1 if apart else config.rows(data.classes)
+    rows = config.rows(data.classes) if config.labelled else 1
     # an image's pixels, and for each row every layer's activities and delta
     image = data.pixels + 2 * rows * sum(config.hidden)
     numbers = EACH * least_weights(config, data) + config.batch_size * image
