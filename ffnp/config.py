@@ -24,6 +24,11 @@ ADDED = (
     "gamma_scale", "joined", "hidden_length", "pixel_dropout", "unit_dropout", "shift", "flip",
     "weight_decay", "snapshot_every", "label_column", "patience", "keep",
 )  # fmt: skip
+# What decides nothing of a result but its last bits, or where it lies, or what is recorded.
+FREE = (
+    "data_dir", "cache_mb", "backend", "device", "evaluate_every", "analyse_every",
+    "snapshot_every",
+)  # fmt: skip
 MOST_GOODNESS = 1e12  # that images of the greatest length could have
 MOST_UNITS = 1_000_000  # of a layer
 MOST_COUNT, MOST_SEED = 10**9, 2**128  # the former of epochs, rows and the like
@@ -382,6 +387,15 @@ class Config:
         if not 2 <= rows <= classes:
             raise InputError(f"labels is {rows}: of {classes} classes choose 2..{classes}, or all")
         return rows
+
+    def choices(self) -> dict[str, Any]:
+        """The fields that have an effect on the training, and decide its result."""
+        return {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name not in FREE
+            and ((effect := each.metadata["effect"]) is None or effect(self))
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

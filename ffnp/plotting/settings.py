@@ -6,16 +6,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ffnp.config import Config
+from ffnp.config import FREE, Config
 
 # `test_error`, `metrics` and `config`; `seeds`, the results of the runs, where they are several
 Result = Mapping[str, Any]
 
-# What decides nothing of a result but its rounding, or where it lies, or what is recorded.
-APART = (
-    "data_dir", "cache_mb", "backend", "device", "evaluate_every", "analyse_every",
-    "snapshot_every",
-)  # fmt: skip
 LONGEST = 48  # characters of a name made of differences
 
 
@@ -52,14 +47,13 @@ def settings(results: Mapping[str, Result]) -> dict[str, Result]:
 
 
 def _decides(name: str) -> bool:
-    return name not in (*APART, "seed")
+    return name not in (*FREE, "seed")
 
 
 def _value(config: Config, name: str) -> Any:
     """A field's value; None where it has no effect."""
-    effect = Config.__dataclass_fields__[name].metadata["effect"]
-    without = name == "objective" and config.is_baseline or effect and not effect(config)
-    return None if without else getattr(config, name)
+    without = name == "objective" and config.is_baseline
+    return None if without else config.choices().get(name)
 
 
 def _mean(seeds: Sequence[Result]) -> Result:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ffnp.config import Config
 from ffnp.errors import InputError, InputWarning
-from ffnp.runs.listing import Entry, choices_of, described, differing
+from ffnp.runs.listing import Entry, described, differing
 
 LEVEL = 0.95  # of intervals
 
@@ -137,7 +137,7 @@ def compare(runs: Sequence[Entry]) -> list[Group]:
 
 
 def _without_seed(config: Config) -> Any:
-    choices = choices_of(config)
+    choices = config.choices()
     return tuple((name, value) for name, value in choices.items() if name != "seed")
 
 

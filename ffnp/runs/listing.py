@@ -12,10 +12,6 @@ from ffnp.errors import FFNPError, InputError, InputWarning, importing
 from ffnp.runs.folder import CONFIG, Run
 
 DEPTH = 3  # folders within folders that runs are looked for in
-FREE = {  # decide no result, but for the last bits
-    "backend", "device", "data_dir", "cache_mb", "evaluate_every", "analyse_every",
-    "snapshot_every",
-}  # fmt: skip
 COLUMNS = ("dataset", "method", "epochs")  # that every list of runs has
 
 
@@ -123,8 +119,8 @@ def differing(configs: Sequence[Config], without: Iterable[str] = ()) -> list[st
 
     A field that has no effect on some of the trainings differs only among the others.
     """
-    choices = [choices_of(config) for config in configs]
-    names = [each.name for each in fields(Config) if each.name not in {*FREE, *without}]
+    choices = [config.choices() for config in configs]
+    names = [each.name for each in fields(Config) if each.name not in without]
     return [
         name for name in names if len({values[name] for values in choices if name in values}) > 1
     ]
@@ -132,23 +128,10 @@ def differing(configs: Sequence[Config], without: Iterable[str] = ()) -> list[st
 
 def described(config: Config, names: Iterable[str]) -> str:
     """The values of some fields, without those that are left open or have no effect."""
-    choices = choices_of(config) | {"dataset": data_name(config)}
+    choices = config.choices() | {"dataset": data_name(config)}
     return ", ".join(
         f"{name} {_written(choices[name])}" for name in names if choices.get(name) is not None
     )
-
-
-def choices_of(config: Config) -> dict[str, Any]:
-    """The fields that have an effect on a training, and decide its result."""
-    return {
-        each.name: getattr(config, each.name)
-        for each in fields(Config)
-        if each.name not in FREE and (each.metadata["effect"] or _always)(config)
-    }
-
-
-def _always(_: Config) -> bool:
-    return True
 
 
 def _written(value: Any) -> str:
