@@ -11,7 +11,7 @@ import numpy as np
 from ffnp.backends import numba_kernels as kernels
 from ffnp.backends import numba_objectives as objectives
 from ffnp.backends.activity import Activity, Array
-from ffnp.backends.numpy_backend import NEGLIGIBLE, NumpyBackend
+from ffnp.backends.numpy_backend import NumpyBackend
 from ffnp.objectives import SigmoidGoodness
 from ffnp.objectives.activations import Activation
 from ffnp.objectives.collaboration import GAMMAS, LayerObjective
@@ -102,11 +102,11 @@ class NumbaBackend(NumpyBackend):
             super().evaluate(objective, goodness, out_coefficients, out_totals, sample_weight)
             return
         gamma = GAMMAS.index(objective.gamma)
-        smallest = NEGLIGIBLE * np.finfo(goodness.dtype).tiny
         objectives.evaluate(
-            sigmoid.theta, gamma, objective.gamma_scale, smallest,
+            sigmoid.theta, gamma, objective.gamma_scale,
             goodness, sample_weight, out_coefficients, out_totals,
         )  # fmt: skip
+        self._flush_coefficients(out_coefficients)
         if objective.gain != 1:
             out_coefficients *= objective.gain
 

@@ -14,8 +14,8 @@ OTHERS, PREVIOUS, NEXT = (GAMMAS.index(name) for name in ("others", "previous", 
 
 
 @compiled()
-def evaluate(theta, gamma, gamma_scale, smallest, goodness, sample_weight, coefficients, totals):
-    """As `Backend.evaluate`; `gamma` indexes GAMMAS, coefficients below `smallest` become 0."""
+def evaluate(theta, gamma, gamma_scale, goodness, sample_weight, coefficients, totals):
+    """As `Backend.evaluate`; `gamma` indexes GAMMAS."""
     layers, images, rows = goodness.shape
     scale = goodness.dtype.type(gamma_scale)
     total = np.empty(rows, goodness.dtype)  # goodness + gamma of one image's rows
@@ -39,11 +39,9 @@ def evaluate(theta, gamma, gamma_scale, smallest, goodness, sample_weight, coeff
                         total[r] += scale * goodness[j, n, r]
             value = sigmoid_of_image(total, theta, images, coefficients[i, n])
             values[i] += value
-            for r in range(rows):
-                if sample_weight is not None:
+            if sample_weight is not None:
+                for r in range(rows):
                     coefficients[i, n, r] *= sample_weight[n]
-                if abs(coefficients[i, n, r]) < smallest:
-                    coefficients[i, n, r] = 0
         wrong += is_wrong(goodness, n)
     for i in range(layers):
         totals[i] += values[i]

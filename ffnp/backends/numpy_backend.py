@@ -27,6 +27,8 @@ from ffnp.randomness import Drop
 from ffnp.scaling import UNSCALED, Scaling
 
 NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves no weight
+ROUNDINGS = 8  # of the greatest coefficient: less is lost in the sum with it
+MANY = 0.9  # of the rows: to leave out the others of a product takes longer than it saves
 FLUSH_EVERY = 32  # steps, in which a mean shrinks to 0.9^32 = 0.03 of itself
 MARGIN = 1e4  # times the smallest normal number: a moment that no step will feel
 
@@ -49,7 +51,7 @@ class NumpyBackend(Backend):
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         return self._arena.empty(shape, dtype)
 
-    def _scratch(self, use: str, shape: tuple[int, ...], dtype: Any) -> Array:
+    def _scratch(self, use: Any, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array of zeros when first asked for; the same one ever after, for each thread."""
         arrays: dict[Any, Array] = vars(self._local)
         key = (use, shape, dtype)
@@ -215,7 +217,20 @@ class NumpyBackend(Backend):
         sample_weight: Array | None = None,
     ) -> None:
         super().evaluate(objective, goodness, out_coefficients, out_totals, sample_weight)
-        self._flush(out_coefficients, NEGLIGIBLE)  # of images far on the right side
+        self._flush_coefficients(out_coefficients)
+
+    def _flush_coefficients(self, coefficients: Array) -> None:
+        """Set to 0, in each layer (L, N, R), what is lost in a sum with its greatest coefficient.
+
+        They are of images far on the right side. `lean` then leaves out their rows.
+        """
+        size = self._scratch("size", coefficients.shape, coefficients.dtype)
+        small = self._scratch("small", coefficients.shape, np.dtype(bool))
+        about = np.finfo(coefficients.dtype)
+        np.abs(coefficients, out=size)
+        below = ROUNDINGS * about.eps * size.max(axis=(1, 2), keepdims=True)
+        np.less(size, np.maximum(below, NEGLIGIBLE * about.tiny), out=small)
+        np.copyto(coefficients, 0, where=small)
 
     def cross_entropy(
         self,
@@ -328,6 +343,36 @@ class NumpyBackend(Backend):
                 d_z *= activity.kept[block, None, :]
             np.add.reduce(d_z, axis=(0, 1), out=term)
             out_d_bias += term
+
+    def lean(
+        self, coefficients: Sequence[Array], products: Sequence[Sequence[Product]]
+    ) -> list[Product]:
+        found = []
+        for i, (own, of_layer) in enumerate(zip(coefficients, products, strict=True)):
+            index = np.flatnonzero(own)
+            if not len(index):
+                index = np.zeros(1, int)  # one of 0, for who divides the product by its cost
+            few = len(index) <= MANY * own.size
+            for a, b, out in of_layer:
+                if len(b) == own.size:
+                    rooms = [
+                        self._scratch(("lean", i, side), rows.shape, rows.dtype)
+                        for side, rows in {"a": a.T, "b": b}.items()
+                    ]
+                    if few:
+                        a = self._gather(a.T, index, rooms[0]).T
+                        b = self._gather(b, index, rooms[1])
+                found.append((a, b, out))
+        return found
+
+    def _gather(self, rows: Array, index: Array, room: Array) -> Array:
+        """Some of the rows, in so much of the room."""
+
+        def work(part: slice) -> None:
+            np.take(rows, index[part], axis=0, out=room[part], mode="clip")
+
+        self._sweep(work, len(index), len(index) * rows.shape[1])
+        return room[: len(index)]
 
     # --- optimisers -------------------------------------------------------------------------
 

@@ -302,6 +302,20 @@ class Backend:
         d_z = 2 * coefficients[:, :, None] * activity.values  # (N, R, H)
         return d_z if activity.slope is None else d_z * activity.slope
 
+    def lean(
+        self, coefficients: Sequence[Array], products: Sequence[Sequence[Product]]
+    ) -> list[Product]:
+        """The products that give some layers' weight gradients; rows of 0 may be left out.
+
+        Parameters
+        ----------
+        coefficients : sequence of (N, R) array, one a layer
+            Where one is 0, so is the row of `b` in those of the layer's products (a, b, out) that
+            sum over all N R rows.
+        products : sequence of sequence of Product, one a layer
+        """
+        return [product for of_layer in products for product in of_layer]
+
     # --- the chain rule, for the backpropagation baselines ------------------------------------
 
     def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ffnp.backends.activity import Array
+from ffnp.backends.activity import Array, Product
 from ffnp.network.method import Method
 from ffnp.network.network import Batch, Network
 from ffnp.network.sharing import split
@@ -38,6 +38,11 @@ class ForwardForward(Method):
     def delta(self, batch: Batch, layers: Sequence[int]) -> None:
         """See `Method.delta`: each layer's from its own coefficients."""
         self.network.delta(batch, layers)
+
+    def products(self, batch: Batch, layers: Sequence[int]) -> list[Product]:
+        """See `Method.products`; label rows that add nothing are left out."""
+        coefficients = [batch.layers_coefficients[i] for i in layers]
+        return self.backend.lean(coefficients, [self.network.products(batch, [i]) for i in layers])
 
     def scores(self, batch: Batch) -> Array:
         """(L, N, K) goodness of each layer for each label: every layer is a voter."""

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from backend_cases import CASES, CLASSES, activity, check, some_labels
+from backend_cases import CASES, CLASSES, activity, blank, check, some_labels
 
 import ffnp.backends
 from ffnp.backends import dividing
@@ -131,6 +131,39 @@ def test_gradients_of_logits_far_apart_are_zero(backend, dtype):
     labels = np.zeros(50, np.int32)
     backend.cross_entropy(logits, np.zeros(3, dtype), labels, np.zeros(2), np.zeros(3, dtype))
     assert_zero_or_normal(logits)
+
+
+def test_coefficients_lost_beside_the_greatest_of_their_layer_are_zero(backend, dtype):
+    eps = np.finfo(dtype).eps
+    goodness = np.zeros((2, 3, 2), dtype)
+    # of softmax: exp(-difference) on each side, beside 1/2 of the first image
+    goodness[1, 1:, 0] = -np.log([16 * eps, 2 * eps])
+    coefficients = np.empty_like(goodness)
+    objective = LayerObjective(SoftmaxOverLabels(), "none")
+    backend.evaluate(objective, goodness, coefficients, np.zeros(3))
+    assert (coefficients != 0).tolist() == [3 * [[True, True]], 2 * [[True, True]] + [[False] * 2]]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_rows_of_0_are_left_out_of_products_over_rows_and_change_none(
+    backend, random, dtype, share
+):
+    n, r = 9, 4
+    coefficients = (random.random((2, n, r)) < share).astype(dtype)
+    products, shapes = [], [(5, 7), (7, 6)]
+    for own, (inputs, outputs) in zip(coefficients, shapes, strict=True):
+        rows, delta = (random.random((n * r, width)).astype(dtype) for width in (inputs, outputs))
+        delta *= own.reshape(-1, 1)
+        images, summed = (random.random((n, width)).astype(dtype) for width in (inputs, outputs))
+        pairs = (rows, delta), (images, summed)
+        products.append([(a.T, b, blank(inputs, outputs, dtype=dtype)) for a, b in pairs])
+    whole = [a @ b for of_layer in products for a, b, _ in of_layer]
+    found = backend.lean(coefficients, products)
+    left = [own.size if share == 1 else max(1, np.count_nonzero(own)) for own in coefficients]
+    assert [len(b) for _, b, _ in found] == [left[0], n, left[1], n]
+    backend.multiply(found)
+    for (_, _, out), expected in zip(found, whole, strict=True):
+        close(out, expected)
 
 
 def far_apart(dtype):
