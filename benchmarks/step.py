@@ -2,10 +2,12 @@
 
     python benchmarks/step.py --json step.json
     python benchmarks/step.py --case mnist --backend numba --profile
+    python benchmarks/step.py --recipe best
 
 The floor is NumPy's products with BLAS's own threads, on arrays that exist already. The floor and
 the backends are called in turn in one process; each figure is a median of many. Before they are
-timed their results are compared with the reference backend's.
+timed their results are compared with the reference backend's. The limit ratio counts what Adam
+must move in memory into the floor.
 """
 
 import json
@@ -18,11 +20,24 @@ from typing import Any
 import click
 import numpy as np
 
+import ffnp
 from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
-from ffnp.bench import CASES, Step, compare_predictions, compare_steps, is_busy, machine
+from ffnp.bench import (
+    CASES,
+    Shapes,
+    Step,
+    compare_predictions,
+    compare_steps,
+    interleaved,
+    is_busy,
+    machine,
+    validate,
+)
 
 PREDICTION = "mnist-prediction"
+NETWORK = ("method", "gamma", "gamma_scale", "joined", "hidden_length")  # of a recipe
+PARTS = ("unit_dropout", "pixel_dropout", "weight_decay")
 IMAGES = 10_000  # that are predicted
 LARGE = 1e10  # FLOP above which a tenth of the calls will do
 
@@ -90,7 +105,7 @@ def print_profile(cases: tuple[str, ...], names: tuple[str, ...], dtype: str, ro
 def print_table(cases: tuple[str, ...], names: tuple[str, ...], dtype: str, rounds: int) -> Any:
     """Measure and print."""
     found: dict[str, Any] = {}
-    click.echo(f"{'case':18}{'':10}{'ms':>9}{'GFLOP/s':>9}  floor ratio")
+    click.echo(f"{'case':18}{'':10}{'ms':>9}{'GFLOP/s':>9}  floor ratio  limit ratio")
     for case in cases:
         if case == PREDICTION:
             few = max(1, rounds // 10)
@@ -103,9 +118,32 @@ def print_table(cases: tuple[str, ...], names: tuple[str, ...], dtype: str, roun
             click.echo(
                 f"{case if name == 'floor' else '':18}{name:10}{1e3 * each['seconds']:9.3f}"
                 f"{each['gflops']:9.0f}{each['floor_ratio']:13.3f}"
+                f"{each.get('limit_ratio', each['floor_ratio']):13.3f}"
                 f"{'  busy machine' if is_busy(each) else ''}"
             )
     return found
+
+
+def print_parts(recipe: str, names: tuple[str, ...], dtype: str, rounds: int) -> Any:
+    """Measure and print what a recipe's masks and decay add to the step of its network."""
+    given = ffnp.recipe(recipe)
+    network, parts = ({k: given[k] for k in kind if k in given} for kind in (NETWORK, PARTS))
+    kinds = {"plain": network, "with parts": network | parts}
+    steps = {
+        (name, kind): validate(
+            make_backend(name), Shapes(rows=10, options=options), np.dtype(dtype)
+        )
+        for name in names
+        for kind, options in kinds.items()
+    }
+    times = interleaved({" ".join(key): step for key, step in steps.items()}, rounds)
+    for name in names:
+        plain, whole = (1e3 * times[f"{name} {kind}"] for kind in kinds)
+        click.echo(
+            f"recipe {recipe}, {name}: {plain:.3f} ms without {', '.join(parts)}, {whole:.3f} "
+            f"with: {whole / plain:.3f} of the time"
+        )
+    return times
 
 
 @click.command(help=__doc__)
@@ -114,6 +152,7 @@ def print_table(cases: tuple[str, ...], names: tuple[str, ...], dtype: str, roun
 @click.option("--rounds", default=200, show_default=True, help="Calls a median is taken of.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
 @click.option("--profile", "profiling", is_flag=True, help="Where the time of a step goes.")
+@click.option("--recipe", help="What its masks and decay add to a step.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(
     cases: tuple[str, ...],
@@ -121,12 +160,15 @@ def main(
     rounds: int,
     dtype: str,
     profiling: bool,
+    recipe: str | None,
     path: Path | None,
 ) -> None:
     """Validate, measure, print a table."""
     found = {"machine": machine(), "dtype": dtype, "rounds": rounds}
     click.echo("\n".join(f"{key}: {value}" for key, value in found["machine"].items()))
-    if profiling:
+    if recipe:
+        found["seconds"] = print_parts(recipe, names, dtype, rounds)
+    elif profiling:
         cases = tuple(case for case in cases or CASES if case != PREDICTION)
         found["profile_ms"] = print_profile(cases, names, dtype, rounds)
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
 from ffnp.bench.validation import validate, validate_prediction
-from ffnp.bench.work import Shapes, prediction_products, products
+from ffnp.bench.work import Shapes, memory, prediction_products, products
 from ffnp.scoring.sweep import BLOCK
 
 WARM_UP = 2  # calls of a turn that are not counted, and those of SETTLING
@@ -103,9 +103,18 @@ def is_busy(figures: Mapping[str, float]) -> bool:
 def compare_steps(
     names: Sequence[str], shapes: Shapes, dtype: np.dtype[Any], rounds: int
 ) -> Figures:
-    """Validate a step of each CPU backend, then time it: see `against_floor`."""
-    works = {name: validate(make_backend(name), shapes, dtype) for name in names}
-    return against_floor(shapes.flop, products(Backend(), shapes, dtype), works, rounds)
+    """Validate a step of each CPU backend, then time it: see `against_floor`.
+
+    Beside that there is `limit_ratio`: the floor's time with that of what Adam must move in
+    memory, / the step's time.
+    """
+    works: dict[str, Work] = {n: validate(make_backend(n), shapes, dtype) for n in names}
+    works["memory"] = memory(shapes, dtype)
+    found = against_floor(shapes.flop, products(Backend(), shapes, dtype), works, rounds)
+    moving = found.pop("memory")["seconds"]
+    for figures in found.values():
+        figures["limit_ratio"] = (figures["floor_seconds"] + moving) / figures["seconds"]
+    return found
 
 
 def compare_predictions(

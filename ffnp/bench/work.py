@@ -1,14 +1,17 @@
 """What is timed: a training step, prediction, and the matrix products of each alone."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ffnp.backends.activity import Array, Product
+from ffnp.backends.dividing import blocks, divide
 from ffnp.backends.reference import Backend
+from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.model import DataDescription, Model
 from ffnp.network.labels import candidate_labels
@@ -29,6 +32,12 @@ class Shapes:
     rows: int = 2  # all classes: the objective is softmax over all labels, else sigmoid
     batch: int = 200
     hidden: tuple[int, ...] = (500, 500, 500)
+    options: Mapping[str, Any] = field(default_factory=dict)  # others of the configuration
+
+    @property
+    def reading(self) -> int:
+        """How many layers, from the first, read the images."""
+        return len(self.hidden) if self.options.get("joined") == "every" else 1
 
     @property
     def flop(self) -> int:
@@ -37,7 +46,7 @@ class Shapes:
 
     def forward_flop(self, images: int, rows: int) -> int:
         """Floating-point operations of a forward pass's matrix products."""
-        first = 2 * images * self.pixels * self.hidden[0]
+        first = 2 * images * self.pixels * sum(self.hidden[: self.reading])
         return first + sum(2 * images * rows * i * o for i, o in pairwise(self.hidden))
 
     def model(self, backend: Backend, dtype: np.dtype[Any]) -> Model:
@@ -48,6 +57,7 @@ class Shapes:
             hidden=self.hidden,
             batch_size=self.batch,
             dtype=str(dtype),
+            **self.options,
         )
         data = DataDescription((self.pixels,), self.classes, True, Scaling(127.5, 73.9, 10.0))
         return Model.create(config, data, backend)
@@ -71,7 +81,8 @@ class Step:
     def __init__(self, backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> None:
         self.model = shapes.model(backend, dtype)
         self.method = self.model.method
-        self.optimizer = Adam(self.method.parameters, slice(None))
+        decay = self.model.config.weight_decay
+        self.optimizer = Adam(self.method.parameters, slice(None), decay)
         random, count = np.random.default_rng(0), 10 * shapes.batch
         order = random.permutation(count)
         true = random.integers(0, shapes.classes, count)
@@ -87,7 +98,7 @@ class Step:
         """Train on the next batch, as `Trainer` does."""
         size = len(self.batch.x)
         rows = slice(self.start, self.start + size)
-        self.batch.take(self.labels[rows], self.order[rows])
+        self.batch.take(self.labels[rows], self.order[rows], self.done // size)
         self.start = (self.start + size) % len(self.order)
         self.done += size
         layers = range(self.method.depth)
@@ -119,6 +130,26 @@ def products(backend: Backend, shapes: Shapes, dtype: np.dtype[Any]) -> Callable
     return _multiplying(backend, forward + backward)
 
 
+def memory(shapes: Shapes, dtype: np.dtype[Any]) -> Callable[[], None]:
+    """What Adam must at least move in a step: four arrays of the weights' size are read, three
+    written. Side by side, as the NumPy backend divides an update.
+    """
+    backend = make_backend("numpy")
+    count = len(shapes.model(Backend(), dtype).method.parameters.flat)
+    gradient, *written = (backend.empty((count,), dtype) for _ in range(4))
+    for array in (gradient, *written):
+        array[...] = 1
+
+    def move(part: slice) -> None:
+        for block in blocks(len(gradient[part]), 1):  # read once, and kept in cache
+            for array in written:
+                w = array[part][block]
+                np.multiply(w, gradient[part][block], out=w)
+
+    tasks = [partial(move, part) for part in divide(count, backend.threads)]
+    return partial(backend.run, tasks)
+
+
 def prediction_products(
     backend: Backend, shapes: Shapes, dtype: np.dtype[Any], images: int = BLOCK
 ) -> Callable[[], None]:
@@ -140,11 +171,12 @@ def _forward(
     def draw(*shape: int) -> Array:
         return backend.to_device((random.random(shape) / shape[0]).astype(dtype))
 
-    x, first = draw(images, shapes.pixels), draw(shapes.pixels, shapes.hidden[0])
+    x = draw(images, shapes.pixels)
+    firsts = [draw(shapes.pixels, width) for width in shapes.hidden[: shapes.reading]]
     values = [draw(images * rows, width) for width in shapes.hidden]
     later = [draw(*pair) for pair in pairwise(shapes.hidden)]
     return [
-        (x, first, draw(images, shapes.hidden[0])),
+        *((x, weights, draw(images, weights.shape[1])) for weights in firsts),
         *zip(values[:-1], later, values[1:], strict=True),
     ]
 

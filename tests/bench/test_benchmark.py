@@ -3,6 +3,8 @@
 import json
 import runpy
 import sys
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -129,20 +131,31 @@ class Counting(Backend):
         super().multiply(products)
 
 
-def test_a_floor_is_the_products_of_the_work():
+@pytest.mark.parametrize("joined", ["first", "every"])
+def test_a_floor_is_the_products_of_the_work(joined):
     """The same operations in a step, in its floor and in `Shapes.flop`; in prediction likewise."""
+    small = replace(SMALL, options={"joined": joined})
     found = []
     for make in (Step, products):
         backend = Counting()
-        make(backend, SMALL, FLOAT32)()
+        make(backend, small, FLOAT32)()
         found.append(backend.flop)
-    assert found == [SMALL.flop] * 2
+    assert found == [small.flop] * 2
     found = []
     for make in (Prediction, prediction_products):
         backend = Counting()
-        make(backend, SMALL, FLOAT32, images=450)()  # two blocks and a smaller one
+        make(backend, small, FLOAT32, images=450)()  # two blocks and a smaller one
         found.append(backend.flop)
-    assert found == [SMALL.forward_flop(450, SMALL.classes)] * 2
+    assert found == [small.forward_flop(450, small.classes)] * 2
+
+
+def test_a_limit_is_the_floor_and_what_is_moved_in_memory(monkeypatch):
+    seconds = {"floor": [2.0], "memory": [1.0], "numpy": [4.0]}
+    told = partial(against_floor, timer=lambda works, _: {name: seconds[name] for name in works})
+    monkeypatch.setattr(measuring, "against_floor", told)
+    figures = compare_steps(["numpy"], SMALL, FLOAT32, 1)
+    assert figures["numpy"]["limit_ratio"] == 0.75
+    assert set(figures) == {"floor", "numpy"}
 
 
 # the middle half of the floor's lies a quarter of its median apart
