@@ -21,8 +21,8 @@ HEARD = tuple(gamma for gamma in GAMMAS if gamma != "none")
 BASELINES = ("backprop-label", "backprop-pairwise", "local-heads")
 # Since 0.1; their defaults are what it did.
 ADDED = (
-    "gamma_scale", "joined", "hidden_length", "pixel_dropout", "unit_dropout", "shift", "flip",
-    "weight_decay", "snapshot_every", "label_column", "patience", "keep",
+    "gamma_scale", "negatives", "joined", "hidden_length", "pixel_dropout", "unit_dropout", "shift",
+    "flip", "weight_decay", "snapshot_every", "label_column", "patience", "keep",
 )  # fmt: skip
 # What decides nothing of a result but its last bits, or where it lies, or what is recorded.
 FREE = (
@@ -158,6 +158,13 @@ class Config:
             lambda value: value == ALL or not isinstance(value, str),
             "is '{}': give a number of rows, or all",
         ),
+    )
+    negatives: str = option(
+        "random",
+        "Which wrong labels these are: random, drawn anew in every epoch; or the hardest, those of "
+        "the most goodness in layer 1 at the time.",
+        choices=("random", "hardest"),
+        effect=lambda config: config.labelled,
     )
     schedule: str = option(
         "network", "All layers at once, or layer by layer.", choices=("network", "layer")
@@ -330,6 +337,17 @@ class Config:
             raise InputError(
                 "shift and flip belong to schedule network: frozen layers keep what they computed"
             )
+        if self.negatives == "hardest":
+            if self.is_baseline or self.schedule == "layer":
+                raise InputError(
+                    "negatives hardest belongs to methods collab and ff with schedule network: "
+                    "leave it out"
+                )
+            if self.labels == ALL or (self.labels is None and self.objective == "softmax"):
+                raise InputError(
+                    "negatives hardest chooses among wrong labels, and labels all takes them all: "
+                    "give labels as a number, e.g. 4"
+                )
         if self.joined == "every" and (self.is_baseline or self.schedule == "layer"):
             raise InputError(
                 "joined every belongs to methods collab and ff with schedule network: leave it out"

@@ -296,5 +296,8 @@ def _method(config: Config, data: DataDescription, backend: Backend, own: Own) -
     if config.objective in OBJECTIVES:
         objective = make_objective(config.objective, config)
     return ForwardForward(
-        network, LayerObjective(objective, gamma, config.gamma_scale), config.rows(data.classes)
+        network,
+        LayerObjective(objective, gamma, config.gamma_scale),
+        config.rows(data.classes),
+        config.negatives == "hardest",
     )

@@ -24,8 +24,8 @@ except ImportError as error:
 
 # Fields of Config that are parameters of the estimator, by the same names, with the same defaults.
 OPTIONS = (
-    "method", "gamma", "gamma_scale", "objective", "labels", "schedule", "update", "hidden",
-    "joined", "hidden_length", "activation", "theta", "alpha", "scaling", "input_length",
+    "method", "gamma", "gamma_scale", "objective", "labels", "negatives", "schedule", "update",
+    "hidden", "joined", "hidden_length", "activation", "theta", "alpha", "scaling", "input_length",
     "label_scale", "pixel_dropout", "unit_dropout", "optimizer", "lr", "momentum", "weight_decay",
     "lr_schedule", "epochs", "batch_size", "cache_mb", "backend", "device", "dtype",
 )  # fmt: skip
@@ -40,7 +40,7 @@ class ForwardForwardClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
 
     Parameters
     ----------
-    method, gamma, gamma_scale, objective, labels, schedule, update, hidden, joined, \
+    method, gamma, gamma_scale, objective, labels, negatives, schedule, update, hidden, joined, \
 hidden_length, activation, theta, alpha, scaling, input_length, label_scale, pixel_dropout, \
 unit_dropout, optimizer, lr, momentum, weight_decay, lr_schedule, epochs, batch_size, cache_mb, \
 backend, device, dtype
@@ -98,6 +98,7 @@ backend, device, dtype
         gamma_scale: float = 1.0,
         objective: Any = "sigmoid",
         labels: int | str | None = None,
+        negatives: str = "random",
         schedule: str = "network",
         update: str = "simultaneous",
         hidden: tuple[int, ...] = (500, 500, 500),
@@ -133,6 +134,7 @@ backend, device, dtype
         self.gamma_scale = gamma_scale
         self.objective = objective
         self.labels = labels
+        self.negatives = negatives
         self.schedule = schedule
         self.update = update
         self.hidden = hidden

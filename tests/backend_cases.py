@@ -58,7 +58,7 @@ def check(backend, method, case, tolerances):
     }
     assert getattr(backend, method)(**got) == gives, method
     dtypes = {a.dtype for name in case.written for a in arrays(case.arguments[name]).values()}
-    tolerance = max((tolerances[dtype] for dtype in dtypes), default=0)
+    tolerance = max((tolerances.get(dtype, 0) for dtype in dtypes), default=0)
     for name in case.arguments:
         for part, given in arrays(case.arguments[name]).items():
             have = backend.to_host(arrays(got[name])[part])
@@ -208,6 +208,15 @@ def activate(random, dtype) -> Iterator[Case]:
         yield Case(arguments, ("out",), scales={"out": 1})
 
 
+def best_labels(random, dtype) -> Iterator[Case]:
+    for n, classes, r, kept in product([1, 33], [2, 10, 129], [1, 2], [0, 1]):
+        goodness = random.integers(0, 9, (n, classes)).astype(dtype)  # some are equal
+        labels = np.full((n, r), -1, np.int32)
+        labels[:, :kept] = random.integers(0, classes, (n, kept))
+        arguments = {"goodness": goodness, "kept": kept, "out_labels": labels}
+        yield Case(arguments, ("out_labels",))
+
+
 def evaluate(random, dtype) -> Iterator[Case]:
     sizes = [(1, 1, 2), (3, 31, 3), (2, 257, 2), (3, 7, 10)]  # (L, N, R)
     for i, objective in enumerate(OBJECTIVES):
@@ -337,7 +346,7 @@ def examine(random, dtype) -> Iterator[Case]:
 CASES = {
     cases.__name__: cases
     for cases in (
-        multiply, standardise, draw_kept, activate_labelled, activate, evaluate, delta,
-        delta_labelled, backpropagate, cross_entropy, adam, sgd, examine,
+        multiply, standardise, draw_kept, activate_labelled, activate, best_labels,
+        evaluate, delta, delta_labelled, backpropagate, cross_entropy, adam, sgd, examine,
     )
 }  # fmt: skip

@@ -9,9 +9,9 @@ from ffnp.runs.experiment import Watcher
 from ffnp.training.trainer import Trainer
 
 
-def small_dataset(train=50, test=23):
-    """Random images of 4x4 in 4 classes: there is nothing to learn, and much to err about."""
-    return from_arrays(*small_arrays(4, 4, train=train, test=test, classes=4), name="small")
+def small_dataset(train=50, test=23, classes=4):
+    """Random images of 4x4: there is nothing to learn, and much to err about."""
+    return from_arrays(*small_arrays(4, 4, train=train, test=test, classes=classes), name="small")
 
 
 def make_trainer(config, dataset, backend=None):

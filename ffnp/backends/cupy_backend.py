@@ -186,6 +186,11 @@ class CupyBackend(Backend):
             scale=out.scale,
         )  # fmt: skip
 
+    def best_labels(self, goodness: Array, kept: int, out_labels: Array) -> None:
+        self._kernels(goodness.dtype).launch(
+            "best_labels", (len(goodness),), (ROW,), goodness=goodness, kept=kept, labels=out_labels
+        )
+
     def evaluate(
         self,
         objective: LayerObjective,

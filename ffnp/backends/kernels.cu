@@ -312,6 +312,29 @@ KERNEL(ROW) activate(
     finish_row(squares, goodness, scale);
 }
 
+// One block an image: the labels of the most goodness, the best first, of equal ones the lowest.
+// With `kept` 1 the label in column 0 stays, and is not given again. A thread counts who is better.
+KERNEL(ROW) best_labels(
+    const real* __restrict__ goodness,  // (N, K)
+    int kept,
+    int* __restrict__ labels,           // (N, R)
+    int K, int R
+) {
+    goodness += size_t(blockIdx.x) * K;
+    labels += size_t(blockIdx.x) * R;
+    const int stays = kept ? labels[0] : -1;
+    for (int k = threadIdx.x; k < K; k += blockDim.x) {
+        if (k == stays) continue;
+        int place = kept;
+        for (int other = 0; other < K; other++) {
+            if (other == stays || other == k) continue;
+            if (goodness[other] > goodness[k] || (goodness[other] == goodness[k] && other < k))
+                place++;
+        }
+        if (place < R) labels[place] = k;
+    }
+}
+
 // --- objectives ----------------------------------------------------------------------------------
 
 // Softmax cross-entropy of one image: z becomes (softmax - onehot) / N; gives back J.

@@ -200,6 +200,22 @@ class Backend:
         out.goodness[...] = (a * a).sum(axis=2)  # (N, R)
         out.scale[...] = 1 / (np.sqrt(out.goodness) + EPSILON)  # (N, R)
 
+    def best_labels(self, goodness: Array, kept: int, out_labels: Array) -> None:
+        """The labels of the most goodness, the best first.
+
+        Parameters
+        ----------
+        goodness : (N, K) array
+        kept : int
+            0, or 1: the label in column 0 stays, and is not given again.
+        out_labels : (N, R) int32 array
+        """
+        order = np.argsort(-goodness, axis=1, kind="stable")  # (N, K): of equal ones the lowest
+        if kept:
+            others = order != out_labels[:, :1]
+            order = order[others].reshape(len(order), -1)  # (N, K - 1)
+        out_labels[:, kept:] = order[:, : out_labels.shape[1] - kept]
+
     # --- objective --------------------------------------------------------------------------
 
     def evaluate(

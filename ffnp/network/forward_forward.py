@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ffnp.backends.activity import Array, Product
+from ffnp.network.candidates import Candidates
 from ffnp.network.method import Method
 from ffnp.network.network import Batch, Network
 from ffnp.network.sharing import split
@@ -13,17 +15,26 @@ from ffnp.objectives.collaboration import LayerObjective
 class ForwardForward(Method):
     """A network of layers that learn locally, with one objective and its gamma.
 
-    `rows` is R, label rows an image in training.
+    `rows` is R, label rows an image in training. `hardest`: whether its wrong labels are those
+    that the first layer finds best, in place of those that a batch has taken.
     """
 
-    def __init__(self, network: Network, objective: LayerObjective, rows: int) -> None:
+    def __init__(
+        self, network: Network, objective: LayerObjective, rows: int, hardest: bool = False
+    ) -> None:
         super().__init__(network, rows, losses=network.depth)
+        self._hardest = hardest
         # a = kept * phi(z), where kept is 0 or the gain: dg/dz = 2 a * gain * phi'(z)
         self.objective = replace(objective, gain=network.gain)
         self.by_image = objective.by_image
 
     def training_batch(self, images: int) -> Batch:
-        return split(super().training_batch(images), self.backend)
+        batch = split(super().training_batch(images), self.backend)
+        if self._hardest:
+            first: Any = self.network.layers[0]  # reads the joined images
+            for part in batch.parts:
+                part.candidates = Candidates(first, len(part.x))
+        return batch
 
     def scoring_batch(self, images: int) -> Batch:
         return split(super().scoring_batch(images), self.backend)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ffnp.backends.activity import Activity, Array, Product
+from ffnp.network.candidates import Candidates
 from ffnp.network.dropout import Dropout
 from ffnp.network.layers import Dense, Gradient, Joined, LabelledDense
 from ffnp.network.parameters import Parameters
@@ -43,6 +44,8 @@ class Batch:
         See `Backend.evaluate`.
     logits : sequence of Activity, one a layer
         Of their heads (method local-heads).
+    candidates : Candidates or None
+        Chooses the wrong labels in the forward pass, where they are not those that it took.
     split : sequence of Batch
         Views of these buffers, some images each (`sharing.split`); none of a batch left whole.
     """
@@ -58,6 +61,7 @@ class Batch:
     kept: dict[int, Array] = field(default_factory=dict)
     sample_weight: Array | None = None
     logits: Sequence[Activity] = ()
+    candidates: Candidates | None = None
     split: "Sequence[Batch]" = ()
 
     @cached_property
@@ -211,6 +215,9 @@ class Network:
         """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
         stop = self.depth if stop is None else stop
         self._drop_units(batch, start, stop)
+        if start == 0 and batch.candidates is not None:
+            batch.candidates.forward(batch.inputs[0], batch.activities[0])
+            start = 1
         for i in range(start, stop):
             self.layers[i].forward(batch.inputs[i], batch.activities[i])
 

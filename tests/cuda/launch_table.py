@@ -19,6 +19,7 @@ TRAININGS = {
     **{f"objective {name}": {"objective": name} for name in OBJECTIVES},
     **{f"method {name}": {"method": name} for name in METHODS},
     "joined every": {"joined": "every"},
+    "hardest negatives": {"labels": 4, "negatives": "hardest"},
     "gamma scaled": {"gamma_scale": 0.5},
     "pixel dropout": {"pixel_dropout": 0.2},
     "unit dropout": {"unit_dropout": 0.5},

@@ -50,6 +50,7 @@ VARIANTS = {
         "unit_dropout": 0.5,
     },
     "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
+    "hardest": {"labels": 4, "negatives": "hardest"},
     "moved": {"shift": 1, "flip": 0.5},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5, "weight_decay": 0.3},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},

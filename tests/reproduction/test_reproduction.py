@@ -165,7 +165,8 @@ def test_a_result_of_another_configuration_is_refused(tmp_path):
 CHANGED = {
     "dataset": "cifar10", "limit_train": 201, "limit_test": 101, "validation": 10, "method": "ff",
     "gamma": "next", "gamma_scale": 0.5, "objective": "softmax", "labels": 3, "theta": 21.0,
-    "alpha": 2.0, "schedule": "layer", "update": "sequential", "hidden": (12, 11),
+    "negatives": "hardest", "alpha": 2.0, "schedule": "layer", "update": "sequential",
+    "hidden": (12, 11),
     "activation": "tanh", "scaling": "raw", "input_length": 4.0, "label_scale": 4.0,
     "pixel_dropout": 0.1, "unit_dropout": 0.1, "shift": 1, "flip": 0.5,
     "hidden_length": 2.0, "joined": "every", "optimizer": "sgd", "lr": 0.002, "momentum": 0.8,

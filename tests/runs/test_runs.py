@@ -21,7 +21,8 @@ MAY_CHANGE = {"dataset": "elsewhere.npz", "data_dir": "elsewhere", "backend": "a
 MAY_NOT = {
     "limit_train": 40, "limit_test": 9, "validation": 5, "method": "ff", "gamma": "others",
     "gamma_scale": 0.5, "objective": "softmax", "labels": 3, "theta": 5.0, "alpha": 2.0,
-    "schedule": "layer", "update": "sequential", "hidden": (6, 4), "activation": "tanh",
+    "negatives": "hardest", "schedule": "layer", "update": "sequential", "hidden": (6, 4),
+    "activation": "tanh",
     "scaling": "raw", "input_length": 9.0, "label_scale": 2.0, "pixel_dropout": 0.1,
     "unit_dropout": 0.1, "shift": 1, "flip": 0.5,
     "hidden_length": 2.0, "joined": "every", "optimizer": "sgd",

@@ -29,6 +29,7 @@ SCHEDULES = {
     "backprop-label": {"method": "backprop-label"},
     "joined": {"joined": "every", "hidden_length": 3.0, "unit_dropout": 0.5},
     "local-heads": {"method": "local-heads", "unit_dropout": 0.3},
+    "hardest": {"labels": 4, "negatives": "hardest", "unit_dropout": 0.5},
     "moved": {"shift": 1, "flip": 0.5},
     "dropout": {"pixel_dropout": 0.3, "unit_dropout": 0.5, "weight_decay": 0.3},
     "dropout, layer": {"unit_dropout": 0.5, "schedule": "layer", "gamma": "previous"},

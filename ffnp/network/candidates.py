@@ -1,0 +1,52 @@
+"""The labels that the first layer finds best for an image."""
+
+from dataclasses import replace
+
+from ffnp.backends.activity import Activity
+from ffnp.network.labels import every_label
+from ffnp.network.layers import Joined, LabelledDense
+
+NUMBERS = 1 << 21  # that the trial of some images may hold at a time
+
+
+class Candidates:
+    """Tries all K labels on the first layer, some images at a time, and keeps the best.
+
+    The first layer is the cheap one: the K label rows of an image share its product x W_x.
+
+    Parameters
+    ----------
+    layer : LabelledDense
+        The first one.
+    images : int
+        N, at most.
+    """
+
+    def __init__(self, layer: LabelledDense, images: int) -> None:
+        self._layer, backend, classes = layer, layer.backend, len(layer.label_weights)
+        dtype = layer.weights.dtype
+        self._together = max(1, min(images, NUMBERS // (classes * layer.width)))
+        self._goodness = backend.empty((images, classes), dtype)
+        self._labels = backend.to_device(every_label(self._together, classes))
+        self._trial = layer.activity(self._goodness[: self._together], training=False)
+
+    def forward(self, inputs: Joined, out: Activity) -> None:
+        """The first layer's forward pass, after wrong labels are chosen for the true one."""
+        self.choose(inputs, kept=1)
+        self._layer.activate(inputs, out)
+
+    def choose(self, inputs: Joined, kept: int) -> None:
+        """Write into `inputs.labels` (N, R), but for its first `kept` columns, 0 or 1.
+
+        They become the labels of the most goodness, the best first, without the one that is kept.
+        `inputs.shared` then holds x W_x.
+        """
+        layer, images = self._layer, len(inputs.x)
+        layer.backend.multiply([(inputs.x, layer.pixel_weights, inputs.shared)])
+        for start in range(0, images, self._together):
+            some = slice(start, min(start + self._together, images))
+            count = some.stop - some.start
+            trial = self._trial.part(slice(0, count))
+            own = Joined(inputs.x[some], self._labels[:count], inputs.shared[some], None)
+            layer.activate(own, replace(trial, goodness=self._goodness[some]))
+        layer.backend.best_labels(self._goodness[:images], kept, inputs.labels)

@@ -1,0 +1,65 @@
+"""The labels that the first layer finds best: wrong ones to train on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_training import make_trainer, small_dataset
+
+from ffnp import Config
+from ffnp.errors import InputError
+from ffnp.network import candidates
+
+HARDEST = Config(
+    hidden=(6, 5), labels=3, negatives="hardest", batch_size=20, epochs=1, dtype="float64",
+    update="simultaneous", lr=1e-9,
+)  # fmt: skip
+
+
+def goodness_by_hand(model, x, scale):
+    """(N, K) goodness of the first layer for every label."""
+    weights = model.weights()
+    w, b = weights["layer1.weights"], weights["layer1.bias"]
+    onehot = scale * np.eye(len(w) - x.shape[1])
+    z = (x @ w[: x.shape[1]])[:, None] + onehot @ w[x.shape[1] :] + b
+    return (np.maximum(z, 0) ** 2).sum(axis=2)
+
+
+@pytest.mark.parametrize("together", [1, 7, 20])
+def test_wrong_labels_are_those_of_the_most_goodness_in_layer_1(monkeypatch, together):
+    dataset = small_dataset(classes=7)
+    monkeypatch.setattr(candidates, "NUMBERS", together * dataset.classes * 6)
+    trainer = make_trainer(HARDEST, dataset)
+    next(trainer.run())  # at a rate of next to nothing
+    (batch,) = trainer._buffers.values()
+    goodness = goodness_by_hand(trainer.model, batch.x, HARDEST.label_scale)
+    true = batch.labels[:, 0]
+    goodness[np.arange(20), true] = -1
+    order = np.argsort(-goodness, axis=1)[:, :2]
+    assert batch.labels[:, 1:].tolist() == order.tolist()
+
+
+def test_true_labels_stay():
+    data = small_dataset(classes=7)
+    trainers = [
+        make_trainer(replace(HARDEST, negatives=kind), data) for kind in ("random", "hardest")
+    ]
+    for trainer in trainers:
+        next(trainer.run())
+    random, hardest = (next(iter(trainer._buffers.values())).labels for trainer in trainers)
+    assert random[:, 0].tolist() == hardest[:, 0].tolist()
+    assert random[:, 1:].tolist() != hardest[:, 1:].tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": "all"}, "labels all takes them all"),
+        ({"labels": None, "objective": "softmax"}, "labels all takes them all"),
+        ({"schedule": "layer", "gamma": "previous"}, "schedule network"),
+        ({"method": "backprop-pairwise"}, "methods collab and ff"),
+    ],
+)
+def test_hardest_negatives_are_refused_where_there_is_no_choice_to_make(changes, message):
+    with pytest.raises(InputError, match=message):
+        replace(HARDEST, **changes)
