@@ -20,10 +20,13 @@ class Candidates:
         The first one.
     images : int
         N, at most.
+    kept : int
+        1: the label in column 0, the true one, stays, and is not chosen again; or 0.
     """
 
-    def __init__(self, layer: LabelledDense, images: int) -> None:
-        self._layer, backend, classes = layer, layer.backend, len(layer.label_weights)
+    def __init__(self, layer: LabelledDense, images: int, kept: int) -> None:
+        self._layer, self._kept = layer, kept
+        backend, classes = layer.backend, len(layer.label_weights)
         dtype = layer.weights.dtype
         self._together = max(1, min(images, NUMBERS // (classes * layer.width)))
         self._goodness = backend.empty((images, classes), dtype)
@@ -31,15 +34,9 @@ class Candidates:
         self._trial = layer.activity(self._goodness[: self._together], training=False)
 
     def forward(self, inputs: Joined, out: Activity) -> None:
-        """The first layer's forward pass, after wrong labels are chosen for the true one."""
-        self.choose(inputs, kept=1)
-        self._layer.activate(inputs, out)
+        """The first layer's forward pass, on the labels that it has most goodness for.
 
-    def choose(self, inputs: Joined, kept: int) -> None:
-        """Write into `inputs.labels` (N, R), but for its first `kept` columns, 0 or 1.
-
-        They become the labels of the most goodness, the best first, without the one that is kept.
-        `inputs.shared` then holds x W_x.
+        They are written into `inputs.labels` (N, R), the best first.
         """
         layer, images = self._layer, len(inputs.x)
         layer.backend.multiply([(inputs.x, layer.pixel_weights, inputs.shared)])
@@ -49,4 +46,5 @@ class Candidates:
             trial = self._trial.part(slice(0, count))
             own = Joined(inputs.x[some], self._labels[:count], inputs.shared[some], None)
             layer.activate(own, replace(trial, goodness=self._goodness[some]))
-        layer.backend.best_labels(self._goodness[:images], kept, inputs.labels)
+        layer.backend.best_labels(self._goodness[:images], self._kept, inputs.labels)
+        layer.activate(inputs, out)

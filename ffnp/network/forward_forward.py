@@ -33,7 +33,7 @@ class ForwardForward(Method):
         if self._hardest:
             first: Any = self.network.layers[0]  # reads the joined images
             for part in batch.parts:
-                part.candidates = Candidates(first, len(part.x))
+                part.candidates = Candidates(first, len(part.x), kept=1)
         return batch
 
     def scoring_batch(self, images: int) -> Batch:

@@ -45,7 +45,7 @@ class Batch:
     logits : sequence of Activity, one a layer
         Of their heads (method local-heads).
     candidates : Candidates or None
-        Chooses the wrong labels in the forward pass, where they are not those that it took.
+        Chooses labels in the forward pass, where they are not those that it took.
     split : sequence of Batch
         Views of these buffers, some images each (`sharing.split`); none of a batch left whole.
     """
