@@ -6,7 +6,8 @@ does in each step.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ffnp.backends.team import Team
 from ffnp.bench.measuring import Figures, Work, interleaved
 from ffnp.bench.validation import close, validate, validate_prediction
 from ffnp.bench.work import Prediction, Shapes, Step
+from ffnp.model import Model
 from ffnp.scoring.sweep import BLOCK
 
 VERSION = torch.__version__
@@ -26,10 +28,21 @@ PASSES = "a pass a label"
 
 
 class Networks:
-    """The weights, images and labels of a `Step`, and a network of local layers in PyTorch."""
+    """A model's network of local layers in PyTorch, with images and labels to learn from.
 
-    def __init__(self, step: Step) -> None:
-        model = step.model
+    Parameters
+    ----------
+    model : Model
+        Whose weights it begins with.
+    images : (M, D) tensor
+        As `scaled` gives them.
+    order : (N,) integer tensor
+        Rows of the images, in the order of their turns.
+    labels : (N, R) integer tensor
+        The true label and wrong ones, in that order.
+    """
+
+    def __init__(self, model: Model, images: Any, order: Any, labels: Any) -> None:
         self.theta, self.label_scale = model.config.theta, model.config.label_scale
         self.classes = model.data.classes
         self.parameters = [
@@ -37,12 +50,19 @@ class Networks:
             for tensor in model.weights().values()
         ]
         self.layers = list(zip(self.parameters[::2], self.parameters[1::2], strict=True))
-        self.images = self.scaled(step.images, model)
-        self.order, self.labels = torch.tensor(step.order), torch.tensor(step.labels).long()
-        self.size, self.start = len(step.batch.x), 0
+        self.images, self.order, self.labels = images, order, labels
+        self.size, self.start = model.config.batch_size, 0
+
+    @classmethod
+    def of(cls, step: Step) -> Self:
+        """With the weights, images and labels of a step."""
+        labels = torch.tensor(step.labels).long()
+        return cls(
+            step.model, cls.scaled(step.images, step.model), torch.tensor(step.order), labels
+        )
 
     @staticmethod
-    def scaled(images: Any, model: Any) -> Any:
+    def scaled(images: Any, model: Model) -> Any:
         """Images as ffnp sees them."""
         x = np.empty(images.shape, model.config.dtype)
         Backend().standardise(images, slice(None), model.data.scaling, out=x)
@@ -71,18 +91,28 @@ class Networks:
             for g, b in zip(true, wrong, strict=True)
         ]
 
+    def votes(self, x: Any) -> Any:
+        """(N, K) goodness of all layers together, by a full pass over the images for each label."""
+        every = [torch.full((len(x),), k) for k in range(self.classes)]
+        return torch.stack([sum(self.goodness(self.join(x, k))) for k in every], dim=1)
+
+    def all_votes(self, x: Any) -> Any:
+        """(N, K) votes for many images, some at a time."""
+        with torch.inference_mode():
+            return torch.cat([self.votes(part) for part in x.split(TOGETHER)])
+
     def batch(self) -> tuple[Any, Any]:
         """The next images and their true and wrong labels."""
         rows = slice(self.start, self.start + self.size)
-        self.start = (self.start + self.size) % len(self.order)
+        self.start = rows.stop if rows.stop < len(self.order) else 0
         return self.images[self.order[rows]], self.labels[rows]
 
 
 class Usual(Networks):
     """Two passes, an Adam a layer."""
 
-    def __init__(self, step: Step) -> None:
-        super().__init__(step)
+    def __init__(self, model: Model, images: Any, order: Any, labels: Any) -> None:
+        super().__init__(model, images, order, labels)
         self.optimizers = [torch.optim.Adam(layer, lr=1e-3) for layer in self.layers]
 
     def __call__(self) -> list[Any]:
@@ -103,8 +133,8 @@ class OneBatch(Networks):
 
     compiled = False
 
-    def __init__(self, step: Step) -> None:
-        super().__init__(step)
+    def __init__(self, model: Model, images: Any, order: Any, labels: Any) -> None:
+        super().__init__(model, images, order, labels)
         self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, fused=self.compiled)
         self.run = torch.compile(self.loss) if self.compiled else self.loss
 
@@ -133,27 +163,9 @@ class Compiled(OneBatch):
 STYLES: dict[str, Any] = {"usual": Usual, "one batch": OneBatch, "compiled": Compiled}
 
 
-class Passes(Networks):
-    """A full pass over the images for each label."""
-
-    def __init__(self, step: Step, images: Any) -> None:
-        super().__init__(step)
-        self.inputs = self.scaled(images, step.model)
-
-    def __call__(self) -> Any:
-        """(N, K) votes of all layers."""
-        with torch.inference_mode():
-            return torch.cat([self.votes(x) for x in self.inputs.split(TOGETHER)])
-
-    def votes(self, x: Any) -> Any:
-        """(N, K) of some images."""
-        every = [torch.full((len(x),), k) for k in range(self.classes)]
-        return torch.stack([sum(self.goodness(self.join(x, k))) for k in every], dim=1)
-
-
 def validated(style: Any, shapes: Shapes, dtype: np.dtype[Any]) -> Any:
     """A style's step, after its losses were those of the reference backend."""
-    expected, got = Step(Backend(), shapes, dtype), style(Step(Backend(), shapes, dtype))
+    expected, got = Step(Backend(), shapes, dtype), style.of(Step(Backend(), shapes, dtype))
     losses = []
     for _ in range(STEPS):
         expected()
@@ -222,8 +234,12 @@ def prediction(
     torch.set_num_threads(Team().threads)
     step = Step(Backend(), shapes, dtype)
     expected = Prediction(Backend(), shapes, dtype)()
-    close(Passes(step, shapes.images(len(expected)))(), expected, "scores of PyTorch")
-    works: dict[str, Work] = {PASSES: Passes(step, shapes.images(images))}
+    network = Networks.of(step)
+    few, all_images = (
+        network.scaled(shapes.images(n), step.model) for n in (len(expected), images)
+    )
+    close(network.all_votes(few), expected, "scores of PyTorch")
+    works: dict[str, Work] = {PASSES: partial(network.all_votes, all_images)}
     for name, backend in backends.items():
         works[name] = validate_prediction(backend, shapes, dtype, images)
     return interleaved(works, rounds)

@@ -51,14 +51,14 @@ class Shapes:
 
     def model(self, backend: Backend, dtype: np.dtype[Any]) -> Model:
         """A network with weights from seed 0."""
-        config = Config(
-            objective="softmax" if self.rows == self.classes else "sigmoid",
-            labels=self.rows,
-            hidden=self.hidden,
-            batch_size=self.batch,
-            dtype=str(dtype),
-            **self.options,
-        )
+        own: dict[str, Any] = {
+            "objective": "softmax" if self.rows == self.classes else "sigmoid",
+            "labels": self.rows,
+            "hidden": self.hidden,
+            "batch_size": self.batch,
+            "dtype": str(dtype),
+        }
+        config = Config(**own | dict(self.options))
         data = DataDescription((self.pixels,), self.classes, True, Scaling(127.5, 73.9, 10.0))
         return Model.create(config, data, backend)
 
@@ -86,7 +86,7 @@ class Step:
         random, count = np.random.default_rng(0), 10 * shapes.batch
         order = random.permutation(count)
         true = random.integers(0, shapes.classes, count)
-        labels = candidate_labels(true, shapes.classes, shapes.rows, random)
+        labels = candidate_labels(true, shapes.classes, self.method.rows, random)
         arrays = (shapes.images(count), order, labels)
         self.images, self.order, self.labels = map(backend.to_device, arrays)
         self.source = Pixels(self.method, self.images, self.model.data.scaling)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import ffnp
 from ffnp.backends.reference import Backend
 from ffnp.bench import (
     Prediction,
@@ -260,9 +261,173 @@ def test_styles_of_torch_are_compared_first(style):
     pytorch.validated(right, SMALL, FLOAT32)
 
     class Shifted(right):
-        def __init__(self, step):
-            super().__init__(step)
+        def __init__(self, *parts):
+            super().__init__(*parts)
             self.theta += 0.01
 
     with pytest.raises(AssertionError, match="losses of PyTorch"):
         pytorch.validated(Shifted, SMALL, FLOAT32)
+
+
+TO_ERROR = script("time_to_error")
+ERRORS = {"mnist": (5.0, 2.0)}
+
+
+@pytest.fixture
+def to_error(monkeypatch):
+    """What benchmarks/time_to_error.py defines, which asks for few errors, without PyTorch."""
+    found = TO_ERROR["main"].callback.__globals__
+    monkeypatch.setitem(found, "ERRORS", ERRORS)
+    monkeypatch.setitem(sys.modules, "rivals", None)  # import fails
+    return found
+
+
+def run_of(contender, epochs, seed, *points, ours=False):
+    """A run of MNIST, of which the points are (seconds, error)."""
+    return TO_ERROR["Run"](
+        "mnist", contender, ours, True, epochs, seed,
+        points=[(float(i), *point) for i, point in enumerate(points, 1)],
+    )  # fmt: skip
+
+
+def test_seconds_until_an_error_are_those_when_it_was_first_as_low():
+    run = run_of("a", 9, 0, (1.0, 6.0), (2.0, 5.0), (3.0, 5.5), (4.0, 2.0))
+    assert [run.until(error) for error in (6.0, 5.0, 2.1, 1.9)] == [1.0, 2.0, 4.0, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("lowest", "cap", "ended"), [(1.0, 9.0, False), (3.0, 9.0, True), (1.0, 2.0, True)]
+)
+def test_a_run_ends_at_the_lowest_error_or_at_its_cap(lowest, cap, ended):
+    assert run_of("a", 9, 0, (1.0, 3.0), (2.0, 4.0)).ended(lowest, cap) == ended
+
+
+def test_a_run_ends_with_its_epochs():
+    assert run_of("a", 2, 0, (1.0, 5.0), (2.0, 4.0)).ended(1.0, 9.0)
+
+
+def test_a_row_has_the_quickest_plan_by_the_median_of_its_seeds():
+    runs = [run_of("a", 10, seed, (seconds, 5.0)) for seed, seconds in enumerate((1.0, 7.0, 8.0))]
+    runs += [run_of("a", 20, seed, (seconds, 5.0)) for seed, seconds in enumerate((4.0, 6.0, 9.0))]
+    (row,) = TO_ERROR["rows_of"](runs, "mnist")
+    assert row.until(5.0) == (6.0, 20)
+    assert (row.cell(5.0), row.cell(4.0)) == ("6 @20", "-")
+
+
+def test_the_others_are_compared_with_our_best_at_each_error():
+    ours = [
+        run_of("best/numpy", 9, 0, (1.0, 5.0), (8.0, 2.0), ours=True),
+        run_of("best/numba", 9, 0, (2.0, 5.0), (4.0, 2.0), ours=True),
+    ]
+    slow, never = run_of("slow", 9, 0, (6.0, 5.0), (12.0, 2.0)), run_of("never", 9, 0, (40.0, 9.0))
+    rows = TO_ERROR["rows_of"]([*ours, slow, never], "mnist")
+    best = [TO_ERROR["best_of"](rows, error) for error in (5.0, 2.0, 1.0)]
+    assert [each and each.name for each in best] == ["best/numpy", "best/numba", None]
+    cells = {
+        row.name: [TO_ERROR["ratio"](row, b, e) for b, e in zip(best, (5.0, 2.0, 1.0), strict=True)]
+        for row in rows[2:]
+    }
+    assert cells == {"slow": ["6x", "3x", "-"], "never": [">40x", ">10x", "-"]}
+
+
+class Counted:
+    """A training of which a turn takes so many seconds."""
+
+    def __init__(self, name, seconds, turns):
+        self.run, self._seconds = run_of(name, 9, 0), seconds
+        self.turns = turns
+
+    def go_on(self):
+        self.turns.append(self.run.contender)
+        self.run.points.append((0.0, self.run.seconds + self._seconds, 50.0))
+
+
+def test_who_has_trained_least_is_the_next():
+    turns = []
+    trainings = [Counted("quick", 1.0, turns), Counted("slow", 2.5, turns)]
+    ended = [run.contender for run in TO_ERROR["in_turn"](trainings, 0.0, 4.0)]
+    assert turns == ["quick", "slow", "quick", "quick", "slow", "quick"]
+    assert ended == ["slow", "quick"]
+
+
+class Steady:
+    """A learner of 8 batches an epoch, which counts them."""
+
+    batches = 8
+
+    def __init__(self, *_):
+        self.trained = []
+
+    def train(self, batches):
+        self.trained.append(batches)
+
+    def predict(self, images):
+        return np.zeros(len(images), int)
+
+
+def test_the_error_is_taken_often_at_first(monkeypatch, to_error):
+    monkeypatch.setitem(to_error, "SETTLING", 0.0)
+    data = ffnp.load("mnist")
+    contender = to_error["Contender"]("steady", Steady, lambda: None, False, False)
+    training = to_error["Training"](contender, run_of("steady", 9, 0), data)
+    for _ in range(10):
+        training.go_on()
+    assert training._learner.trained == 8 * [2] + 2 * [8]
+    zeros = 100 - 100 * np.mean(data.test.labels == 0)
+    assert training.run.points[-1][::2] == (4.0, pytest.approx(zeros))
+
+
+def test_an_error_is_that_of_evaluate(to_error):
+    data = ffnp.load("mnist")
+    training = to_error["Recipe"](ffnp.Config(backend="numpy"), data, 400)
+    training.train(2)
+    few = data.test.first(50)
+    error = to_error["error_of"](training.predict(few.images), few.labels)
+    assert error == ffnp.evaluate(training.model, few).all
+
+
+def test_what_is_held_is_not_trained_again(tmp_path, monkeypatch, to_error):
+    path = tmp_path / "found.json"
+    options = ["--contender", "ff/numpy", "--epochs", "1", "--seeds", "1"]
+    options += ["--limit-train", "400", "--limit-test", "50", "--json", str(path)]
+    first = CliRunner().invoke(TO_ERROR["main"], options)
+    assert first.exit_code == 0, first.output
+    assert "after 1 epochs" in first.output and "torch/*: not measured" in first.output
+    monkeypatch.setitem(to_error, "Training", untimed)
+    again = CliRunner().invoke(TO_ERROR["main"], options)
+    assert again.exit_code == 0, again.output
+    assert again.output.split("seconds to")[1] == first.output.split("seconds to")[1]
+
+
+def test_seconds_to_an_error_are_drawn_of_what_was_measured(tmp_path, to_error):
+    runs = [run_of("best/numba", 9, 0, (1.0, 5.0), (4.0, 2.0), ours=True)]
+    runs += [run_of("fflib", 9, 0, (90.0, 80.0))]
+    to_error["write"](tmp_path / "found.json", {}, {run.key: run for run in runs})
+    options = ["--from", tmp_path / "found.json", "--figure", tmp_path / "x.svg"]
+    done = CliRunner().invoke(TO_ERROR["main"], list(map(str, options)))
+    assert done.exit_code == 0, done.output
+    assert [line.split() for line in done.output.splitlines() if line.startswith("fflib")] == [
+        ["fflib", "-", "-", "80.00", "0.0"],
+        ["fflib", ">90x", ">22x"],
+    ]
+    assert "best/numba" in (tmp_path / "x.svg").read_text()
+
+
+@pytest.mark.parametrize("name", ["PlainLearner", "BackpropLearner"])
+def test_rivals_in_torch_begin_as_the_reference(monkeypatch, name):
+    torch = pytest.importorskip("torch", reason="PyTorch is needed for comparing with it alone")
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import rivals
+
+    learner = getattr(rivals, name)
+
+    class Shifted(learner.twin):
+        def __init__(self, *parts):
+            super().__init__(*parts)
+            self.layers[-1][1].data[0] += 0.1
+
+    with torch.compiler.set_stance("force_eager"):  # compiling takes a minute
+        learner.validate(SMALL)
+        monkeypatch.setattr(learner, "twin", Shifted)
+        with pytest.raises(AssertionError, match="losses of PyTorch"):
+            learner.validate(SMALL)
