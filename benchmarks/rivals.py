@@ -16,7 +16,6 @@ import ffnp
 from ffnp.backends.reference import Backend
 from ffnp.backends.team import Team
 from ffnp.bench import Shapes, Step, close
-from ffnp.bench.pytorch import VERSION as VERSION
 from ffnp.bench.pytorch import Networks, Usual, validated
 from ffnp.model import DataDescription, Model
 from ffnp.training.schedules import learning_rate

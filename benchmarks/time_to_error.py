@@ -18,9 +18,11 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ from ffnp.backends.selection import make_backend
 from ffnp.bench import Shapes, machine, validate
 from ffnp.bench.measuring import PAUSE, SETTLING
 from ffnp.model import DataDescription, Model
-from ffnp.plotting import check_suffix, common_legend, drawing, new_figure, save, styles
+from ffnp.plotting import check_suffix, drawing, new_figure, save, styles
 from ffnp.training.trainer import Trainer
 
 ERRORS = {  # in %, that are asked for
@@ -43,7 +45,7 @@ ERRORS = {  # in %, that are asked for
 }
 PLAIN = "ff"
 OFTEN = 2  # epochs in which the error is taken four times
-FEW = 2000  # images that a training's twin learns from and predicts, to compile what there is
+FEW = 2000  # images that are learned from and predicted to compile what there is
 NEVER = float("inf")
 SMALL = Shapes(pixels=30, batch=10, hidden=(20, 12, 8))  # that results are compared on
 
@@ -139,7 +141,7 @@ class Run:
     falls: bool
     epochs: int
     seed: int
-    warm_up: float = 0.0
+    warm_up: float | None = None  # seconds
     points: list[tuple[float, float, float]] = field(default_factory=list)
 
     @property
@@ -168,18 +170,10 @@ class Run:
 
 
 class Training:
-    """A run under way."""
+    """A run under way, by a learner that has not begun."""
 
-    def __init__(self, contender: Contender, run: Run, dataset: Any) -> None:
-        self.run, self._test = run, dataset.test
-        rows = len(dataset.train)
-        start = time.perf_counter()
-        twin = contender.make(min(FEW, rows), run.seed, run.epochs)
-        twin.train(twin.batches)
-        twin.predict(dataset.test.images[:FEW])
-        run.warm_up = time.perf_counter() - start
-        self._learner = contender.make(rows, run.seed, run.epochs)
-        self._done = 0
+    def __init__(self, learner: Any, run: Run, test: Any) -> None:
+        self.run, self._learner, self._test, self._done = run, learner, test, 0
 
     def go_on(self) -> None:
         """Train to where the error is taken next, and take it."""
@@ -218,29 +212,48 @@ def in_turn(trainings: Iterable[Training], lowest: float, cap: float) -> Iterato
             yield least.run
 
 
+def warm_up(contender: Contender, dataset: Any) -> float | None:
+    """Compile what there is, then validate: seconds that the former took; None if it cannot run."""
+    start = time.perf_counter()
+    try:
+        learner = contender.make(min(FEW, len(dataset.train)), 0, 1)
+        learner.train(learner.batches)
+        learner.predict(dataset.test.images[:FEW])
+        seconds = time.perf_counter() - start
+        contender.validate()
+    except AssertionError:
+        raise
+    except Exception as error:  # torch.compile and a library have many classes
+        click.echo(f"{contender.name}: not measured: {str(error).splitlines()[0]}", err=True)
+        return None
+    return seconds
+
+
 def measure(
     dataset: Any, data: str, chosen: Any, plans: Any, seeds: int, cap: float, found: Any
 ) -> Iterator[Run]:
     """The runs that are not found yet, each when it has ended."""
-    contenders, lowest = [], min(ERRORS[dataset.name])
-    for each in [*recipes(dataset), *others(dataset)]:
-        if not any(fnmatch(each.name, pattern) for pattern in chosen):
-            continue
-        try:
-            each.validate()
-            each.make(min(FEW, len(dataset.train)), 0, 1)
-            contenders.append(each)
-        except AssertionError:
-            raise
-        except Exception as error:  # torch.compile and a library have many classes
-            click.echo(f"{each.name}: not measured: {str(error).splitlines()[0]}", err=True)
+    contenders = [*recipes(dataset), *others(dataset)]
+    lowest, ready = min(ERRORS[dataset.name]), {}
+    todo = [
+        (each, Run(data, each.name, each.ours, each.falls, epochs, seed))
+        for seed in range(seeds)
+        for each in contenders
+        if any(fnmatch(each.name, pattern) for pattern in chosen)
+        for epochs in (plans if each.falls else plans[-1:])
+    ]
+    held = {key for key, run in found.items() if run.ended(lowest, cap)}
+    todo = [(each, run) for each, run in todo if run.key not in held]
+    for each, run in todo:
+        if each.name not in ready:
+            ready[each.name] = warm_up(each, dataset)
+        run.warm_up = ready[each.name]
     for seed in range(seeds):
-        trainings = []
-        for each in contenders:
-            for epochs in plans if each.falls else plans[-1:]:
-                run = Run(data, each.name, each.ours, each.falls, epochs, seed)
-                if run.key not in found or not found[run.key].ended(lowest, cap):
-                    trainings.append(Training(each, run, dataset))
+        trainings = [
+            Training(each.make(len(dataset.train), seed, run.epochs), run, dataset.test)
+            for each, run in todo
+            if run.seed == seed and run.warm_up is not None
+        ]
         yield from in_turn(trainings, lowest, cap)
 
 
@@ -270,8 +283,8 @@ class Row:
 
     @property
     def warm_up(self) -> float:
-        """The first run's, in seconds: it compiles."""
-        return max(run.warm_up for runs in self.plans.values() for run in runs)
+        """In seconds; the most, if it was taken again."""
+        return max(run.warm_up or 0 for runs in self.plans.values() for run in runs)
 
     @property
     def errors(self) -> list[float]:
@@ -336,39 +349,49 @@ def print_tables(runs: list[Run], data: str) -> None:
 
 @drawing()
 def draw(runs: list[Run], path: Path) -> None:
-    """Each contender's seconds to every error, as in the table, a pair of axes a data set."""
+    """Each contender's seconds to every error, as in the table; a pair of axes a data set."""
+    from matplotlib.ticker import NullLocator
+
     sets = list(dict.fromkeys(run.data for run in runs))
-    names = sorted({run.contender for run in runs})
+    names = dict.fromkeys(row.name for data in sets for row in rows_of(runs, data))
     look = dict(zip(names, styles(), strict=False))
-    figure, axes = new_figure(1, len(sets))
-    for axis, data in zip(axes[0], sets, strict=True):
+    figure, axes = new_figure(len(sets), 1)
+    figure.set_size_inches(8, 4 * len(sets))
+    handles = {}
+    for axis, data in zip(axes[:, 0], sets, strict=True):
         asked = ERRORS[data.split(",")[0]]
         for row in rows_of(runs, data):
             pairs = [(row.until(error)[0], error) for error in row.errors]
             line = [(seconds, error) for seconds, error in pairs if seconds < NEVER]
-            axis.plot(
-                *zip(*line, strict=True), label=row.name, drawstyle="steps-post",
-                markevery=max(1, len(line) // 6), markersize=4, lw=1.2, **look[row.name],
-            )  # fmt: skip
+            if line:
+                line.append((max(row.spent, line[-1][0]), line[-1][1]))
+                (handles[row.name],) = axis.plot(
+                    *zip(*line, strict=True), drawstyle="steps-post", **look[row.name],
+                    markevery=max(1, len(line) // 6), markersize=4, lw=2 if row.ours else 1,
+                )  # fmt: skip
         axis.set(
-            xscale="log", yscale="log", xlabel="seconds of training", title=data,
-            ylim=(0.9 * asked[-1], 3 * asked[0]),
+            xscale="log", yscale="log", xlabel="seconds of training", ylabel="test error, %",
+            title=data, ylim=(0.9 * asked[-1], 4 * asked[0]),
         )  # fmt: skip
         axis.set_yticks(asked, [f"{error:g}" for error in asked])
-        axis.yaxis.set_minor_locator(_no_ticks())
+        axis.yaxis.set_minor_locator(NullLocator())
         axis.grid(alpha=0.3)
-    axes[0][0].set_ylabel("test error, %")
-    common_legend(figure)
+    figure.legend(
+        handles.values(), handles, loc="outside right upper", fontsize=8, handlelength=3.5
+    )
     save(figure, path)
 
 
-def _no_ticks() -> Any:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()
-
-
 # --- the command ----------------------------------------------------------------------------------
+
+
+def versions() -> dict[str, str]:
+    """Of what is compared, where it is installed."""
+    found = {}
+    for name in ("numba", "torch", "fflib"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def read(path: Path | None) -> tuple[dict[str, Any], dict[tuple[Any, ...], Run]]:
@@ -430,7 +453,7 @@ def main(
         here = machine()
         if about and about["processor"] != here["processor"]:
             raise click.ClickException(f"{path} was measured on another machine: {about}")
-        about = here
+        about = here | versions()
     click.echo("\n".join(f"{key}: {value}" for key, value in about.items()))
     for name in () if source else names:
         dataset = ffnp.load(name, data_dir)

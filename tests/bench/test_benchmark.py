@@ -355,7 +355,7 @@ class Steady:
 
     batches = 8
 
-    def __init__(self, *_):
+    def __init__(self):
         self.trained = []
 
     def train(self, batches):
@@ -368,11 +368,11 @@ class Steady:
 def test_the_error_is_taken_often_at_first(monkeypatch, to_error):
     monkeypatch.setitem(to_error, "SETTLING", 0.0)
     data = ffnp.load("mnist")
-    contender = to_error["Contender"]("steady", Steady, lambda: None, False, False)
-    training = to_error["Training"](contender, run_of("steady", 9, 0), data)
+    learner = Steady()
+    training = to_error["Training"](learner, run_of("steady", 9, 0), data.test)
     for _ in range(10):
         training.go_on()
-    assert training._learner.trained == 8 * [2] + 2 * [8]
+    assert learner.trained == 8 * [2] + 2 * [8]
     zeros = 100 - 100 * np.mean(data.test.labels == 0)
     assert training.run.points[-1][::2] == (4.0, pytest.approx(zeros))
 
@@ -393,10 +393,28 @@ def test_what_is_held_is_not_trained_again(tmp_path, monkeypatch, to_error):
     first = CliRunner().invoke(TO_ERROR["main"], options)
     assert first.exit_code == 0, first.output
     assert "after 1 epochs" in first.output and "torch/*: not measured" in first.output
-    monkeypatch.setitem(to_error, "Training", untimed)
+    monkeypatch.setitem(to_error, "Recipe", untimed)
     again = CliRunner().invoke(TO_ERROR["main"], options)
     assert again.exit_code == 0, again.output
     assert again.output.split("seconds to")[1] == first.output.split("seconds to")[1]
+
+
+def test_who_cannot_be_measured_is_named(capsys, to_error):
+    def make(*_):
+        raise TypeError("of another version\nand more")
+
+    contender = to_error["Contender"]("library", make, lambda: None, False, False)
+    assert to_error["warm_up"](contender, ffnp.load("mnist")) is None
+    assert capsys.readouterr().err == "library: not measured: of another version\n"
+
+
+def test_wrong_results_are_not_timed(to_error):
+    def wrong():
+        raise AssertionError("scores")
+
+    contender = to_error["Contender"]("wrong", lambda *_: Steady(), wrong, False, False)
+    with pytest.raises(AssertionError, match="scores"):
+        to_error["warm_up"](contender, ffnp.load("mnist"))
 
 
 def test_seconds_to_an_error_are_drawn_of_what_was_measured(tmp_path, to_error):
