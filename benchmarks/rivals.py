@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import cross_entropy, dropout, linear, relu, softplus
 
 import ffnp
-from ffnp.backends.reference import Backend
+from ffnp.backends.reference import EPSILON, Backend
 from ffnp.backends.team import Team
 from ffnp.bench import Shapes, Step, close
 from ffnp.bench.pytorch import Networks, Usual, validated
@@ -127,6 +127,41 @@ class Hard(PlainLearner):
         votes = self.all_votes(x).clone().scatter_(1, labels[:, :1], -torch.inf)
         wrong = torch.multinomial(votes.softmax(dim=1), 1, generator=self.random)
         return x, torch.cat([labels[:, :1], wrong], dim=1)
+
+
+class Head(PlainLearner):
+    """Wrong labels are drawn by a softmax of activities at a neutral label, as in Hinton's code.
+
+    It reads all layers but the first, and learns beside them.
+    """
+
+    def __init__(self, data: Images, rows: int, seed: int, epochs: int) -> None:
+        super().__init__(data, rows, seed, epochs)
+        torch.manual_seed(seed)
+        self.head = torch.nn.Linear(sum(self.config.hidden[1:]), self.classes)
+        self.head_optimizer = torch.optim.Adam(self.head.parameters(), lr=1e-3)
+
+    def batch(self) -> tuple[Any, Any]:
+        x, labels = super().batch()
+        true = labels[:, :1]
+        logits = self.head(self.neutral(x))
+        self.head_optimizer.zero_grad()
+        cross_entropy(logits, true[:, 0]).backward()
+        self.head_optimizer.step()
+        others = logits.detach().scatter(1, true, -torch.inf)
+        wrong = torch.multinomial(others.softmax(dim=1), 1, generator=self.random)
+        return x, torch.cat([true, wrong], dim=1)
+
+    def neutral(self, x: Any) -> Any:
+        """(N, H_2 + H_3 + ...) activities, of length 1 in each layer, of images with no label."""
+        share = torch.full((len(x), self.classes), self.label_scale / self.classes)
+        h, found = torch.cat([x, share], dim=1), []
+        with torch.no_grad():
+            for weights, bias in self.layers:
+                a = relu(linear(h, weights, bias))
+                h = a / (a.norm(dim=1, keepdim=True) + EPSILON)
+                found.append(h)
+        return torch.cat(found[1:], dim=1)
 
 
 class Known(PlainLearner):
@@ -296,6 +331,7 @@ class Library:
 RIVALS: dict[str, Any] = {
     "torch/ff": PlainLearner,
     "torch/ff-hard": Hard,
+    "torch/ff-head": Head,
     "torch/ff-known": Known,
     "torch/ff-width": Width,
     "torch/backprop": BackpropLearner,
