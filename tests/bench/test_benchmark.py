@@ -5,6 +5,7 @@ import runpy
 import sys
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from ffnp.bench import (
     interleaved,
     is_busy,
     measuring,
+    peak_memory,
     prediction_products,
     products,
     validate,
@@ -253,3 +255,17 @@ def test_styles_of_torch_are_compared_first(style):
 
     with pytest.raises(AssertionError, match="losses of PyTorch"):
         pytorch.validated(Shifted, SMALL, FLOAT32)
+
+
+@pytest.mark.parametrize(("system", "megabytes"), [("linux", 3.0), ("darwin", 3 / 1024)])
+def test_peak_memory_is_in_megabytes(monkeypatch, system, megabytes):
+    """Linux counts kilobytes, macOS bytes."""
+    resource = pytest.importorskip("resource", reason="Windows does not count")
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=3072))
+    assert peak_memory() == megabytes
+
+
+def test_a_system_that_counts_no_memory_is_measured_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)  # import fails
+    assert peak_memory() is None

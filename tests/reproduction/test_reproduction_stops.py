@@ -234,11 +234,14 @@ def cluster(tmp_path):
             return started
 
         scheduler = process("scheduler", "--port", "0")
-        while not file.exists():
+        address = None
+        while address is None:
             assert scheduler.poll() is None
             time.sleep(0.02)
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):  # not yet, in part
+                address = json.loads(file.read_text())["address"]
         options = ["--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path)]
-        yield json.loads(file.read_text())["address"], lambda: process("worker", *options)
+        yield address, lambda: process("worker", *options)
 
 
 def test_a_cluster_gives_the_results_of_one_process_though_a_worker_is_killed(cluster, tmp_path):
