@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ffnp.backends import Backend
+from ffnp.errors import InputError
 from ffnp.network import BackpropLabel, BackpropPairwise
 from ffnp.network.building import labelled_network, perceptron
 from ffnp.network.labels import candidate_labels
@@ -51,6 +52,22 @@ def test_scores_rank_the_labels_as_the_training_error_does(name):
         wrong = (true + np.arange(1, CLASSES)) % CLASSES
     own, others = (np.take_along_axis(scores[0], labels, axis=1) for labels in (true, wrong))
     assert totals[1] == (others.max(axis=1) >= own[:, 0]).sum()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"layer2.bias": None}, "no tensor 'layer2.bias' among layer1.bias, layer1.weights, lay"),
+        ({"layer2.bias": np.zeros(3)}, r"'layer2.bias' has shape \(3,\), the network \(5,\)"),
+    ],
+)
+def test_tensors_of_another_network_are_refused_and_change_nothing(change, message):
+    parameters = make("backprop-pairwise")[0].parameters
+    before = parameters.flat.copy()
+    tensors = {name: np.ones(shape) for name, shape in parameters.shapes.items()} | change
+    with pytest.raises(InputError, match=message):
+        parameters.load({name: each for name, each in tensors.items() if each is not None})
+    np.testing.assert_array_equal(parameters.flat, before)
 
 
 def test_a_batch_is_freed_as_soon_as_nobody_holds_it():
