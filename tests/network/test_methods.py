@@ -71,6 +71,7 @@ def plain(name, weights, x):
 def test_scores_are_those_of_the_plain_formulas(name):
     method, batch = make(name, dropout=Dropout(units=0.5))
     expected = plain(name, method.parameters.weights, batch.x)
+    assert len(expected) == method.losses
     np.testing.assert_allclose(scored(method, batch.x), expected, rtol=1e-12, atol=1e-12)
 
 
