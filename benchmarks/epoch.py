@@ -11,7 +11,6 @@ time lies outside its steps: shuffling, wrong labels, metrics, checkpoints.
 
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ import numpy as np
 
 import ffnp
 from ffnp.backends.selection import make_backend
-from ffnp.bench import CASES, Step, interleaved, machine
+from ffnp.bench import CASES, Step, interleaved, machine, peak_memory
 from ffnp.training.trainer import Trainer
 
 RUNS = {  # a case of the bare step, the training's options, batches of an epoch
@@ -48,8 +47,7 @@ def train(options: dict[str, Any], folder: str, connection: Any) -> None:
 
     Trainer._step = timed  # type: ignore[method-assign]
     result = ffnp.train(ffnp.Config(**options), folder)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    connection.send((result.to_dict(), in_steps, peak))
+    connection.send((result.to_dict(), in_steps, peak_memory()))
 
 
 def in_a_process(function: Callable[..., None], *arguments: Any) -> Any:

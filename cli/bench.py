@@ -8,7 +8,7 @@ import numpy as np
 
 from ffnp.backends.reference import Backend
 from ffnp.backends.selection import make_backend
-from ffnp.bench import Shapes, is_busy, machine
+from ffnp.bench import Shapes, is_busy, machine, peak_memory
 from ffnp.bench import bench as measure
 from ffnp.errors import in_short
 
@@ -54,15 +54,14 @@ def bench(
     shapes = Shapes(pixels=pixels, rows=labels, batch=batch_size, hidden=hidden)
     work = (chosen, shapes, np.dtype(dtype), rounds)
     found = measure(*work)
-    import resource  # which Windows has not
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory()
     if json:
         head = {"backend": chosen.name, "machine": machine(), "dtype": dtype}
         against = _against_pytorch(*work)
         click.echo(dumps(head | found | {"peak_memory_mb": peak, "pytorch": against}))
         return
-    click.echo(f"{chosen.name}, {dtype}, a batch of {batch_size}; peak memory {peak:.0f} MB")
+    memory = "" if peak is None else f"; peak memory {peak:.0f} MB"
+    click.echo(f"{chosen.name}, {dtype}, a batch of {batch_size}{memory}")
     click.echo("                  ms    floor ms   floor ratio   GFLOP/s   spread")
     for name, figures in found.items():
         ratio = "busy machine" if is_busy(figures) else f"{figures['floor_ratio']:.3f}"

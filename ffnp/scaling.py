@@ -36,7 +36,7 @@ def fit_scaling(
 ) -> Scaling:
     """The scaling of a training set.
 
-    `InputError` if `kind` is unknown, or pixels are not finite, all alike, too large or too small.
+    `InputError` if pixels are not finite, all alike, too large or too small.
 
     Parameters
     ----------
@@ -51,8 +51,6 @@ def fit_scaling(
     see : callable
         Is shown all images, block by block, as they are read.
     """
-    if kind not in SCALINGS:
-        raise InputError(f"unknown scaling '{kind}': choose one of {', '.join(SCALINGS)}")
     total = squares = 0.0
     rows = max(1, min(BLOCK, PIXELS // images.shape[1]))
     for start in range(0, len(images), rows):

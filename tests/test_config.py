@@ -66,3 +66,17 @@ def test_an_objective_takes_the_fields_of_its_names():
 def test_an_objective_of_ones_own_takes_no_field(objective):
     config = Config(objective=objective)
     assert not any(FIELDS[name].metadata["effect"](config) for name in ("theta", "alpha"))
+
+
+TOGETHER = [
+    ({"lr": 2.0, "weight_decay": 0.5}, "lr 2 times weight_decay 0.5 takes away all"),
+    ({"schedule": "layer", "update": "sequential"}, "update sequential belongs to schedule netw"),
+    ({"method": "backprop-label", "schedule": "layer"}, "backprop-label trains all layers togeth"),
+    ({"method": "backprop-pairwise", "update": "sequential"}, "trains all layers together"),
+]
+
+
+@pytest.mark.parametrize("values, message", TOGETHER)
+def test_values_that_exclude_each_other_are_named(values, message):
+    with pytest.raises(InputError, match=message):
+        Config(**values)

@@ -164,6 +164,13 @@ def test_a_pipe_is_not_replaced(tmp_path):
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
+def test_a_folder_is_not_replaced(tmp_path):
+    (tmp_path / "x").mkdir()
+    with pytest.raises(StorageError, match="x cannot be written: Is a directory"):
+        write_atomically(tmp_path / "x", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
 def test_only_what_ffnp_left_is_removed(tmp_path, mine):
     own = [".x.partial", ".x.y.partial", "x.0123456789abcdef.partial", ".x.0123456789abcdef.part"]
     left = [".x.123.partial", partial(tmp_path / "x").name, partial(tmp_path / "a\nb").name]

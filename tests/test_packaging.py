@@ -22,6 +22,12 @@ def test_the_changes_of_this_version_are_told():
     assert re.findall(heading, read("CHANGES.md"), re.MULTILINE)[0] == SETUP["metadata"]["version"]
 
 
+def test_no_change_is_told_twice():
+    changes = re.split(r"\n(?=- |\n)", read("CHANGES.md"))
+    told = [each for each in changes if each.startswith("- ")]
+    assert sorted(told) == sorted(set(told))
+
+
 def test_the_citation_is_of_this_version():
     assert f"\nversion: {SETUP['metadata']['version']}\n" in read("CITATION.cff")
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from itertools import islice, zip_longest
 
 import numpy as np
@@ -245,6 +246,14 @@ def test_layers_by_epoch():
     }  # fmt: skip
 
 
+def test_a_later_layers_training_begins_at_a_line():
+    places = [(1, 1), (1, 2), (2, 1), (2, 2)]  # phase, epoch
+    metrics = [{"phase": p, "epoch": e, "pair_error": 9.0} for p, e in places]
+    _, axes = new_figure(1, 1)
+    draw_pairs(axes[0, 0], {"a": {"metrics": metrics, "config": {"epochs": 2}}})
+    assert [list(line.get_xdata()) for line in axes[0, 0].lines] == [[1, 2, 3, 4], [2.5, 2.5]]
+
+
 def test_gamma_and_coefficient_by_epoch():
     push = {"true_gamma": 5.0, "wrong_gamma": 3.0, "true": 0.25, "wrong": 0.5}
     result = result_of(pushes=[[push]] * 2)
@@ -280,6 +289,13 @@ def test_confusion_is_in_percent_of_the_true_label():
     np.testing.assert_array_equal(image.get_array(), [[0, 20], [0, 0]])
     assert [text.get_text() for text in axes[0, 0].texts] == ["20"]
     assert [label.get_text() for label in axes[0, 0].get_yticklabels()] == ["cat", "dog"]
+
+
+def test_a_confusion_of_many_classes_has_a_scale_and_no_numbers():
+    figure, axes = new_figure(1, 1)
+    draw_confusion(axes[0, 0], np.ones((13, 13), int), [f"class {i}" for i in range(13)])
+    assert not axes[0, 0].texts
+    assert figure.axes[1].get_ylabel() == "% of the true label"
 
 
 def test_an_error_axis_ends_at_what_is_there():
@@ -327,6 +343,15 @@ def test_many_settings_are_drawn_without_a_look_at_each(
     assert len(drawn[0].axes) == 2 + 5
 
 
+@pytest.fixture(scope="module")
+def unlike(folders, tmp_path_factory):
+    """The runs, one that has no goodness, and one whose snapshots are of another epoch."""
+    root = tmp_path_factory.mktemp("unlike")
+    train(replace(SMALL, method="backprop-label", snapshot_every=1), root / "label")
+    train(replace(SMALL, snapshot_every=3, epochs=3), root / "third")
+    return [*folders, root / "label", root / "third"]
+
+
 @pytest.mark.parametrize("suffix, kind", {".gif": "GIF", ".apng": "PNG"}.items())
 def test_goodness_moves(ffnp, folders, tmp_path, suffix, kind):
     files = [tmp_path / f"{name}{suffix}" for name in ("first", "second")]
@@ -343,12 +368,14 @@ def test_goodness_moves(ffnp, folders, tmp_path, suffix, kind):
         ([0], "a.mp4", "what moves is .gif or .apng"),
         ([1], "a.gif", "has no snapshots to move through: train with --snapshot-every 1"),
         ([0] * 4, "a.gif", "give 3 at most"),
+        ([2], "a.gif", "is of method backprop-label, which has no goodness"),
+        ([0, 3], "a.gif", "the runs have no snapshots of the same epochs: train them alike"),
     ],
 )
-def test_what_cannot_move_is_refused(ffnp, folders, tmp_path, runs, name, says):
+def test_what_cannot_move_is_refused(ffnp, unlike, tmp_path, runs, name, says):
     copies = [tmp_path / f"run{i}" for i in range(len(runs))]
     for i, copy in zip(runs, copies, strict=True):
-        copy.symlink_to(folders[i])
+        copy.symlink_to(unlike[i])
     status, out, err = ffnp("plot", "--animate", *copies, "-o", tmp_path / name)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert says in err

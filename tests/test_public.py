@@ -1,5 +1,6 @@
 """The names and arguments that docs/stability.md promises are there."""
 
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -8,9 +9,12 @@ import pytest
 
 import ffnp
 
-PAGE = (Path(__file__).parents[1] / "docs/stability.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "stability.md").read_text(encoding="utf-8")
+PYTHON = (DOCS / "python.md").read_text(encoding="utf-8")
 PROMISED = dict(re.findall(r"^\| `ffnp\.(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
 FUNCTIONS = sorted(set(PROMISED) - {"Config"})
+OF_MODULES = set(re.findall(r"`(ffnp\.(?:\w+\.)+\w+)`", PAGE)) - {"ffnp.errors.GoneError"}
 
 
 def test_the_promised_names_are_all():
@@ -36,3 +40,24 @@ def test_arguments_beside_the_promised_have_defaults(name):
     given = [each for each in parameters if each.kind is not each.VAR_KEYWORD]
     needed = {each.name for each in given if each.default is each.empty}
     assert needed <= set(re.findall(r"`(\w+)`", PROMISED[name]))
+
+
+def test_names_of_modules_that_are_promised_are_those_of_the_page_on_python():
+    text = re.sub(r"from (ffnp[\w.]*) import (\w+)", r"\1.\2", PYTHON)
+    text = re.sub(r"(?<![\w./])gradcheck\.", "ffnp.gradcheck.", text)
+    used = set(re.findall(r"\bffnp\.(?:\w+\.)+\w+", text))
+    assert used == OF_MODULES
+
+
+@pytest.mark.parametrize("name", sorted(OF_MODULES))
+def test_names_of_modules_that_are_promised_are_there(name):
+    module, _, name = name.rpartition(".")
+    assert hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.stem)
+def test_arguments_that_a_page_uses_are_promised(page):
+    calls = re.findall(r"\bffnp\.(\w+)\(([^()]*)", page.read_text(encoding="utf-8"))
+    used = {(f, name) for f, given in calls for name in re.findall(r"(\w+)=", given)}
+    promised = {(f, name) for f in FUNCTIONS for name in re.findall(r"`(\w+)`", PROMISED[f])}
+    assert {each for each in used if each[0] in FUNCTIONS} <= promised

@@ -160,6 +160,11 @@ def test_partial_fit_is_an_epoch():
     assert same_weights(part, whole) and part.n_iter_ == 3
 
 
+def test_partial_fit_is_told_the_classes_first():
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        quick().partial_fit(X, Y)
+
+
 def test_partial_fit_takes_what_comes():
     part = quick().partial_fit(X[Y == 1], Y[Y == 1], classes=[0, 1, 2])
     part.partial_fit(X[:1], Y[:1]).partial_fit(X[:37], Y[:37])

@@ -1,6 +1,7 @@
 """How close a training step and prediction come to their matrix products alone."""
 
 from ffnp.bench.machine import machine as machine
+from ffnp.bench.machine import peak_memory as peak_memory
 from ffnp.bench.measuring import against_floor as against_floor
 from ffnp.bench.measuring import bench as bench
 from ffnp.bench.measuring import compare_predictions as compare_predictions

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -33,3 +34,13 @@ def machine() -> dict[str, Any]:
             if name.startswith(("OPENBLAS_", "OMP_", "MKL_", "NUMBA_"))
         },
     }
+
+
+def peak_memory() -> float | None:
+    """The most megabytes that this process has held; None where the system does not tell."""
+    try:
+        import resource  # which Windows has not
+    except ModuleNotFoundError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)  # macOS counts bytes

@@ -207,11 +207,6 @@ class Dataset:
         return self.train.shape
 
     @property
-    def pixels(self) -> int:
-        """D, the number of values of one image."""
-        return int(np.prod(self.shape))
-
-    @property
     def names(self) -> tuple[str, ...]:
         """The names of the classes; none if they are numbers."""
         return self.train.names

@@ -46,8 +46,9 @@ def candidate_labels(
     elif rows == classes:
         shifts = np.arange(1, classes, dtype=np.int32)[None, :]
     else:
-        order = random.random((images, classes - 1), dtype=np.float32)
-        shifts = np.argpartition(order, rows - 2, axis=1)[:, : rows - 1].astype(np.int32) + 1
+        drawn = random.random((images, classes - 1), dtype=np.float32)
+        order = np.argsort(drawn, axis=1, kind="stable")  # the same on every processor
+        shifts = order[:, : rows - 1].astype(np.int32) + 1
     labels = np.empty((images, rows), np.int32)
     labels[:, 0] = true
     np.remainder(labels[:, :1] + shifts, classes, out=labels[:, 1:])

@@ -64,10 +64,18 @@ class Place:
         if self.leads_here(self.folder):
             return self.folder
         with suppress(OSError):
-            found = Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))
+            found = Path(self._name_now())
             if self.leads_here(found):
                 return found
         return self.folder
+
+    def _name_now(self) -> str:
+        import fcntl  # which Windows has not
+
+        ask = getattr(fcntl, "F_GETPATH", None)  # of macOS; Linux has a link instead
+        if ask is None:
+            return os.readlink(f"/proc/self/fd/{self._descriptor}")
+        return os.fsdecode(fcntl.fcntl(self._descriptor, ask, bytes(1024)).rstrip(b"\0"))
 
     def leads_here(self, path: Path) -> bool:
         """Whether a name is that of this folder."""

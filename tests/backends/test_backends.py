@@ -180,6 +180,7 @@ def assert_zero_or_normal(array):
 # --- optimisers -----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("backend", ["reference", "numpy", "numba"], indirect=True)
 @pytest.mark.parametrize("decay", [0.0, 3.0])
 @pytest.mark.parametrize("size", [1, 1000, 70000, 150001])
 def test_adam_follows_the_textbook_for_several_steps(backend, random, dtype, size, decay):
@@ -205,6 +206,7 @@ def test_adam_leaves_padding_at_zero(backend, dtype):
     assert not weights.any()
 
 
+@pytest.mark.parametrize("backend", ["reference", "numpy", "numba"], indirect=True)
 @pytest.mark.parametrize("decay", [0.0, 3.0])
 @pytest.mark.parametrize("size", [1, 150001])
 def test_sgd_follows_the_textbook_for_several_steps(backend, random, dtype, size, decay):

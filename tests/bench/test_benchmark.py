@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from ffnp.bench import (
     interleaved,
     is_busy,
     measuring,
+    peak_memory,
     prediction_products,
     products,
     validate,
@@ -252,11 +254,16 @@ def test_without_torch_one_line_says_so(monkeypatch):
     assert done.output == "Error: PyTorch is not installed: pip install torch\n"
 
 
-@pytest.mark.parametrize("style", ["Usual", "OneBatch"])
-def test_styles_of_torch_are_compared_first(style):
+@pytest.fixture
+def pytorch():
     pytest.importorskip("torch", reason="PyTorch is needed for comparing with it alone")
     from ffnp.bench import pytorch
 
+    return pytorch
+
+
+@pytest.mark.parametrize("style", ["Usual", "OneBatch"])
+def test_styles_of_torch_are_compared_first(pytorch, style):
     right = getattr(pytorch, style)
     pytorch.validated(right, SMALL, FLOAT32)
 
@@ -454,3 +461,54 @@ def test_rivals_in_torch_begin_as_the_reference(monkeypatch, name):
         monkeypatch.setattr(learner, "twin", Shifted)
         with pytest.raises(AssertionError, match="losses of PyTorch"):
             learner.validate(SMALL)
+
+
+@pytest.mark.parametrize(("system", "megabytes"), [("linux", 3.0), ("darwin", 3 / 1024)])
+def test_peak_memory_is_in_megabytes(monkeypatch, system, megabytes):
+    """Linux counts kilobytes, macOS bytes."""
+    resource = pytest.importorskip("resource", reason="Windows does not count")
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=3072))
+    assert peak_memory() == megabytes
+
+
+def test_a_system_that_counts_no_memory_is_measured_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)  # import fails
+    assert peak_memory() is None
+
+
+def test_what_torch_predicts_is_compared_first(pytorch, monkeypatch):
+    votes = pytorch.Passes.votes
+    monkeypatch.setattr(pytorch.Passes, "votes", lambda self, x: 1.001 * votes(self, x))
+    with pytest.raises(AssertionError, match="scores of PyTorch"):
+        pytorch.prediction({}, SMALL, FLOAT32, 20, 1)
+
+
+def test_torch_is_timed_beside_a_backend_and_what_fails_is_named(pytorch, monkeypatch):
+    class Fails(pytorch.Compiled):
+        def __init__(self, step):
+            raise RuntimeError("no compiler\nof C++")
+
+    monkeypatch.setitem(pytorch.STYLES, "compiled", Fails)
+    monkeypatch.setattr(
+        pytorch,
+        "interleaved",
+        lambda works, _: {name: 2.0 if name == "ours" else 3.0 for name in works},
+    )
+    figures, failures = pytorch.compare(Backend(), SMALL, FLOAT32, 1)
+    slower = {"seconds": 3.0, "times_faster": 1.5}
+    assert failures == {"compiled": "no compiler"}
+    assert figures == {
+        "step": {"usual": slower, "one batch": slower}, "prediction": {pytorch.PASSES: slower},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("compared", ["steps", "predictions"])
+def test_backends_are_compared_with_their_own_products(compared):
+    counted = {"steps": SMALL.flop, "predictions": SMALL.forward_flop(20, SMALL.classes)}
+    images = {"images": 20} if compared == "predictions" else {}
+    compare = {"steps": compare_steps, "predictions": compare_predictions}[compared]
+    found = compare(["reference", "numpy"], SMALL, FLOAT32, 1, **images)
+    for name in ("reference", "numpy"):
+        flop = found[name]["gflops"] * found[name]["seconds"] * 1e9
+        assert flop == pytest.approx(counted[compared])

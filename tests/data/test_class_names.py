@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas
@@ -16,6 +17,7 @@ from ffnp import Config, evaluate, from_arrays, load_model, predict, resume, tra
 from ffnp.data import Split
 from ffnp.data.classes import as_labels, names_of
 from ffnp.errors import InputError
+from ffnp_cli.report import confusion_table
 
 X, Y, X_TEST, Y_TEST = small_arrays(4, 4, train=50, test=23, classes=4)
 WORDS = np.array(["cat", "dog", "eel", "fox"])
@@ -172,6 +174,18 @@ def test_the_confusion_matrix_has_names(ffnp, tmp_path):
     assert [row[1:] for row in rows] == found["confusion"]
     assert ffnp("plot", run, "-o", tmp_path / "c.svg")[::2] == (0, "")
     assert "<!-- true label -->" in (tmp_path / "c.svg").read_text()
+
+
+def test_of_many_classes_the_commonest_errors_are_listed():
+    counts = np.diag(np.full(21, 50))
+    counts[3, 7], counts[20, 0], counts[0, 20] = 2, 9, 2
+    test = SimpleNamespace(names=[f"class {i}" for i in range(21)], confusion=counts)
+    assert confusion_table(test).splitlines() == [
+        "true      predicted  images",
+        "class 20  class 0         9",
+        "class 0   class 20        2",
+        "class 3   class 7         2",
+    ]
 
 
 @settings(max_examples=30)

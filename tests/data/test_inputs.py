@@ -25,3 +25,12 @@ def test_a_colour_picture_is_read_channel_by_channel_as_cifar_is_stored(tmp_path
     np.testing.assert_array_equal(
         read_images(tmp_path / "x.png", (3, 32, 30)), pixels.reshape(1, -1)
     )
+
+
+def test_of_several_arrays_one_is_called_x_test(tmp_path):
+    images = np.ones((2, 3, 4, 5), np.float32) * [[[[1]]], [[[2]]]]
+    np.savez(tmp_path / "x.npz", a=images[0], x_test=images[1])
+    np.testing.assert_array_equal(read_images(tmp_path / "x.npz", (4, 5)), np.full((3, 20), 2))
+    np.savez(tmp_path / "x.npz", a=images[0], b=images[1])
+    with pytest.raises(InputError, match="x.npz holds 2 arrays: keep one, or call it x_test"):
+        read_images(tmp_path / "x.npz", (4, 5))

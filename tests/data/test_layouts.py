@@ -3,6 +3,7 @@
 import gzip
 import pickle
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from data_files import idx_bytes, small_arrays
 
 from ffnp import load
 from ffnp.data.layouts import CIFAR_100, EMNIST
+from ffnp.data.pickles import read_batch
 from ffnp.errors import InputError
 
 X, Y, X_TEST, Y_TEST = small_arrays(28, 28, train=12, test=6, classes=6)
@@ -87,6 +89,22 @@ def test_qmnist_has_its_digit_first(tmp_path):
         load(tmp_path)
 
 
+def test_qmnist_has_a_row_of_labels_an_image(tmp_path):
+    write_idx(tmp_path, "qmnist-train", "qmnist-test", "labels-idx2-int", kind=one_label)
+    with pytest.raises(InputError, match=r"has labels of shape \(12,\): QMNIST's are \(N, 8\)"):
+        load(tmp_path)
+
+
+def one_label(labels):
+    return struct.pack(">BBBBI", 0, 0, 0x0C, 1, len(labels)) + labels.astype(">i4").tobytes()
+
+
+def test_mnist_has_no_columns(tmp_path):
+    emnist(tmp_path, "digits")
+    with pytest.raises(InputError, match="has no column fine: leave it out"):
+        load(tmp_path, label_column="fine")
+
+
 # --- CIFAR-100 --------------------------------------------------------------------------------
 
 PIXELS, FINE, PIXELS_TEST, FINE_TEST = small_arrays(3, 32, 32, train=12, test=6, classes=100)
@@ -148,3 +166,27 @@ def test_a_pickle_as_large_as_cifar_100s_is_read():
     batch["coarse_labels"] = [i % 20 for i in range(50_000)]
     found = Machine().run(pickle.dumps(batch, protocol=2))
     assert found == batch
+
+
+def batch_of_one(raw=b"C\1x", width=b"K\1"):
+    """Opcodes of a batch as NumPy 2 and protocol 5 write it: an image of a pixel, label 0."""
+    array = (
+        b"cnumpy.core.numeric\n_frombuffer\n(%bcnumpy\ndtype\nX\2\0\0\0u1\x85RK\1%b\x86X\1\0\0\0CtR"
+    )
+    labels = b"X\6\0\0\0labels]K\0as"
+    return b"\x80\5}X\4\0\0\0data" + array % (raw, width) + b"s" + labels + b"."
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (batch_of_one(raw=b"N"), "is not a CIFAR batch: its array has no data"),
+        (batch_of_one(raw=b"X\2\0\0\0\xc4\x80"), "is damaged: its pixels are not bytes"),
+        (batch_of_one(width=b"N"), "is not a CIFAR batch: its array has no shape"),
+    ],
+    ids=["nothing", "letters", "no width"],
+)
+def test_what_is_no_array_of_bytes_is_named(content, message):
+    assert read_batch(batch_of_one(), Path("x")) == ((1, 1), b"x", [0])
+    with pytest.raises(InputError, match=f"x {message}"):
+        read_batch(content, Path("x"))

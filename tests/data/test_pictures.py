@@ -42,6 +42,16 @@ def test_colours_that_pillow_does_not_convert_are_named(tmp_path):
         read(tmp_path / "x.tiff")
 
 
+def test_a_picture_of_too_many_pages_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("ffnp.data.pictures.MOST", 3 * SEVEN.size)
+    pages = [picture(SEVEN)] * 3
+    pages[0].save(tmp_path / "x.tiff", save_all=True, append_images=pages[1:])
+    assert len(read(tmp_path / "x.tiff")) == 3
+    pages[0].save(tmp_path / "x.tiff", save_all=True, append_images=pages)
+    with pytest.raises(InputError, match="x.tiff has too many pages: give them in several files"):
+        read(tmp_path / "x.tiff")
+
+
 @pytest.mark.parametrize(
     ("package", "reason"),
     [

@@ -125,6 +125,14 @@ def test_without_test_rows_every_sixth_is_held_out(tmp_path, beside):
     assert len(dataset.train) == 25
 
 
+def test_test_rows_of_larger_numbers_make_all_of_them_floats(tmp_path):
+    path = write(tmp_path)
+    frame(X_TEST * 10.0, Y_TEST).to_csv(tmp_path / "mnist_test.csv", index=False)
+    dataset = load(path)
+    assert dataset.train.images.dtype == dataset.test.images.dtype == np.float32
+    np.testing.assert_array_equal(dataset.train.images, X.reshape(30, 25))
+
+
 def test_numbers_of_any_size_are_floats(tmp_path):
     values = X.reshape(30, 25) * 10
     for split in ("train", "test"):

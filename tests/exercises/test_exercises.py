@@ -102,6 +102,16 @@ WRONG = [
         "each wrong label shall be as likely",
     ),
     ("decomposition", lambda goodness: 1.0, "give 2 things"),
+    (
+        "decomposition",
+        lambda goodness: (np.mean(decompose(goodness).within_layers), 0.0),
+        "is right",
+    ),
+    (
+        "decomposition",  # the first of the two is right
+        lambda goodness: (decompose(goodness).between_layers, 0.0),
+        "is right",
+    ),
     ("hinge", lambda goodness, gamma, margin: (0.0, goodness[:, 0]), "shape (6,)"),
     ("objective", lambda g, gamma: 0.0, "raises TypeError"),  # names are of the seam
     ("objective", lambda goodness, gamma: 0.0, "give 2 things"),

@@ -51,6 +51,13 @@ def test_every_step_site_row_and_seed_draws_other_numbers():
     assert len(found) == 4 * 3
 
 
+def test_a_seed_leaves_out_the_same_in_every_version():
+    out = np.empty((2, 2, 12))  # two layers from the second on, two images from the third on
+    Dropout(units=0.5, seed=7).draw_units(Backend(), 3, 1, 2, 2, out)
+    kept = ["".join("01"[int(unit > 0)] for unit in row) for row in out.reshape(4, 12)]
+    assert kept == ["000110101011", "100001001011", "101010100101", "110110101001"]
+
+
 def test_left_out_units_have_no_activity_and_no_gradient():
     batch, _ = drawn(Backend())
     for activity in batch.activities:

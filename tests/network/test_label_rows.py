@@ -90,6 +90,20 @@ def test_labels_are_drawn_only_where_there_is_a_choice(rows, draws):
     assert (random.bit_generator.state != before) == draws
 
 
+class Drawn:
+    """A generator that draws what it was given."""
+
+    def __init__(self, *rows):
+        self.random = lambda shape, dtype: np.array(rows, dtype).reshape(shape)
+
+
+def test_wrong_labels_stand_in_the_order_of_their_draws():
+    """So a seed has the same label rows on every processor; equal draws are in labels' order."""
+    random = Drawn([0.7, 0.2, 0.9, 0.1, 0.5], [0.3, 0.8, 0.3, 0.1, 0.8])
+    labels = candidate_labels(np.array([0, 4]), 6, 4, random)
+    np.testing.assert_array_equal(labels, [[0, 4, 2, 5], [4, 2, 5, 1]])
+
+
 @pytest.mark.parametrize("rows", [0, CLASSES + 1])
 def test_label_rows_that_there_are_not_are_refused(rows):
     with pytest.raises(InputError, match=f"choose 1..{CLASSES}"):

@@ -7,24 +7,27 @@ import numpy as np
 import pytest
 
 from ffnp.backends import Backend
-from ffnp.network import BackpropLabel, BackpropPairwise
-from ffnp.network.building import labelled_network, perceptron
+from ffnp.errors import InputError
+from ffnp.network import BackpropLabel, BackpropPairwise, LocalHeads
+from ffnp.network.building import headed_network, labelled_network, perceptron
+from ffnp.network.dropout import Dropout
 from ffnp.network.labels import candidate_labels
 from ffnp.objectives import Pairwise
 from ffnp.objectives.activations import ACTIVATIONS
 
-IMAGES, PIXELS, CLASSES = 6, 7, 4
+IMAGES, PIXELS, CLASSES, HIDDEN = 30, 7, 4, (6, 5, 8)
+NAMES = ["backprop-label", "backprop-pairwise", "local-heads"]
 DOUBLE = np.dtype(np.float64)
 
 
-def make(name):
-    hidden, phi = (6, 5), ACTIVATIONS["relu"]
+def make(name, **options):
+    sizes, phi = (Backend(), PIXELS, CLASSES, HIDDEN), ACTIVATIONS["relu"]
     if name == "backprop-label":
-        method = BackpropLabel(perceptron(Backend(), PIXELS, CLASSES, hidden, phi, DOUBLE))
+        method = BackpropLabel(perceptron(*sizes, phi, DOUBLE, **options))
+    elif name == "local-heads":
+        method = LocalHeads(*headed_network(*sizes, phi, DOUBLE, **options))
     else:
-        network = labelled_network(
-            Backend(), PIXELS, CLASSES, hidden, phi, 3.0, DOUBLE, normalised=False
-        )
+        network = labelled_network(*sizes, phi, 3.0, DOUBLE, normalised=False, **options)
         method = BackpropPairwise(network, Pairwise(0.5), rows=3)
     random = np.random.default_rng(3)
     method.parameters.initialise(random)
@@ -35,22 +38,79 @@ def make(name):
     return method, batch
 
 
-@pytest.mark.parametrize("name", ["backprop-label", "backprop-pairwise"])
+def scored(method, x):
+    """(V, N, K): what the method's voters say of images."""
+    batch = method.scoring_batch(len(x))
+    batch.x[...] = x
+    method.forward(batch)
+    return method.scores(batch)
+
+
+def plain(name, weights, x):
+    """(V, N, K): the same by plain formulas, of one row at a time."""
+
+    def layers(h):
+        for i in range(1, len(HIDDEN) + 1):
+            h = np.maximum(h @ weights[f"layer{i}.weights"] + weights[f"layer{i}.bias"], 0)
+            yield h
+
+    if name == "backprop-pairwise":
+        labelled = [[np.concatenate([row, 3 * one]) for one in np.eye(CLASSES)] for row in x]
+        *_, last = layers(np.array(labelled))
+        return (last**2).sum(axis=2)[None]
+    if name == "backprop-label":
+        *_, last = layers(x)
+        return (last @ weights["layer4.weights"] + weights["layer4.bias"])[None]
+    return np.array([
+        h @ weights[f"layer{i}.head.weights"] + weights[f"layer{i}.head.bias"]
+        for i, h in enumerate(layers(x), start=1)
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_are_those_of_the_plain_formulas(name):
+    method, batch = make(name, dropout=Dropout(units=0.5))
+    expected = plain(name, method.parameters.weights, batch.x)
+    assert len(expected) == method.losses
+    np.testing.assert_allclose(scored(method, batch.x), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_scores_rank_the_labels_as_the_training_error_does(name):
     method, batch = make(name)
-    totals = np.zeros(2)
+    totals = np.zeros(method.losses + 1)
     method.forward(batch)
     method.evaluate(batch, totals)
-    scoring = method.scoring_batch(IMAGES)
-    scoring.x[...] = batch.x
-    method.forward(scoring)
-    scores = method.scores(scoring)
-    assert scores.shape == (1, IMAGES, CLASSES)
+    scores = scored(method, batch.x)[-1:]
     true, wrong = batch.labels[:, :1], batch.labels[:, 1:]
     if method.rows == 1:
         wrong = (true + np.arange(1, CLASSES)) % CLASSES
     own, others = (np.take_along_axis(scores[0], labels, axis=1) for labels in (true, wrong))
-    assert totals[1] == (others.max(axis=1) >= own[:, 0]).sum()
+    assert totals[-1] == (others.max(axis=1) >= own[:, 0]).sum() > 0
+
+
+def test_a_layer_and_its_head_are_one_span():
+    parameters = make("local-heads")[0].parameters
+    parameters.flat[...] = 0
+    parameters.flat[parameters.span("layer2.")] = 1
+    for name, tensor in parameters.weights.items():
+        assert (tensor == name.startswith("layer2.")).all(), name
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"layer2.bias": None}, "no tensor 'layer2.bias' among layer1.bias, layer1.weights, lay"),
+        ({"layer2.bias": np.zeros(3)}, r"'layer2.bias' has shape \(3,\), the network \(5,\)"),
+    ],
+)
+def test_tensors_of_another_network_are_refused_and_change_nothing(change, message):
+    parameters = make("backprop-pairwise")[0].parameters
+    before = parameters.flat.copy()
+    tensors = {name: np.ones(shape) for name, shape in parameters.shapes.items()} | change
+    with pytest.raises(InputError, match=message):
+        parameters.load({name: each for name, each in tensors.items() if each is not None})
+    np.testing.assert_array_equal(parameters.flat, before)
 
 
 def test_a_batch_is_freed_as_soon_as_nobody_holds_it():

@@ -84,6 +84,11 @@ def test_a_page_says_of_each_run_what_it_is(made):
         assert network["about"] == about[network["name"]]
 
 
+def test_a_page_says_how_loud_gamma_is(made):
+    (network,) = data_of(made("squashed")[0])["networks"]
+    assert network["terms"].startswith("method collab, gamma previous times 0.5, objective sigm")
+
+
 def test_a_run_with_snapshots_has_its_epochs_and_the_beginning(made):
     states = [n["states"] for n in data_of(made("others", "pairwise")[0])["networks"]]
     assert [[state["epochs"] for state in each] for each in states] == [[0, 1, 2], [4]]

@@ -132,6 +132,19 @@ def test_workers_end_with_a_killed_command(tmp_path):
     assert unfinished - stored(out)  # not gone because there was nothing left to do
 
 
+def test_a_killed_worker_ends_the_command_in_one_line(tmp_path):
+    out = tmp_path / "out"
+    with start(out, "--jobs", 2, "--seeds", 2, "--epochs", 150) as process:
+        wait_for_runs(out, 2, process)
+        workers = psutil.Process(process.pid).children()
+        next(each for each in workers if "spawn_main" in " ".join(each.cmdline())).kill()
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    says = "a worker process was killed, or is out of memory: the same command goes on from here"
+    assert err.decode() == f"Error: {says}\n"
+    wait_until_gone(workers)
+
+
 def test_a_folder_has_one_writer(tmp_path):
     (task,) = tasks(1, rows=["ff-network"])
     folder = tmp_path / FOLDERS / task.name
@@ -234,11 +247,14 @@ def cluster(tmp_path):
             return started
 
         scheduler = process("scheduler", "--port", "0")
-        while not file.exists():
+        address = None
+        while address is None:
             assert scheduler.poll() is None
             time.sleep(0.02)
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):  # not yet, in part
+                address = json.loads(file.read_text())["address"]
         options = ["--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path)]
-        yield json.loads(file.read_text())["address"], lambda: process("worker", *options)
+        yield address, lambda: process("worker", *options)
 
 
 def test_a_cluster_gives_the_results_of_one_process_though_a_worker_is_killed(cluster, tmp_path):
@@ -404,6 +420,31 @@ def test_what_is_no_result_fails_its_run_alone(tmp_path, monkeypatch, result):
         run_tasks(chosen, tmp_path, failed=lambda task, reason: failed.append(task))
     assert sorted(failed, key=chosen.index) == chosen and "\n" not in str(every.value)
     assert list(tmp_path.glob("results/*")) == []
+
+
+@pytest.mark.parametrize(
+    "error, reason",
+    [
+        (MemoryError(), "out of memory: use fewer --jobs"),
+        (ConnectionError("lost"), "the workers that had it died"),
+        (TypeError("x"), "it failed with TypeError: x"),
+    ],
+    ids=repr,
+)
+def test_why_a_run_failed_is_said(tmp_path, monkeypatch, error, reason):
+    @contextlib.contextmanager
+    def worker(jobs):
+        def submit(*_):
+            future = Future()
+            future.set_exception(error)
+            return future
+
+        yield spreading.Workers(submit, as_completed, ConnectionError)
+
+    monkeypatch.setattr(spreading, "_processes", worker)
+    chosen = tasks(1, rows=["ff-network"])
+    with pytest.raises(TrainingError, match=f"failed, first mnist-ff-network-0: {reason}$"):
+        run_tasks(chosen, tmp_path)
 
 
 def test_a_result_of_another_configuration_is_none(tmp_path):

@@ -135,6 +135,13 @@ def test_a_job_that_dies_is_named_with_its_log(tmp_path):
         slurm.Future(job).result(1)
 
 
+def test_a_failed_jobs_notes_come_with_what_failed():
+    job = SimpleNamespace(result=lambda: {"error": "it is blank", "notes": ["one", "another"]})
+    with pytest.raises(FFNPError, match="it is blank") as failed:
+        slurm.Future(job).result(1)
+    assert failed.value.__notes__ == ["one", "another"]
+
+
 def test_slurm_and_a_scheduler_exclude_each_other(ffnp, tmp_path):
     command = ["reproduce", "table1", "--slurm", "long", "--scheduler", "tcp://x"]
     status, _, err = ffnp(*command, "--out", tmp_path)

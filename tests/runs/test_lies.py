@@ -1,8 +1,10 @@
 """Runs that would lie: other data, other writers, states and models that nobody trained."""
 
 import copy
+import fcntl
 import json
 import os
+import stat
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -167,6 +169,24 @@ def test_a_run_renamed_in_training_stays_itself_though_its_name_is_used_anew(tmp
         assert len(os.listdir(folder)) == 4
 
 
+def test_a_renamed_run_is_found_on_macos_too(tmp_path, monkeypatch):
+    """Which has no /proc, but a command of fcntl."""
+
+    def answer(descriptor, command, room):
+        assert command == 50
+        name = next(path for path in tmp_path.iterdir() if place.Place.leads_here(held, path))
+        return bytes(name).ljust(len(room), b"\0")
+
+    (tmp_path / "run").mkdir()
+    held = place.Place(tmp_path / "run")
+    monkeypatch.setattr(fcntl, "F_GETPATH", 50, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", answer)
+    monkeypatch.setattr(os, "readlink", None)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert held.name == tmp_path / "moved"
+    held.close()
+
+
 def test_a_renamed_run_says_how_it_goes_on(tmp_path):
     act = Meanwhile(lambda: (tmp_path / "run").rename(tmp_path / "moved"), batches=4)
     with pytest.raises(TrainingError, match=f"ffnp train --resume {tmp_path / 'moved'}`"):
@@ -202,7 +222,7 @@ def test_a_new_configuration_file_lets_no_second_writer_in(tmp_path):
 
 def test_a_disk_that_locks_no_folders_has_one_writer_still(tmp_path, monkeypatch):
     lock = place.lock
-    monkeypatch.setattr(place, "lock", lambda d: not os.path.isdir(f"/dev/fd/{d}") and lock(d))
+    monkeypatch.setattr(place, "lock", lambda d: not stat.S_ISDIR(os.fstat(d).st_mode) and lock(d))
     folder = tmp_path / "run"
 
     def try_it():
@@ -234,7 +254,11 @@ def test_the_record_is_on_the_disk_before_the_state(tmp_path, monkeypatch):
     flush = place.flush
 
     def look(descriptor):
-        flushed.append(os.readlink(f"/proc/self/fd/{descriptor}").rpartition("/")[2])
+        flushed.extend(
+            path.name
+            for path in (tmp_path / "run").iterdir()
+            if os.path.samestat(path.stat(), os.fstat(descriptor))
+        )
         flush(descriptor)
 
     stop(tmp_path / "run")

@@ -182,6 +182,17 @@ def test_nothing_is_compared_with_nothing():
 
 
 # Of printed tables: 97.5% of Student's distribution.
+def test_a_run_without_errors_is_named():
+    mine = replace(entry(0, 2.0), test_error=None)
+    with pytest.raises(InputError, match="0 has no errors to compare"):
+        compare([entry(1, 3.0), mine])
+
+
+def test_one_pair_has_no_interval():
+    found = compare([entry(0, 2.0), entry(0, 5.0, lr=1.0)])[1].difference
+    assert (found.mean, found.interval, found.paired) == (3.0, None, True)
+
+
 @pytest.mark.parametrize(
     "freedom, t",
     [(1, 12.7062), (2, 4.30265), (4, 2.77645), (30, 2.04227), (120, 1.97993), (1e6, 1.95996)],
