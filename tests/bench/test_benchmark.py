@@ -512,3 +512,19 @@ def test_backends_are_compared_with_their_own_products(compared):
     for name in ("reference", "numpy"):
         flop = found[name]["gflops"] * found[name]["seconds"] * 1e9
         assert flop == pytest.approx(counted[compared])
+
+
+@pytest.mark.parametrize("name", ["PlainLearner", "Hard", "Head"])
+def test_rivals_in_torch_draw_wrong_labels(monkeypatch, name):
+    pytest.importorskip("torch", reason="PyTorch is needed for comparing with it alone")
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import rivals
+
+    images = np.random.default_rng(0).integers(0, 256, (60, 30), np.uint8)
+    data = rivals.Images(ffnp.from_arrays(images, np.arange(60) % 3))
+    learner = getattr(rivals, name)(data, 60, 0, 1)
+    learner.shuffle()
+    x, labels = learner.batch()
+    assert (labels[:, 0] == data.true[learner.order]).all() and (x == data.x[learner.order]).all()
+    assert (labels[:, 0] != labels[:, 1]).all()
+    assert len(set(labels[:, 1].tolist())) == 3
