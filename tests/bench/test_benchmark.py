@@ -262,6 +262,14 @@ def pytorch():
     return pytorch
 
 
+@pytest.fixture
+def rivals(pytorch, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import rivals
+
+    return rivals
+
+
 @pytest.mark.parametrize("style", ["Usual", "OneBatch"])
 def test_styles_of_torch_are_compared_first(pytorch, style):
     right = getattr(pytorch, style)
@@ -444,11 +452,7 @@ def test_seconds_to_an_error_are_drawn_of_what_was_measured(tmp_path, to_error):
 
 
 @pytest.mark.parametrize("name", ["PlainLearner", "BackpropLearner"])
-def test_rivals_in_torch_begin_as_the_reference(monkeypatch, name):
-    torch = pytest.importorskip("torch", reason="PyTorch is needed for comparing with it alone")
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import rivals
-
+def test_rivals_in_torch_begin_as_the_reference(rivals, monkeypatch, name):
     learner = getattr(rivals, name)
 
     class Shifted(learner.twin):
@@ -456,7 +460,7 @@ def test_rivals_in_torch_begin_as_the_reference(monkeypatch, name):
             super().__init__(*parts)
             self.layers[-1][1].data[0] += 0.1
 
-    with torch.compiler.set_stance("force_eager"):  # compiling takes a minute
+    with rivals.torch.compiler.set_stance("force_eager"):  # compiling takes a minute
         learner.validate(SMALL)
         monkeypatch.setattr(learner, "twin", Shifted)
         with pytest.raises(AssertionError, match="losses of PyTorch"):
@@ -478,15 +482,15 @@ def test_a_system_that_counts_no_memory_is_measured_too(monkeypatch):
 
 
 def test_what_torch_predicts_is_compared_first(pytorch, monkeypatch):
-    votes = pytorch.Passes.votes
-    monkeypatch.setattr(pytorch.Passes, "votes", lambda self, x: 1.001 * votes(self, x))
+    votes = pytorch.Networks.votes
+    monkeypatch.setattr(pytorch.Networks, "votes", lambda self, x: 1.001 * votes(self, x))
     with pytest.raises(AssertionError, match="scores of PyTorch"):
         pytorch.prediction({}, SMALL, FLOAT32, 20, 1)
 
 
 def test_torch_is_timed_beside_a_backend_and_what_fails_is_named(pytorch, monkeypatch):
     class Fails(pytorch.Compiled):
-        def __init__(self, step):
+        def __init__(self, *parts):
             raise RuntimeError("no compiler\nof C++")
 
     monkeypatch.setitem(pytorch.STYLES, "compiled", Fails)
@@ -515,11 +519,7 @@ def test_backends_are_compared_with_their_own_products(compared):
 
 
 @pytest.mark.parametrize("name", ["PlainLearner", "Hard", "Head"])
-def test_rivals_in_torch_draw_wrong_labels(monkeypatch, name):
-    pytest.importorskip("torch", reason="PyTorch is needed for comparing with it alone")
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import rivals
-
+def test_rivals_in_torch_draw_wrong_labels(rivals, name):
     images = np.random.default_rng(0).integers(0, 256, (60, 30), np.uint8)
     data = rivals.Images(ffnp.from_arrays(images, np.arange(60) % 3))
     learner = getattr(rivals, name)(data, 60, 0, 1)
