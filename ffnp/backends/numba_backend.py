@@ -4,6 +4,8 @@ A compiled loop makes one sweep where NumPy makes several. Machine code is cache
 package, or in the user's cache directory where the package cannot be written.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from ffnp.backends import numba_kernels as kernels
 from ffnp.backends import numba_objectives as objectives
 from ffnp.backends.activity import Activity, Array
+from ffnp.backends.compiling import listening
 from ffnp.backends.numpy_backend import NumpyBackend
 from ffnp.backends.reference import EPSILON
 from ffnp.objectives import SigmoidGoodness
@@ -28,6 +31,13 @@ class NumbaBackend(NumpyBackend):
     """
 
     name = "numba"
+
+    # --- compilation ------------------------------------------------------------------------
+
+    @contextmanager
+    def compiling(self, begins: Callable[[], None]) -> Iterator[Callable[[], float]]:
+        with listening(begins) as compilation:
+            yield lambda: compilation.seconds
 
     # --- forward ----------------------------------------------------------------------------
 

@@ -3,13 +3,16 @@
 import os
 import sqlite3
 import sys
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from small_training import StopAfter, small_dataset
 
 import ffnp as library
+from ffnp.backends import Backend
 from ffnp.errors import InputError, TrainingError
+from ffnp.runs.progress import COMPILING
 from ffnp.runs.tracking import Tracker
 
 DATA = small_dataset()
@@ -92,6 +95,17 @@ def test_progress_is_shown_and_left(capsys, monkeypatch):
     shown = capsys.readouterr().err
     assert "epochs: 100%" in shown and "2/2" in shown
     assert f"{result.test.all:.2f}% of test rows" in shown
+
+
+def test_progress_says_that_code_is_compiled(capsys, monkeypatch):
+    @contextmanager
+    def compiling(backend, begins):
+        begins()
+        yield float
+
+    monkeypatch.setattr(Backend, "compiling", compiling)
+    library.train(SMALL, dataset=DATA, watcher=library.Progress())
+    assert f"\nNote: {COMPILING}\n" in capsys.readouterr().err.replace("\r", "\n")
 
 
 def test_a_result_is_shown_in_short(tmp_path):
