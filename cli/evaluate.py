@@ -10,13 +10,13 @@ from ffnp.scoring.evaluation import evaluate as evaluate_model
 from .completion import runs as complete_runs
 from .options import (
     Location,
-    Plain,
     activation_option,
     backend_option,
     device_option,
     json_option,
     layers_option,
 )
+from .plain import Plain
 from .report import confusion_table, error_table
 from .stored import data_dir_option, data_of, dataset_option, model_of
 

@@ -16,13 +16,13 @@ from ffnp.scoring.evaluation import scores
 from .completion import runs as complete_runs
 from .options import (
     Location,
-    Plain,
     activation_option,
     backend_option,
     device_option,
     json_option,
     layers_option,
 )
+from .plain import Plain
 from .stored import model_of
 
 
