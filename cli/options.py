@@ -175,6 +175,10 @@ activation_option = click.option(
 layers_option = click.option(
     "--layers", type=layers, help="Which layers vote, e.g. 1,3.  [default: all]"
 )
+candidates_option = click.option(
+    "--candidates", type=click.IntRange(min=1), metavar="M",
+    help="Vote only on the M labels for which the first layer has most goodness.  [default: all]",
+)  # fmt: skip
 json_option = click.option("--json", is_flag=True, help="Print one JSON object.")
 data_dir_option = config_option("data_dir", Location())
 backend_option = config_option("backend")
