@@ -19,7 +19,7 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ffnp.bench import CASES, Shapes, compare_predictions, compare_steps, machine
+from ffnp.bench import CASES, Shapes, compare_predictions, compare_steps, is_busy, machine
 from ffnp.plotting import STYLES, check_suffix, drawing, new_figure
 
 MNIST, CORES = CASES["mnist"], os.cpu_count() or 1
@@ -150,7 +150,10 @@ def main(
             floor = figures["floor"]
             each = (figures[name] for name in names)
             ratios = "".join(f"{f['floor_ratio']:9.3f}{1e3 * f['seconds']:9.2f}" for f in each)
-            click.echo(f"{key:18}{1e3 * floor['seconds']:10.2f}{floor['gflops']:9.0f}{ratios}")
+            busy = "  busy machine" if any(map(is_busy, figures.values())) else ""
+            click.echo(
+                f"{key:18}{1e3 * floor['seconds']:10.2f}{floor['gflops']:9.0f}{ratios}{busy}"
+            )
             if path:
                 text = json.dumps({"machine": about, "axes": found}, indent=1)
                 path.write_text(text + "\n", encoding="utf-8")
