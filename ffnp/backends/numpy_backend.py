@@ -30,7 +30,7 @@ NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves 
 ROUNDINGS = 8  # of the greatest coefficient: less is lost in the sum with it
 MANY = 0.9  # of the rows: to leave out the others of a product takes longer than it saves
 FLUSH_EVERY = 32  # steps, in which a mean shrinks to 0.9^32 = 0.03 of itself
-MANY = 100  # classes, from which on `_reduce` orders rows by label
+MANY_CLASSES = 100  # from which on `_reduce` orders rows by label
 MARGIN = 1e4  # times the smallest normal number: a moment that no step will feel
 
 
@@ -311,7 +311,7 @@ class NumpyBackend(Backend):
         """
         classes, width = out_d_label_weights.shape
         n, r = labels.shape
-        if classes >= MANY:
+        if classes >= MANY_CLASSES:
             for block in blocks(n, r * width):
                 np.matmul(factor[block, None, :], values[block], out=out_sum[block, None, :])
             self._sum_ordered(factor, values, labels, out_d_label_weights)

@@ -64,7 +64,7 @@ def test_agrees_with_the_reference(backend, random, dtype, method):
 
 def test_rows_ordered_by_label_agree_with_the_reference(monkeypatch, random, dtype):
     """As numpy does with many classes."""
-    monkeypatch.setattr(numpy_backend, "MANY", 1)
+    monkeypatch.setattr(numpy_backend, "MANY_CLASSES", 1)
     for case in CASES["delta_labelled"](random, dtype):
         check(make_backend("numpy"), "delta_labelled", case, TOLERANCES)
 
