@@ -4,7 +4,9 @@
     python benchmarks/scaling.py --axis width --json scaling.json      # one axis, the others kept
 
 Each axis changes one thing of MNIST's step (784 pixels, 3 x 500, batch 200, R = 2, float32, all
-cores). On the axis of classes the objective is softmax over all labels, so R grows with them.
+cores). On the axis of classes the objective is softmax over all labels, so R grows with them; on
+that of sampled classes R is 10 (and of 10 classes all). On the axis of prediction, which is of
+some images, all labels are scored by all layers.
 """
 
 import json
@@ -17,11 +19,14 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ffnp.bench import CASES, Shapes, compare_steps, machine
+from ffnp.bench import CASES, Shapes, compare_predictions, compare_steps, is_busy, machine
 from ffnp.plotting import STYLES, check_suffix, drawing, new_figure
 
 MNIST, CORES = CASES["mnist"], os.cpu_count() or 1
+CLASSES = (10, 30, 100, 300, 1000)
+PREDICTION = "prediction"
 CALLS_FLOP = 1e11  # the calls of a case take about as much, 10 to `rounds` of them
+IMAGES_FLOP, IMAGES = 2e10, (20, 200)  # images that are predicted take about as much; how many
 
 Case = tuple[Shapes, str, int]  # dtype, threads
 
@@ -45,6 +50,14 @@ def axes() -> dict[str, dict[str, Case]]:
             str(classes): (replace(MNIST, classes=classes, rows=classes), "float32", CORES)
             for classes in (2, 5, 10, 30, 100)
         },
+        "sampled classes": {
+            str(classes): (replace(MNIST, classes=classes, rows=10), "float32", CORES)
+            for classes in CLASSES
+        },
+        PREDICTION: {
+            f"{classes} classes": (replace(MNIST, classes=classes), "float32", CORES)
+            for classes in CLASSES
+        },
         "threads": {str(threads): (MNIST, "float32", threads) for threads in (1, 2)},
         "data": {
             "mnist": (MNIST, "float32", CORES),
@@ -59,12 +72,19 @@ def axes() -> dict[str, dict[str, Case]]:
     }
 
 
-def measure(case: Case, names: tuple[str, ...], rounds: int) -> dict[str, Any]:
-    """Floor ratios of one case."""
+def measure(axis: str, case: Case, names: tuple[str, ...], rounds: int) -> dict[str, Any]:
+    """Times and floor ratios of one case; the times of prediction are of one image."""
     shapes, dtype, threads = case
     calls = int(np.clip(CALLS_FLOP / shapes.flop, min(10, rounds), rounds))
     with threadpool_limits(threads):
-        return compare_steps(names, shapes, np.dtype(dtype), calls)
+        if axis != PREDICTION:
+            return compare_steps(names, shapes, np.dtype(dtype), calls)
+        images = int(np.clip(IMAGES_FLOP / shapes.forward_flop(1, shapes.classes), *IMAGES))
+        found = compare_predictions(names, shapes, np.dtype(dtype), min(10, rounds), images)
+    for figures in found.values():
+        figures["seconds"] /= images
+        figures["floor_seconds"] /= images
+    return found
 
 
 @drawing()
@@ -72,7 +92,7 @@ def draw(found: dict[str, Any], names: tuple[str, ...], path: Path) -> None:
     """Floor ratio along each axis."""
     import matplotlib
 
-    figure, panels = new_figure(2, 4)
+    figure, panels = new_figure(2, 5)
     panels = panels.reshape(-1)
     for axis, panel in zip(found, panels, strict=False):
         for name, style in zip(names, STYLES, strict=False):
@@ -122,13 +142,18 @@ def main(
         found = json.loads(path.read_text(encoding="utf-8"))["axes"]
     click.echo("\n".join(f"{key}: {value}" for key, value in about.items()))
     for axis in (chosen or axes()) if measuring else ():
-        click.echo(f"\n{axis:18}{'floor ms':>10}{'GFLOP/s':>9}" + "".join(f"{n:>9}" for n in names))
+        heads = "".join(f"{name:>9}{'ms':>9}" for name in names)
+        click.echo(f"\n{axis:18}{'floor ms':>10}{'GFLOP/s':>9}{heads}")
         found[axis] = {}
         for key, case in axes()[axis].items():
-            figures = found[axis][key] = measure(case, names, rounds)
+            figures = found[axis][key] = measure(axis, case, names, rounds)
             floor = figures["floor"]
-            ratios = "".join(f"{figures[name]['floor_ratio']:9.3f}" for name in names)
-            click.echo(f"{key:18}{1e3 * floor['seconds']:10.2f}{floor['gflops']:9.0f}{ratios}")
+            each = (figures[name] for name in names)
+            ratios = "".join(f"{f['floor_ratio']:9.3f}{1e3 * f['seconds']:9.2f}" for f in each)
+            busy = "  busy machine" if any(map(is_busy, figures.values())) else ""
+            click.echo(
+                f"{key:18}{1e3 * floor['seconds']:10.2f}{floor['gflops']:9.0f}{ratios}{busy}"
+            )
             if path:
                 text = json.dumps({"machine": about, "axes": found}, indent=1)
                 path.write_text(text + "\n", encoding="utf-8")

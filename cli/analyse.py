@@ -9,7 +9,8 @@ from ffnp.scoring.analysis import KINDS, ROWS
 from ffnp.scoring.analysis import analyse as analyse_model
 
 from .completion import runs as complete_runs
-from .options import Location, Plain, activation_option, backend_option, device_option, json_option
+from .options import Location, activation_option, backend_option, device_option, json_option
+from .plain import Plain
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 

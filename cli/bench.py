@@ -12,7 +12,8 @@ from ffnp.bench import Shapes, is_busy, machine, peak_memory
 from ffnp.bench import bench as measure
 from ffnp.errors import in_short
 
-from .options import Decorator, Plain, backend_option, config_option, device_option, json_option
+from .options import Decorator, backend_option, config_option, device_option, json_option
+from .plain import Plain
 
 
 def _count(flag: str, default: int, help: str, low: int = 1, high: int = 10**6) -> Decorator:

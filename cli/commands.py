@@ -7,29 +7,31 @@ import sys
 import traceback
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import click
-from tqdm import tqdm
 
 from ffnp.errors import FFNPError, in_short, noting
 
-from .analyse import analyse
-from .bench import bench
-from .compare import compare
-from .data import data
-from .evaluate import evaluate
-from .gradcheck import gradcheck
-from .info import info
-from .options import PlainGroup, help_alone, origin
-from .page import page
-from .plot import plot
-from .predict import predict
-from .reproduce import reproduce
-from .runs import runs
-from .train import train
-from .weights import weights
+from .plain import PlainGroup, help_alone, origin
 
+COMMANDS = {  # each is in the module of its name
+    "analyse": "Functional entropy, goodness and dead units of a run.",
+    "bench": "Time a step and prediction against their products alone.",
+    "compare": "Compare runs: those that differ by the seed are one line.",
+    "data": "List, fetch and verify data sets.",
+    "evaluate": "Errors of a run on test images, by its layers' votes.",
+    "gradcheck": "Check every gradient against finite differences.",
+    "info": "Versions, BLAS and its threads, and which backends work.",
+    "page": "Write a page to draw on, which shows what layers say.",
+    "plot": "Draw errors, goodness, confusions and learning curves.",
+    "predict": "Labels of images, with each layer's goodness for each.",
+    "reproduce": "Run and write the paper's tables and figures.",
+    "runs": "List the runs in a folder, and what differs among them.",
+    "train": "Train a network, store the run and print its test errors.",
+    "weights": "Draw what the first layer's units look for.",
+}
 DEBUG = "FFNP_DEBUG"
 MENDS = {  # what the system refuses, and how to mend it
     errno.ENOSPC: "free some",
@@ -49,7 +51,23 @@ class Kept(Exception):
 
 
 class Commands(PlainGroup):
-    """The commands."""
+    """The commands, each imported when it is called: help and completion are there at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """A command by its name."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f".{name}", __package__), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them in the help, in few words."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was given."""
@@ -69,14 +87,6 @@ class Commands(PlainGroup):
 def cli(ctx: click.Context) -> None:
     """Forward-Forward learning with layer collaboration."""
     help_alone(ctx)
-
-
-COMMANDS = (
-    train, evaluate, predict, runs, compare, analyse, plot, weights, page, reproduce, gradcheck,
-    bench, data, info,
-)  # fmt: skip
-for command in COMMANDS:
-    cli.add_command(command)
 
 
 class Output(io.FileIO):
@@ -151,6 +161,8 @@ def _has_place() -> bool:
 
 def _say(kind: str, message: str) -> None:
     """A line on standard error, above the bars."""
+    from tqdm import tqdm  # here: it is not needed where nothing is to be said
+
     if len(message) > LONGEST:  # whatever was given: what is wrong is said first, the mend last
         message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)

@@ -17,7 +17,8 @@ from ffnp.runs.listing import Entry, runs_in
 from ffnp.scoring.evaluation import evaluate
 
 from .completion import runs as complete_runs
-from .options import Location, Plain, json_option
+from .options import Location, json_option
+from .plain import Plain
 from .report import columns
 from .stored import data_dir_option, data_of, model_of
 

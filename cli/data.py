@@ -14,7 +14,8 @@ from ffnp.data.verifying import verify
 from ffnp.errors import StorageError
 
 from .completion import named
-from .options import Location, Plain, PlainGroup, data_dir_option, help_alone, json_option
+from .options import Location, data_dir_option, json_option
+from .plain import Plain, PlainGroup, help_alone
 
 
 @click.group(cls=PlainGroup, invoke_without_command=True)

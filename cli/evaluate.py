@@ -10,13 +10,14 @@ from ffnp.scoring.evaluation import evaluate as evaluate_model
 from .completion import runs as complete_runs
 from .options import (
     Location,
-    Plain,
     activation_option,
     backend_option,
+    candidates_option,
     device_option,
     json_option,
     layers_option,
 )
+from .plain import Plain
 from .report import confusion_table, error_table
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
@@ -26,6 +27,7 @@ from .stored import data_dir_option, data_of, dataset_option, model_of
 @dataset_option
 @data_dir_option
 @layers_option
+@candidates_option
 @click.option("--limit-test", type=click.IntRange(min=1), metavar="N", help="Use N test rows.")
 @click.option("--confusion", is_flag=True, help="Print what is taken for what.")
 @activation_option
@@ -37,6 +39,7 @@ def evaluate(
     dataset: str | None,
     data_dir: str | None,
     layers: list[int] | None,
+    candidates: int | None,
     limit_test: int | None,
     confusion: bool,
     activation: str | None,
@@ -49,15 +52,17 @@ def evaluate(
     \b
     Example:
       ffnp evaluate runs/20261123-150000-mnist-collab-0 --layers 1,3
+      ffnp evaluate runs/20261123-150000-mnist-collab-0 --candidates 3
     """
     model = model_of(run, backend, device, activation)
     data, config = data_of(model, dataset, data_dir, limit_test)
-    test = evaluate_model(model, data.tested(), layers)
+    test = evaluate_model(model, data.tested(), layers, candidates)
     names = layers or list(range(1, len(test.layers) + 1))
     if json:
         found = {"run_dir": str(run), "dataset": config.dataset, "voters": names}
+        some = {} if candidates is None else {"candidates": candidates}
         errors = {"test_error": test.to_dict(), "confusion": test.confusion.tolist()}
-        click.echo(dumps(found | errors | {"classes": test.names}))
+        click.echo(dumps(found | some | errors | {"classes": test.names}))
         return
     click.echo(error_table(test, config.evaluated, layers))
     if confusion:

@@ -19,7 +19,8 @@ from ffnp.objectives.collaboration import GAMMAS
 from ffnp.objectives.own import Own
 from ffnp.runs.own import import_own, naming
 
-from .options import OrFile, Plain, backend_option, device_option, json_option
+from .options import OrFile, backend_option, device_option, json_option
+from .plain import Plain
 
 
 @click.command(cls=Plain)

@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_info
 from ffnp import __version__
 from ffnp.backends.selection import BACKENDS, unavailable
 
-from .options import Plain, json_option
+from .options import json_option
+from .plain import Plain
 
 
 @click.command(cls=Plain)

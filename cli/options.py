@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-from click.core import ParameterSource
 
 from ffnp.config import ALL, Config, is_reference
 from ffnp.errors import InputError, brief
@@ -19,8 +18,7 @@ from ffnp.objectives.registry import LEFT
 from ffnp.recipes import recipe
 
 from .completion import datasets
-
-SOURCES = f"{__name__}.sources"  # in the context: where defaults of options were found, by name
+from .plain import SOURCES
 
 
 def widths(value: str | tuple[int, ...]) -> tuple[int, ...]:
@@ -46,26 +44,6 @@ def _integers(text: str, example: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
         raise click.BadParameter(f"'{text}' cannot be read: write e.g. {example}") from error
-
-
-class Plain(click.Command):
-    """A command with -h and --help, which no environment variable sets: they decide nothing."""
-
-    def __init__(self, **named: Any) -> None:
-        settings = named.pop("context_settings", None) or {}
-        settings = {"help_option_names": ["-h", "--help"], **settings}
-        super().__init__(context_settings=settings, **named)
-
-    def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """The option."""
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.allow_from_autoenv = False
-        return option
-
-
-class PlainGroup(Plain, click.Group):
-    """A group of such commands, which is one itself."""
 
 
 class Location(click.Path):
@@ -180,16 +158,6 @@ def _of_run(text: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def origin(ctx: click.Context, name: str) -> str:
-    """Where the value of an option was found, to end a message; nothing of the command line's."""
-    source = ctx.get_parameter_source(name)
-    if source is ParameterSource.ENVIRONMENT:
-        return f" (from {ctx.auto_envvar_prefix}_{name.upper()})"
-    if source is ParameterSource.DEFAULT_MAP:
-        return f" (from {ctx.meta[SOURCES][name]})"
-    return ""
-
-
 def _text(where: object, name: str, value: Any) -> str:
     """A TOML value as it is written on the command line."""
     if name == "hidden" and isinstance(value, list) and all(type(v) is int for v in value):
@@ -200,12 +168,6 @@ def _text(where: object, name: str, value: Any) -> str:
     raise InputError(f"{where}: {name} is {brief(value)}: write one number or text")
 
 
-def help_alone(ctx: click.Context) -> None:
-    """Print a group's help where no command of it is given."""
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
-
-
 activation_option = click.option(
     "--activation", type=Reference(),
     help="The file of the run's own activation, which is imported.",
@@ -213,6 +175,10 @@ activation_option = click.option(
 layers_option = click.option(
     "--layers", type=layers, help="Which layers vote, e.g. 1,3.  [default: all]"
 )
+candidates_option = click.option(
+    "--candidates", type=click.IntRange(min=1), metavar="M",
+    help="Vote only on the M labels for which the first layer has most goodness.  [default: all]",
+)  # fmt: skip
 json_option = click.option("--json", is_flag=True, help="Print one JSON object.")
 data_dir_option = config_option("data_dir", Location())
 backend_option = config_option("backend")

@@ -18,7 +18,8 @@ from ffnp.page.html import page as page_of
 from ffnp.runs.folder import Run
 
 from .completion import runs as complete_runs
-from .options import Location, Plain
+from .options import Location
+from .plain import Plain
 from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
 
 MOST = 3  # runs, side by side

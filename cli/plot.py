@@ -46,7 +46,8 @@ from ffnp.scoring.analysis import KINDS, ROWS
 from ffnp.scoring.evaluation import evaluate, scores
 
 from .completion import runs as complete_runs
-from .options import Location, Plain
+from .options import Location
+from .plain import Plain
 from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
 
 ACROSS = 4  # pairs of axes, side by side

@@ -11,18 +11,19 @@ import numpy as np
 
 from ffnp.data.inputs import read_images
 from ffnp.model import Model
-from ffnp.scoring.evaluation import scores
+from ffnp.scoring.evaluation import candidate_scores
 
 from .completion import runs as complete_runs
 from .options import (
     Location,
-    Plain,
     activation_option,
     backend_option,
+    candidates_option,
     device_option,
     json_option,
     layers_option,
 )
+from .plain import Plain
 from .stored import model_of
 
 
@@ -35,6 +36,7 @@ from .stored import model_of
     help="Crop, scale and centre what is drawn, as MNIST's makers did: for pictures of any size.",
 )  # fmt: skip
 @layers_option
+@candidates_option
 @activation_option
 @backend_option
 @device_option
@@ -45,6 +47,7 @@ def predict(
     invert: bool,
     prepare: bool,
     layers: list[int] | None,
+    candidates: int | None,
     activation: str | None,
     backend: str,
     device: int,
@@ -61,7 +64,7 @@ def predict(
       ffnp predict runs/20261123-150000-mnist-collab-0 drawn.jpg --prepare --invert
     """
     model = model_of(run, backend, device, activation)
-    found = _predictions(model, inputs, invert, prepare, layers)
+    found = _predictions(model, inputs, invert, prepare, layers, candidates)
     if json:
         # one object, as they come
         for begin, prediction in zip(
@@ -70,12 +73,13 @@ def predict(
             click.echo(begin + dumps(prediction), nl=False)
         click.echo("]}")
         return
-    names = model.data.called(range(model.data.classes))
-    width = max(8, *map(len, names))
+    every = model.data.called(range(model.data.classes))
+    width = max(8, *map(len, every))
     for prediction in found:
+        names = [every[label] for label in prediction.get("labels") or range(len(every))]
         table = np.array(prediction["goodness"])
         head = f"{prediction['input']} image {prediction['image']}"
-        click.echo(f"{head}: {names[prediction['label']]}")
+        click.echo(f"{head}: {every[prediction['label']]}")
         click.echo("  label    " + " ".join(f"{name:>{width}}" for name in names))
         rows = {
             f"layer {i}": values
@@ -93,21 +97,25 @@ def _predictions(
     invert: bool,
     prepare: bool,
     layers: list[int] | None,
+    candidates: int | None,
 ) -> Iterator[dict[str, Any]]:
     """What is predicted of each image, block by block: all of it may be larger than memory."""
     # a bad one is found before anything is printed
-    shape, label, floats = model.data.shape, model.config.label_column, not model.data.integer
-    every = [read_images(path, shape, invert, prepare, label, floats) for path in inputs]
+    shape, column, floats = model.data.shape, model.config.label_column, not model.data.integer
+    every = [read_images(path, shape, invert, prepare, column, floats) for path in inputs]
     for path, images in zip(inputs, every, strict=True):
         number = count()
-        for block in scores(model, images, layers, str(path)):  # (V, n, K)
-            labels = block.sum(axis=0).argmax(axis=1).tolist()
-            for i, label in enumerate(labels):
+        found = candidate_scores(model, images, candidates, layers, str(path))
+        for block, labels in found:  # (V, n, M), (n, M)
+            for i, place in enumerate(block.sum(axis=0).argmax(axis=1)):
+                label = int(labels[i, place])
                 name = {"name": model.data.names[label]} if model.data.names else {}
+                some = {} if candidates is None else {"labels": labels[i].tolist()}
                 yield {
                     "input": str(path),
                     "image": next(number),
                     "label": label,
                     **name,
+                    **some,
                     "goodness": block[:, i].tolist(),
                 }

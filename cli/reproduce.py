@@ -19,7 +19,8 @@ from ffnp.reproduction.running import data_titles, finished
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 from ffnp.runs.experiment import load_data
 
-from .options import Location, Plain, config_option
+from .options import Location, config_option
+from .plain import Plain
 from .progress import on_signals
 
 

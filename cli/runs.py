@@ -7,7 +7,8 @@ import click
 
 from ffnp.runs.listing import COLUMNS, Entry, data_name, described, differing, list_runs
 
-from .options import Location, Plain, json_option
+from .options import Location, json_option
+from .plain import Plain
 from .report import columns
 
 

@@ -19,15 +19,8 @@ from ffnp.runs.experiment import CHECKPOINT_SECONDS, Result
 from ffnp.runs.folder import default_folders
 
 from .completion import runs as complete_runs
-from .options import (
-    Location,
-    Plain,
-    config_options,
-    json_option,
-    origin,
-    read_config_file,
-    take_recipe,
-)
+from .options import Location, config_options, json_option, read_config_file, take_recipe
+from .plain import Plain, origin
 from .progress import Bars, on_signals
 from .report import error_table
 

@@ -7,7 +7,8 @@ import click
 from ffnp.plotting import check_suffix, draw_units, drawing, save, units_figure
 
 from .completion import runs
-from .options import Location, Plain, activation_option
+from .options import Location, activation_option
+from .plain import Plain
 from .stored import model_of
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 
+import pytest
+
 CODE = """
 import sys
 
@@ -78,3 +80,17 @@ def test_the_base_install_alone_trains(tmp_path):
 def test_nothing_of_an_extra_is_imported_unless_it_is_used():
     code = f"import sys, ffnp; B = 'numpy'; {TRAIN}; print(*sys.modules)"
     assert not EXTRAS & {name.partition(".")[0] for name in run(code).split()}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import ffnp",
+        "import sys; sys.argv = ['ffnp', '--help']; from ffnp_cli.main import main; main()",
+    ],
+    ids=["import", "help"],
+)
+def test_neither_an_import_nor_help_waits_for_what_it_does_not_use(code):
+    end = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); "
+    imported = {name.partition(".")[0] for name in run(end + code).split()}
+    assert not imported & (EXTRAS | {"numpy", "requests", "tqdm", "safetensors"})

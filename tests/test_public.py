@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,8 +25,15 @@ def test_the_promised_names_are_all():
 
 def test_what_ffnp_hands_on_is_promised():
     source = Path(inspect.getfile(ffnp)).read_text(encoding="utf-8")
-    handed_on = re.findall(r"^from ffnp\S* import (\w+) as \1$", source, re.MULTILINE)
-    assert sorted(handed_on) == ffnp.__all__
+    handed_on = re.findall(r"^    from ffnp\.(\S+) import (\w+) as \2$", source, re.MULTILINE)
+    assert {name: home for home, name in handed_on} == ffnp.HOMES
+    assert set(ffnp.__all__) <= set(dir(ffnp))
+
+
+def test_modules_are_there_when_they_are_asked_for_and_no_other_name():
+    code = "import ffnp; print(ffnp.data.Split, hasattr(ffnp, 'dada'), hasattr(ffnp, '_data'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "<class 'ffnp.data.dataset.Split'> False False\n"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -4,6 +4,8 @@ A compiled loop makes one sweep where NumPy makes several. Machine code is cache
 package, or in the user's cache directory where the package cannot be written.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,12 @@ import numpy as np
 from ffnp.backends import numba_kernels as kernels
 from ffnp.backends import numba_objectives as objectives
 from ffnp.backends.activity import Activity, Array
+from ffnp.backends.compiling import listening
 from ffnp.backends.numpy_backend import NumpyBackend
+from ffnp.backends.reference import EPSILON
 from ffnp.objectives import SigmoidGoodness
 from ffnp.objectives.activations import Activation
-from ffnp.objectives.collaboration import GAMMAS, LayerObjective
+from ffnp.objectives.collaboration import LayerObjective
 from ffnp.randomness import Drop
 from ffnp.scaling import UNSCALED, Scaling
 
@@ -27,6 +31,13 @@ class NumbaBackend(NumpyBackend):
     """
 
     name = "numba"
+
+    # --- compilation ------------------------------------------------------------------------
+
+    @contextmanager
+    def compiling(self, begins: Callable[[], None]) -> Iterator[Callable[[], float]]:
+        with listening(begins) as compilation:
+            yield lambda: compilation.seconds
 
     # --- forward ----------------------------------------------------------------------------
 
@@ -77,15 +88,15 @@ class NumbaBackend(NumpyBackend):
             )
             return
         kernels.relu_labelled(
-            shared, label_weights, labels, label_scale, bias, scale, out.kept, out.values,
-            out.goodness, out.scale,
+            shared, label_weights, labels, label_scale, bias, scale, out.kept, EPSILON,
+            out.values, out.goodness, out.scale,
         )  # fmt: skip
 
     def activate(self, scale: Array, bias: Array, activation: Activation, out: Activity) -> None:
         if activation.name != "relu":
             super().activate(scale, bias, activation, out)
             return
-        kernels.relu(scale, bias, out.kept, out.values, out.goodness, out.scale)
+        kernels.relu(scale, bias, out.kept, EPSILON, out.values, out.goodness, out.scale)
 
     # --- objective --------------------------------------------------------------------------
 
@@ -101,9 +112,9 @@ class NumbaBackend(NumpyBackend):
         if type(sigmoid) is not SigmoidGoodness or not isinstance(objective.gamma, str):
             super().evaluate(objective, goodness, out_coefficients, out_totals, sample_weight)
             return
-        gamma = GAMMAS.index(objective.gamma)
+        heard = objectives.HEARD[objective.gamma]
         objectives.evaluate(
-            sigmoid.theta, gamma, objective.gamma_scale,
+            sigmoid.theta, heard, objective.gamma_scale,
             goodness, sample_weight, out_coefficients, out_totals,
         )  # fmt: skip
         self._flush_coefficients(out_coefficients)

@@ -10,7 +10,6 @@ assumes nothing of NaN and infinity: they pass through as in the reference.
 import math
 
 from ffnp.backends.compiling import compiled
-from ffnp.backends.reference import EPSILON
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 fast = compiled(fastmath=FAST, error_model="numpy")
@@ -50,15 +49,16 @@ def standardise(images, rows, mean, deviation, length, out):
 
 @fast
 def relu_labelled(
-    shared, label_weights, labels, label_scale, bias, row_scale, kept, values, goodness, scale
-):
+    shared, label_weights, labels, label_scale, bias, row_scale, kept, epsilon,
+    values, goodness, scale,
+):  # fmt: skip
     """a = kept * relu(z), z = shared[n] + label_scale * label_weights[label] + bias; g, 1 / |a|.
 
     With `row_scale` (N, R), row_scale * values is added to z. It and `kept` (N, H) may be None:
     compiled without them, then.
     """
     number = values.dtype.type
-    s, epsilon = number(label_scale), number(EPSILON)
+    s, e = number(label_scale), number(epsilon)
     for n in range(values.shape[0]):
         image = shared[n]
         for r in range(values.shape[1]):
@@ -74,14 +74,14 @@ def relu_labelled(
                 a[h] = positive
                 g += positive * positive
             goodness[n, r] = g
-            scale[n, r] = number(1) / (math.sqrt(g) + epsilon)
+            scale[n, r] = number(1) / (math.sqrt(g) + e)
 
 
 @fast
-def relu(row_scale, bias, kept, values, goodness, scale):
+def relu(row_scale, bias, kept, epsilon, values, goodness, scale):
     """a = kept * relu(z), z = row_scale * values + bias, in place; g, 1 / |a|; see above."""
     number = values.dtype.type
-    epsilon = number(EPSILON)
+    e = number(epsilon)
     for n in range(values.shape[0]):
         for r in range(values.shape[1]):
             a, s = values[n, r], row_scale[n, r]
@@ -94,7 +94,7 @@ def relu(row_scale, bias, kept, values, goodness, scale):
                 a[h] = positive
                 g += positive * positive
             goodness[n, r] = g
-            scale[n, r] = number(1) / (math.sqrt(g) + epsilon)
+            scale[n, r] = number(1) / (math.sqrt(g) + e)
 
 
 @fast

@@ -1,75 +1,76 @@
 """The sigmoid objective of all layers and its coefficients, compiled, in one sweep.
 
-Other objectives run as the reference.
+Other objectives run as the reference. All loops are over single numbers: an array assigned to
+another, or summed, is compiled with all that might be said of its shape, which takes seconds.
 """
 
 import math
 
-import numpy as np
-
 from ffnp.backends.compiling import compiled
-from ffnp.objectives.collaboration import GAMMAS
 
-OTHERS, PREVIOUS, NEXT = (GAMMAS.index(name) for name in ("others", "previous", "next"))
+NONE, OTHERS, PREVIOUS, NEXT = range(4)
+HEARD = {"none": NONE, "others": OTHERS, "previous": PREVIOUS, "next": NEXT}
 
 
 @compiled()
-def evaluate(theta, gamma, gamma_scale, goodness, sample_weight, coefficients, totals):
-    """As `Backend.evaluate`; `gamma` indexes GAMMAS."""
+def evaluate(theta, heard, gamma_scale, goodness, sample_weight, coefficients, totals):
+    """As `Backend.evaluate`; gamma is one of HEARD."""
     layers, images, rows = goodness.shape
     scale = goodness.dtype.type(gamma_scale)
-    total = np.empty(rows, goodness.dtype)  # goodness + gamma of one image's rows
-    values = np.zeros(layers)
-    wrong = 0
     for n in range(images):
         value = 0.0
         for i in range(layers):
-            if gamma == OTHERS and scale == 1 and i > 0:  # every layer has the same total
-                values[i] += value
-                coefficients[i, n] = coefficients[0, n]
+            if heard == OTHERS and scale == 1 and i > 0:  # every layer has the same total
+                totals[i] += value
+                for r in range(rows):
+                    coefficients[i, n, r] = coefficients[0, n, r]
                 continue
             for r in range(rows):
-                total[r] = goodness[i, n, r]
+                total = goodness[i, n, r]  # with gamma
                 for j in range(layers):
                     if (
-                        (gamma == OTHERS and j != i)
-                        or (gamma == PREVIOUS and j < i)
-                        or (gamma == NEXT and j > i)
+                        (heard == OTHERS and j != i)
+                        or (heard == PREVIOUS and j < i)
+                        or (heard == NEXT and j > i)
                     ):
-                        total[r] += scale * goodness[j, n, r]
-            value = sigmoid_of_image(total, theta, images, coefficients[i, n])
-            values[i] += value
+                        total += scale * goodness[j, n, r]
+                coefficients[i, n, r] = total
+            value = sigmoid_of_image(theta, images, coefficients[i, n])
+            totals[i] += value
             if sample_weight is not None:
                 for r in range(rows):
                     coefficients[i, n, r] *= sample_weight[n]
-        wrong += is_wrong(goodness, n)
-    for i in range(layers):
-        totals[i] += values[i]
-    totals[layers] += wrong
+        totals[layers] += is_wrong(goodness, n)
 
 
 @compiled()
 def is_wrong(goodness, n):
     """Whether some wrong label of image n has at least the total goodness of the true one."""
-    true = goodness[:, n, 0].sum()
-    for r in range(1, goodness.shape[2]):
-        if goodness[:, n, r].sum() >= true:
+    layers, _, rows = goodness.shape
+    true = goodness.dtype.type(0)
+    for r in range(rows):
+        total = goodness.dtype.type(0)
+        for i in range(layers):
+            total += goodness[i, n, r]
+        if r == 0:
+            true = total
+        elif total >= true:
             return 1
     return 0
 
 
 @compiled()
-def sigmoid_of_image(total, theta, images, out):
+def sigmoid_of_image(theta, images, out):
     """Softplus(-(total[0] - theta)) + mean over r > 0 of softplus(total[r] - theta).
 
-    `total` is one image's rows' goodness + gamma; `out` is given their dJ/dg / images.
+    `out` holds one image's rows' total, goodness + gamma, and is given their dJ/dg / images.
     """
-    number = total.dtype.type
-    rows = len(total)
+    number = out.dtype.type
+    rows = len(out)
     value = 0.0
     for r in range(rows):
         sign, share = (number(-1), number(1)) if r == 0 else (number(1), number(rows - 1))
-        z = sign * (total[r] - number(theta))
+        z = sign * (out[r] - number(theta))
         e = math.exp(-abs(z))  # never overflows
         sigmoid = (number(1) if z >= 0 else e) / (number(1) + e)
         value += (max(z, number(0)) + math.log1p(e)) / share

@@ -30,6 +30,7 @@ NEGLIGIBLE = 1e13  # times the smallest normal number: a coefficient that moves 
 ROUNDINGS = 8  # of the greatest coefficient: less is lost in the sum with it
 MANY = 0.9  # of the rows: to leave out the others of a product takes longer than it saves
 FLUSH_EVERY = 32  # steps, in which a mean shrinks to 0.9^32 = 0.03 of itself
+MANY_CLASSES = 100  # from which on `_reduce` orders rows by label
 MARGIN = 1e4  # times the smallest normal number: a moment that no step will feel
 
 
@@ -305,10 +306,18 @@ class NumpyBackend(Backend):
         """The sums of `delta_labelled`, of d_z = factor * values, without forming d_z.
 
         Sums over rows are products with a (K + 1, N R) selection: row k holds the factors of
-        the rows with label k, the last row those of all rows.
+        the rows with label k, the last row those of all rows. With many classes it would be mostly
+        zeros: then d_z is formed, in the order of the labels.
         """
         classes, width = out_d_label_weights.shape
         n, r = labels.shape
+        if classes >= MANY_CLASSES:
+            for block in blocks(n, r * width):
+                np.matmul(factor[block, None, :], values[block], out=out_sum[block, None, :])
+            self._sum_ordered(factor, values, labels, out_d_label_weights)
+            np.add.reduce(out_d_label_weights, axis=0, out=out_d_bias)
+            out_d_label_weights *= label_scale
+            return
         selection = self._scratch("selection", (classes + 1, n * r), values.dtype)
         matches = self._scratch("matches", (classes, n * r), np.dtype(bool))
         numbers = np.arange(classes, dtype=labels.dtype)[:, None]  # of another type: a cast copy
@@ -327,6 +336,17 @@ class NumpyBackend(Backend):
             total += term
         np.multiply(total[:classes], label_scale, out=out_d_label_weights)
         out_d_bias[...] = total[classes]
+
+    def _sum_ordered(self, factor: Array, values: Array, labels: Array, out: Array) -> None:
+        """Sum factor * values (N, R, H) over the rows of each label, into `out` (K, H)."""
+        flat = labels.reshape(-1)
+        order = np.argsort(flat, kind="stable")
+        starts = np.flatnonzero(np.diff(flat[order], prepend=-1))  # of each label's rows
+        d_z = self._scratch("ordered", (len(flat), values.shape[2]), values.dtype)
+        np.take(rows_of(values), order, axis=0, out=d_z, mode="clip")
+        d_z *= factor.reshape(-1)[order, None]
+        out[...] = 0
+        out[flat[order[starts]]] = np.add.reduceat(d_z, starts, axis=0)
 
     def backpropagate(self, activity: Activity, out_d_bias: Array) -> None:
         term = self._scratch("term", out_d_bias.shape, out_d_bias.dtype)

@@ -13,7 +13,8 @@ with one `scale` a row, and a matrix product is linear in it. So the scale is ap
 product (`activate`) and to the delta (`delta`), and the pass that would write h is saved.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,24 @@ class Backend:
     def to_host(self, array: Array) -> Any:
         """The NumPy array with the values of a device array (the array itself on the CPU)."""
         return array
+
+    # --- compilation ------------------------------------------------------------------------
+
+    @contextmanager
+    def compiling(self, begins: Callable[[], None]) -> Iterator[Callable[[], float]]:
+        """Inside, tell when code is compiled for this machine, and how many seconds that took.
+
+        Parameters
+        ----------
+        begins : callable
+            Called when code is first compiled, by whichever thread needs it.
+
+        Yields
+        ------
+        callable
+            Gives the seconds so far. This backend compiles nothing.
+        """
+        yield float
 
     # --- side by side -----------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from ffnp.network.labels import candidate_labels
 from ffnp.network.sharing import learn
 from ffnp.scaling import Scaling
 from ffnp.scoring.evaluation import scores
-from ffnp.scoring.sweep import BLOCK
+from ffnp.scoring.sweep import BLOCK, together
 from ffnp.training.optimizers import Adam
 from ffnp.training.sources import Pixels
 
@@ -154,11 +154,12 @@ def prediction_products(
     backend: Backend, shapes: Shapes, dtype: np.dtype[Any], images: int = BLOCK
 ) -> Callable[[], None]:
     """The matrix products alone of predicting images in blocks: the first layer's once an image."""
-    block = _forward(backend, shapes, dtype, BLOCK, shapes.classes)
+    size = together(shapes.model(Backend(), dtype).method)
+    block = _forward(backend, shapes, dtype, size, shapes.classes)
     found: list[Product] = []
-    for start in range(0, images, BLOCK):
+    for start in range(0, images, size):
         for a, b, out in block:
-            rows = len(a) * min(BLOCK, images - start) // BLOCK
+            rows = len(a) * min(size, images - start) // size
             found.append((a[:rows], b, out[:rows]))
     return _multiplying(backend, found)
 

@@ -30,14 +30,22 @@ class ForwardForward(Method):
 
     def training_batch(self, images: int) -> Batch:
         batch = split(super().training_batch(images), self.backend)
-        if self._hardest:
-            first: Any = self.network.layers[0]  # reads the joined images
-            for part in batch.parts:
-                part.candidates = Candidates(first, len(part.x), kept=1)
-        return batch
+        return self._choosing(batch, kept=1) if self._hardest else batch
 
     def scoring_batch(self, images: int) -> Batch:
         return split(super().scoring_batch(images), self.backend)
+
+    def candidates_batch(self, images: int, rows: int) -> Batch:
+        """Buffers to score the `rows` labels of each image that the first layer finds best."""
+        batch = split(self.network.batch(images, rows, training=False), self.backend)
+        return self._choosing(batch, kept=0)
+
+    def _choosing(self, batch: Batch, kept: int) -> Batch:
+        """The batch, whose forward pass chooses labels: see `Candidates`."""
+        first: Any = self.network.layers[0]  # reads the joined images
+        for part in batch.parts:
+            part.candidates = Candidates(first, len(part.x), kept)
+        return batch
 
     def evaluate(self, batch: Batch, totals: Array) -> None:
         """Coefficients of the first `len(totals) - 1` layers; see `Backend.evaluate`."""

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from ffnp.errors import InputError
 
 Labels = NDArray[np.int32]
+NUMBERS = 1 << 17  # that are drawn at once: with many classes they are more than the images
 
 
 def candidate_labels(
@@ -24,7 +25,7 @@ def candidate_labels(
     rows : int
         R, 1..K; 1 is the true label alone.
     random : numpy.random.Generator
-        Drawn from once, if at all, for the whole array.
+        Drawn from for the whole array, if at all.
 
     Returns
     -------
@@ -46,9 +47,14 @@ def candidate_labels(
     elif rows == classes:
         shifts = np.arange(1, classes, dtype=np.int32)[None, :]
     else:
-        drawn = random.random((images, classes - 1), dtype=np.float32)
-        order = np.argsort(drawn, axis=1, kind="stable")  # the same on every processor
-        shifts = order[:, : rows - 1].astype(np.int32) + 1
+        shifts = np.empty((images, rows - 1), np.int32)
+        step = max(1, NUMBERS // classes)
+        for start in range(0, images, step):  # the stream is that of one draw
+            block = shifts[start : start + step]
+            drawn = random.random((len(block), classes - 1), dtype=np.float32)
+            order = np.argsort(drawn, axis=1, kind="stable")  # the same on every processor
+            block[...] = order[:, : rows - 1]
+        shifts += 1
     labels = np.empty((images, rows), np.int32)
     labels[:, 0] = true
     np.remainder(labels[:, :1] + shifts, classes, out=labels[:, 1:])

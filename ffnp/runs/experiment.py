@@ -43,7 +43,7 @@ class Result:
         On the test set, or on the validation rows where the configuration holds some out; None
         without either.
     seconds : float
-        Spent in training: without loading the data, evaluations and analyses.
+        Spent in training: without loading the data, compilation, evaluations and analyses.
     metrics : list of dict
         One record an epoch: phase, epoch, losses, seconds so far; `pair_error`, in %: of how many
         training images a wrong label of the few in the batch wins against the true one; with
@@ -318,55 +318,55 @@ def go_through(
     watcher.start(trainer)
 
     def seconds() -> float:
-        return time.perf_counter() - start
+        return time.perf_counter() - start - compilation()
 
     def save() -> None:
         if run is not None:
             run.write_state(trainer, {"seconds": seconds(), **computed(model)}, best)
 
     over = best.over
-    for position in _saving(iter(()) if over else trainer.run(), save):
-        stop = watcher.batch(trainer)
-        if position.batch == trainer.batches:
-            losses, error = trainer.losses()
-            record: dict[str, Any] = {
-                "phase": position.phase + 1,
-                "epoch": position.epoch + 1,
-                "losses": losses,
-                "pair_error": error,
-                "seconds": seconds(),
-            }
-            pause = time.perf_counter()
-            trained = trainer.schedule.losses(position.phase)
-            rows = {"test": test, "train": sample if config.evaluate_every else None}
-            every = config.evaluate_every or best.watching
-            if every and (position.epoch + 1) % every == 0:
-                for name, split in rows.items():
-                    if split is not None:
-                        found = evaluate(model, split, range(1, trained + 1))
-                        record[f"{name}_error"] = found.to_dict()
-                if best.watching:
-                    best.see(trainer.epochs_done, record["test_error"]["all"], model)
-            often = config.analyse_every
-            if test is not None and often and (position.epoch + 1) % often == 0:
-                record["analysis"] = analyse(model, test, layers=trained).to_dict()
-            often = config.snapshot_every
-            if run is not None and often and (position.epoch + 1) % often == 0:
-                run.write_snapshot(model, trainer.epochs_done)
-            start += time.perf_counter() - pause  # the clock of training stands still
-            metrics.append(record)
-            if run is not None:
-                run.record(record)
-            over = bool(watcher.epoch(record)) or best.over
-        if stop or checkpoint.due():
-            trainer.check()
-            save()
-        if stop:
-            where = "" if run is None else run.kept().folder
-            mend = f": continue with `ffnp train --resume {where}`" if where else ""
-            raise TrainingError(f"stopped in {trainer.where}{mend}")
-        if over:
-            break
+    with model.backend.compiling(watcher.compiling) as compilation:
+        for position in _saving(iter(()) if over else trainer.run(), save):
+            stop = watcher.batch(trainer)
+            if position.batch == trainer.batches:
+                losses, error = trainer.losses()
+                record: dict[str, Any] = {
+                    "phase": position.phase + 1,
+                    "epoch": position.epoch + 1,
+                    "losses": losses,
+                    "pair_error": error,
+                    "seconds": seconds(),
+                }
+                trained = trainer.schedule.losses(position.phase)
+                rows = {"test": test, "train": sample if config.evaluate_every else None}
+                every = config.evaluate_every or best.watching
+                if every and (position.epoch + 1) % every == 0:
+                    for name, split in rows.items():
+                        if split is not None:
+                            found = evaluate(model, split, range(1, trained + 1))
+                            record[f"{name}_error"] = found.to_dict()
+                    if best.watching:
+                        best.see(trainer.epochs_done, record["test_error"]["all"], model)
+                often = config.analyse_every
+                if test is not None and often and (position.epoch + 1) % often == 0:
+                    record["analysis"] = analyse(model, test, layers=trained).to_dict()
+                often = config.snapshot_every
+                if run is not None and often and (position.epoch + 1) % often == 0:
+                    run.write_snapshot(model, trainer.epochs_done)
+                start += seconds() - record["seconds"]  # the clock of training stood still
+                metrics.append(record)
+                if run is not None:
+                    run.record(record)
+                over = bool(watcher.epoch(record)) or best.over
+            if stop or checkpoint.due():
+                trainer.check()
+                save()
+            if stop:
+                where = "" if run is None else run.kept().folder
+                mend = f": continue with `ffnp train --resume {where}`" if where else ""
+                raise TrainingError(f"stopped in {trainer.where}{mend}")
+            if over:
+                break
     spent, epoch = seconds(), trainer.epochs_done
     if run is not None and not done:  # before the test set, whose images may be found bad
         save()

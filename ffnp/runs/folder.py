@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from importlib.metadata import version
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -403,6 +402,8 @@ def _make(folder: Path, config: Config) -> Place | None:
 
     None if another process was faster.
     """
+    from importlib.metadata import version  # here: with it comes all that reads e-mail
+
     missing = [parent for parent in folder.parents if not parent.exists()]
     values = {"ffnp": version("ffnp"), "config": config.to_dict()}
     for name in KNOWN:

@@ -1,11 +1,14 @@
 """Bars that show how a training goes: in a terminal, or as widgets in a notebook."""
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from ffnp.runs.watching import Watcher
 from ffnp.training.trainer import Trainer
+
+COMPILING = "compiling for this machine, once: some seconds, which are not counted"
 
 
 class Progress(Watcher):
@@ -42,6 +45,10 @@ class Progress(Watcher):
             desc="batches", total=trainer.batches, initial=batch, unit="batch", leave=False
         )
         self._bars = [self._epochs, self._batches]
+
+    def compiling(self) -> None:
+        """Say so, above the bars."""
+        self._batches.write(f"Note: {COMPILING}", file=sys.stderr)
 
     def batch(self, trainer: Trainer) -> bool:
         """Move on by a batch, with the running loss and pair error."""

@@ -11,6 +11,12 @@ class Watcher:
     def start(self, trainer: Trainer) -> None:
         """Training begins, or goes on, from `trainer.position`."""
 
+    def compiling(self) -> None:
+        """The backend compiles what training calls: seconds, once on a machine, not counted.
+
+        Said within the first batch, perhaps by another thread.
+        """
+
     def batch(self, trainer: Trainer) -> bool:
         """A batch is done; True asks to stop here, with the state saved."""
         return False

@@ -12,9 +12,10 @@ from ffnp.data.dataset import Split
 from ffnp.errors import InputError, TrainingError, expect
 from ffnp.model import Model
 from ffnp.network.network import Batch
-from ffnp.scoring.sweep import sweep
+from ffnp.scoring.sweep import check_candidates, sweep
 
 Scores = NDArray[np.floating[Any]]
+Labels = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,15 +101,29 @@ def scores(
     InputWarning
         Images are unlike those that the model learned from.
     """
-    chosen = _voters(model, layers)
-    return _scores(model, model.data.flat(images, name), chosen, name)
+    chosen, flat = _voters(model, layers), model.data.flat(images, name)
+    return (found for found, _ in _scores(model, flat, chosen, name))
 
 
-def _scores(model: Model, images: Images, voters: Sequence[int], name: str) -> Iterator[Scores]:
+def _scores(
+    model: Model,
+    images: Images,
+    voters: Sequence[int],
+    name: str,
+    candidates: int | None = None,
+) -> Iterator[tuple[Scores, Labels]]:
+    """Scores (V, n, M) of the next images' labels (n, M), or of all labels (K,)."""
     start, layers = 0, max(voters) + 1 if model.method.losses > 1 else None
-    for batch in sweep(model, images, layers, name):
-        yield scores_of(model, batch, voters, start)
+    every = np.arange(model.data.classes)
+    for batch in sweep(model, images, layers, name, candidates):
+        labels = every if candidates is None else model.backend.to_host(batch.labels)
+        yield scores_of(model, batch, voters, start), labels
         start += len(batch.x)
+
+
+def _called(labels: Labels, places: NDArray[np.int64]) -> Labels:
+    """The labels at places (..., n) of labels (n, M), or of all labels (K,)."""
+    return labels[places] if labels.ndim == 1 else labels[np.arange(len(labels)), places]
 
 
 def scores_of(model: Model, batch: Batch, voters: Sequence[int], start: int) -> Scores:
@@ -128,16 +143,60 @@ def scores_of(model: Model, batch: Batch, voters: Sequence[int], start: int) -> 
     return found
 
 
-def predict(model: Model, images: Any, layers: Iterable[int] | None = None) -> NDArray[np.int64]:
+def candidate_scores(
+    model: Model,
+    images: Any,
+    candidates: int | None,
+    layers: Iterable[int] | None = None,
+    name: str = "the input",
+) -> Iterator[tuple[Scores, Labels]]:
+    """Score the `candidates` labels of each image that the first layer has most goodness for.
+
+    With many classes the others cost most of the time, and hardly ever win; None: of every label.
+    See `scores`.
+
+    Yields
+    ------
+    (V, n, M) array
+        Goodness of each voting layer for M labels of each of the next n images.
+    (n, M) int array
+        The labels: the first layer's best one first; without candidates all, in their order.
+
+    Raises
+    ------
+    InputError
+        As `scores`; or if the method is no Forward-Forward.
+    """
+    chosen, narrowed = _voters(model, layers), check_candidates(model, candidates)
+    flat = model.data.flat(images, name)
+    for found, labels in _scores(model, flat, chosen, name, narrowed):
+        yield found, np.broadcast_to(labels, found.shape[1:])
+
+
+def predict(
+    model: Model,
+    images: Any,
+    layers: Iterable[int] | None = None,
+    candidates: int | None = None,
+) -> NDArray[np.int64]:
     """The label of each image, (N,), by the vote of all chosen layers; see `scores`.
 
-    `model.data.called(labels)` gives the names of their classes.
+    `candidates`: the layers vote only on so many labels of each image, those that the first layer
+    has most goodness for (default: on all). `model.data.called(labels)` gives the names of their
+    classes.
     """
-    blocks = [found.sum(axis=0).argmax(axis=1) for found in scores(model, images, layers)]
+    chosen, narrowed = _voters(model, layers), check_candidates(model, candidates)
+    found = _scores(model, model.data.flat(images, "the input"), chosen, "the input", narrowed)
+    blocks = [_called(labels, each.sum(axis=0).argmax(axis=1)) for each, labels in found]
     return np.concatenate([np.empty(0, np.int64), *blocks])
 
 
-def evaluate(model: Model, split: Split, layers: Iterable[int] | None = None) -> Evaluation:
+def evaluate(
+    model: Model,
+    split: Split,
+    layers: Iterable[int] | None = None,
+    candidates: int | None = None,
+) -> Evaluation:
     """Predict a split by the vote of all chosen layers, of each alone and of groups.
 
     Parameters
@@ -146,6 +205,9 @@ def evaluate(model: Model, split: Split, layers: Iterable[int] | None = None) ->
     split : Split
     layers : iterable of int, optional
         Which layers vote, from 1 (default: all).
+    candidates : int, optional
+        They vote only on so many labels of each image: those that the first layer has most
+        goodness for (default: on all).
 
     Returns
     -------
@@ -154,16 +216,19 @@ def evaluate(model: Model, split: Split, layers: Iterable[int] | None = None) ->
     Raises
     ------
     InputError
-        If a layer does not exist, or images or labels do not fit the model.
+        If a layer does not exist, or images or labels do not fit the model; or if there are
+        candidates, and the method is no Forward-Forward.
     """
     voters, classes = _voters(model, layers), model.data.classes
+    narrowed = check_candidates(model, candidates)
     split = model.data.check(split)
     wrong: NDArray[np.int64] | int = 0
     confusion = np.zeros((classes, classes), np.int64)
     start = 0
-    for found in _scores(model, split.images, voters, split.name):
+    for found, labels in _scores(model, split.images, voters, split.name, narrowed):
         true = split.labels[start : start + found.shape[1]]
-        votes = np.stack([found, np.cumsum(found, axis=0)]).argmax(axis=3)  # (2, V, n)
+        best = np.stack([found, np.cumsum(found, axis=0)]).argmax(axis=3)  # (2, V, n)
+        votes = _called(labels, best)
         wrong = wrong + (votes != true).sum(axis=2)
         np.add.at(confusion, (true, votes[1, -1]), 1)
         start += len(true)

@@ -9,7 +9,7 @@ import pytest
 from backend_cases import CASES, CLASSES, activity, blank, check, some_labels
 
 import ffnp.backends
-from ffnp.backends import dividing
+from ffnp.backends import dividing, numpy_backend
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.errors import InputError
@@ -60,6 +60,13 @@ def test_agrees_with_the_reference(backend, random, dtype, method):
 
 
 # --- forward --------------------------------------------------------------------------------
+
+
+def test_rows_ordered_by_label_agree_with_the_reference(monkeypatch, random, dtype):
+    """As numpy does with many classes."""
+    monkeypatch.setattr(numpy_backend, "MANY_CLASSES", 1)
+    for case in CASES["delta_labelled"](random, dtype):
+        check(make_backend("numpy"), "delta_labelled", case, TOLERANCES)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -1,8 +1,10 @@
 """A package that is optional may be broken in any way: it is a reason, and another is taken."""
 
+import ast
 import errno
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -125,3 +127,26 @@ def test_a_full_disk_costs_the_cache_alone(compiled, monkeypatch):
 
     monkeypatch.setattr(FunctionCache, "save_overload", full)
     assert compiled(double)(2.0) == 4
+
+
+def test_compilation_is_told_once_and_timed_and_what_is_cached_is_not(compiled):
+    from ffnp.backends.numba_backend import NumbaBackend
+
+    told = []
+    with NumbaBackend().compiling(lambda: told.append("compiling")) as seconds:
+        assert seconds() == 0
+        function = compiled(double)
+        assert (function(2.0), function(2)) == (4, 4)
+        assert (told, seconds() > 0) == (["compiling"], True)
+    with NumbaBackend().compiling(lambda: told.append("again")) as seconds:
+        assert compiled(double)(2.0) == 4
+        assert (told, seconds()) == (["compiling"], 0)
+
+
+@pytest.mark.parametrize("name", ["numba_kernels", "numba_objectives"])
+def test_what_is_compiled_takes_nothing_from_other_files(name):
+    """numba's cache knows the file of a function alone: machine code of a former constant stays."""
+    path = Path(ffnp.backends.__file__).with_name(f"{name}.py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    taken = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert [each.module for each in taken] == ["ffnp.backends.compiling"]

@@ -76,6 +76,33 @@ def test_predict_agrees_with_evaluate(ffnp, run_folder, tmp_path):
     assert np.shape(predictions[0]["goodness"]) == (2, 10)
 
 
+def test_layers_vote_on_candidates_alone(ffnp, run_folder, tmp_path):
+    folder, _ = run_folder
+    test = load("mnist").test
+    np.save(tmp_path / "images.npy", test.images[:100])
+    status, out, _ = ffnp("predict", folder, tmp_path / "images.npy", "--candidates", 2, "--json")
+    predictions = json.loads(out)["predictions"]
+    assert status == 0
+    assert {len(each["labels"]) for each in predictions} == {2}
+    assert np.shape(predictions[0]["goodness"]) == (2, 2)
+    wrong = np.mean([each["label"] for each in predictions] != test.labels[:100])
+    found = json.loads(ffnp("evaluate", folder, "--candidates", 2, "--json")[1])
+    assert (found["candidates"], found["test_error"]["all"]) == (2, pytest.approx(100 * wrong))
+    lines = ffnp("predict", folder, tmp_path / "images.npy", "--candidates", 2)[1].splitlines()
+    assert lines[1].split() == ["label", *map(str, predictions[0]["labels"])]
+
+
+def test_a_baseline_has_no_candidates(ffnp, tmp_path):
+    run = tmp_path / "run"
+    assert ffnp("train", *SMALL, "--method", "backprop-label", "--out", run)[0] == 0
+    status, _, err = ffnp("evaluate", run, "--candidates", 3)
+    assert (status, err) == (
+        2,
+        "Error: candidates is 3, but method backprop-label has no first layer that votes: "
+        "leave it out\n",
+    )
+
+
 def test_predict_reads_pictures_and_archives_alike(ffnp, run_folder, tmp_path):
     folder, _ = run_folder
     image = load("mnist").test.images[0].reshape(28, 28)

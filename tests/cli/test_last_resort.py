@@ -6,17 +6,20 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
+import click
 import pytest
 from small_run import SMALL
 from threadpoolctl import threadpool_limits
 
+import ffnp_cli
 from ffnp.backends.team import Team
 from ffnp.errors import FFNPError, InputError
 from ffnp_cli import info as command
-from ffnp_cli.commands import COMMANDS
+from ffnp_cli.commands import COMMANDS, cli
 from ffnp_cli.data import data
-from ffnp_cli.options import Plain
+from ffnp_cli.plain import Plain
 
 PYTHON = [sys.executable, "-c", "from ffnp_cli.main import main; main()"]
 
@@ -135,9 +138,19 @@ def test_the_environment_asks_for_no_version_and_no_help(ffnp, monkeypatch, name
     assert ffnp("info")[:2] == expected
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *data.commands.values()], ids=lambda c: c.name)
+COMMAND = [cli.get_command(click.Context(cli), name) for name in COMMANDS]
+
+
+@pytest.mark.parametrize("command", [*COMMAND, *data.commands.values()], ids=lambda c: c.name)
 def test_no_command_takes_its_help_from_the_environment(command):
     assert isinstance(command, Plain)
+
+
+def test_commands_have_their_names_and_every_module_of_one_is_listed():
+    assert [command.name for command in COMMAND] == list(COMMANDS) == sorted(COMMANDS)
+    modules = Path(ffnp_cli.__file__).parent.glob("*.py")
+    titled = {path.stem for path in modules if path.read_text("utf-8").startswith('"""`ffnp ')}
+    assert titled == set(COMMANDS)
 
 
 def test_a_group_takes_no_help_from_the_environment(ffnp, monkeypatch):

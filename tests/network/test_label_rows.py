@@ -9,6 +9,7 @@ from small_training import make_trainer, watch_steps
 from ffnp.config import Config
 from ffnp.data.dataset import Dataset, Split
 from ffnp.errors import InputError
+from ffnp.network import labels
 from ffnp.network.labels import candidate_labels, every_label
 
 IMAGES, CLASSES, EPOCHS = 50, 4, 3
@@ -114,3 +115,11 @@ def test_every_label_of_every_image_in_their_order():
     labels = every_label(3, 4)
     np.testing.assert_array_equal(labels, [[0, 1, 2, 3]] * 3)
     assert labels.dtype == np.int32
+
+
+def test_many_classes_are_drawn_in_blocks_with_the_bits_of_one(monkeypatch):
+    true = np.arange(50) % 33
+    monkeypatch.setattr(labels, "NUMBERS", 33 * len(true))
+    whole = candidate_labels(true, 33, 4, np.random.default_rng(0))
+    monkeypatch.setattr(labels, "NUMBERS", 33 * 7)
+    np.testing.assert_array_equal(candidate_labels(true, 33, 4, np.random.default_rng(0)), whole)

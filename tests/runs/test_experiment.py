@@ -1,5 +1,6 @@
 """What is recorded of a run, on which rows and when, where it goes on, and what is kept first."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,32 @@ def test_the_clock_stands_still_during_evaluations_and_analyses(dataset, clock):
     found = train(config, watcher=clock(), dataset=dataset)
     assert [record["seconds"] for record in found.metrics] == [3, 6]
     assert found.seconds == 6
+
+
+def test_the_clock_stands_still_while_code_is_compiled(dataset, clock, monkeypatch):
+    """For a batch, and for an evaluation, during which it stands still already."""
+    watcher, compiled, told = clock(), [0.0], []
+
+    def compiling(call):
+        def slow(*arguments, **options):
+            compiled[0] += 10
+            watcher.now += 10
+            return call(*arguments, **options)
+
+        return slow
+
+    @contextmanager
+    def listen(backend, begins):
+        begins()
+        yield lambda: compiled[0]
+
+    monkeypatch.setattr(Backend, "compiling", listen)
+    monkeypatch.setattr(watcher, "compiling", lambda: told.append(watcher.now))
+    monkeypatch.setattr(watcher, "batch", compiling(watcher.batch))
+    monkeypatch.setattr("ffnp.runs.experiment.evaluate", compiling(evaluate))
+    found = train(replace(SMALL, epochs=2, evaluate_every=1), watcher=watcher, dataset=dataset)
+    assert [record["seconds"] for record in found.metrics] == [3, 6]
+    assert (found.seconds, told) == (6, [0])
 
 
 def test_the_clock_goes_on_where_the_run_was_stopped(dataset, clock, tmp_path):

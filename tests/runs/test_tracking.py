@@ -3,13 +3,16 @@
 import os
 import sqlite3
 import sys
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from small_training import StopAfter, small_dataset
 
 import ffnp as library
+from ffnp.backends import Backend
 from ffnp.errors import InputError, TrainingError
+from ffnp.runs.progress import COMPILING
 from ffnp.runs.tracking import Tracker
 
 DATA = small_dataset()
@@ -94,6 +97,17 @@ def test_progress_is_shown_and_left(capsys, monkeypatch):
     assert f"{result.test.all:.2f}% of test rows" in shown
 
 
+def test_progress_says_that_code_is_compiled(capsys, monkeypatch):
+    @contextmanager
+    def compiling(backend, begins):
+        begins()
+        yield float
+
+    monkeypatch.setattr(Backend, "compiling", compiling)
+    library.train(SMALL, dataset=DATA, watcher=library.Progress())
+    assert f"Note: {COMPILING}\n" in capsys.readouterr().err
+
+
 def test_a_result_is_shown_in_short(tmp_path):
     result = library.train(SMALL, tmp_path / "a<b", dataset=DATA)
     text, error = repr(result), f"{result.test.all:.2f}%"
@@ -109,7 +123,8 @@ def test_nothing_of_an_extra_is_imported():
     """In a fresh process: what is optional costs nothing until it is used."""
     import subprocess
 
+    uses = "import sys; from ffnp import *; from ffnp_cli import train, plot, compare, reproduce"
     optional = "pandas polars pyarrow sklearn scipy optuna trackio wandb matplotlib PIL distributed"
-    code = f"import sys, ffnp, ffnp_cli.main; print(set('{optional}'.split()) & set(sys.modules))"
+    code = f"{uses}; print(set('{optional}'.split()) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("set()\n", "")

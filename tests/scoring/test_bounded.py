@@ -44,6 +44,22 @@ def test_images_of_many_pixels_or_labels_are_scored_few_at_once(monkeypatch):
     assert [block.stop for block, _ in sweep.blocks(model.method, 3)] == [1, 2, 3]
 
 
+def test_candidates_let_more_images_be_scored_at_once(monkeypatch):
+    model, data = trained(np.random.default_rng(0).random((9, 4), np.float32), 9)
+    monkeypatch.setattr(sweep, "NUMBERS", 7 * (4 * 4 + 9 + 2 * (6 + 5 + 1)))
+    sizes = [block.stop - block.start for block, _ in sweep.blocks(model.method, 20, 2)]
+    assert sizes == [7, 7, 6]
+
+
+def test_a_small_block_is_even_among_threads(monkeypatch):
+    model, _ = trained(np.random.default_rng(0).random((9, 4), np.float32), 9)
+    monkeypatch.setattr(sweep, "NUMBERS", 7 * (4 * 4 + 9 * (6 + 5 + 1)))
+    monkeypatch.setattr(Backend, "threads", 3)
+    assert sweep.together(model.method) == 6
+    monkeypatch.setattr(Backend, "threads", 8)
+    assert sweep.together(model.method) == 7
+
+
 def test_the_usual_sizes_are_scored_as_ever():
     model, _ = trained(np.random.default_rng(0).random((20, 3072), np.float32), 10, (1000,) * 3)
     assert next(sweep.blocks(model.method, 1000))[0] == slice(0, 200)

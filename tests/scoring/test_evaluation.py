@@ -1,15 +1,18 @@
 """Prediction against K plain passes, votes of subsets of layers, and the paper's figure 2."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
-from small_training import make_trainer
+from small_training import make_trainer, small_dataset
 
-from ffnp import Config, analyse, evaluate, from_arrays, load, train
+from ffnp import Config, analyse, evaluate, from_arrays, load, predict, train
+from ffnp.backends.numpy_backend import NumpyBackend
 from ffnp.data import Split
 from ffnp.errors import InputError, TrainingError
-from ffnp.scoring.evaluation import scores
+from ffnp.scoring.evaluation import candidate_scores, scores
+from ffnp.scoring.sweep import check_candidates
 from ffnp.training.sources import BLOCK
 
 SMALL = Config(limit_train=300, hidden=(20, 15, 10), epochs=2, batch_size=100, dtype="float64")
@@ -87,7 +90,7 @@ def test_images_whose_scores_are_not_finite_are_named():
     dataset = from_arrays(images, np.arange(BLOCK + 7) % 4, images, np.arange(BLOCK + 7) % 4)
     model = make_trainer(Config(hidden=(6,)), dataset).model
     dataset.test.images[BLOCK + 3] = np.nan  # as a mapped file may have it
-    for measure in (evaluate, analyse):
+    for measure in (evaluate, analyse, partial(evaluate, candidates=2)):
         with pytest.raises(TrainingError, match=f"score of images {BLOCK}..{BLOCK + 6} is NaN"):
             measure(model, dataset.test)
 
@@ -109,3 +112,63 @@ def test_collaboration_makes_the_vote_better_than_every_layer():
     assert plain.layers[0] <= plain.all
     collaborative = train(config).test
     assert collaborative.all < min(collaborative.layers)
+
+
+@pytest.mark.parametrize("candidates", [1, 3, 9])
+def test_layers_vote_on_the_labels_that_the_first_one_takes_for_likeliest(
+    model, test_rows, candidates
+):
+    images = test_rows.images
+    goodness = np.concatenate(list(scores(model, images)), axis=1)  # (L, N, K)
+    outside = np.argsort(goodness[0], axis=1)[:, : 10 - candidates]
+    np.put_along_axis(goodness, np.broadcast_to(outside, (3, *outside.shape)), 0, axis=2)
+    votes = goodness.sum(axis=0).argmax(axis=1)
+    np.testing.assert_array_equal(predict(model, images, candidates=candidates), votes)
+    found = evaluate(model, test_rows, candidates=candidates)
+    assert found.all == pytest.approx(100 * (votes != test_rows.labels).mean())
+    of_third = 100 * (goodness[2].argmax(axis=1) != test_rows.labels).mean()
+    assert found.layers[2] == pytest.approx(of_third)
+    for some, labels in candidate_scores(model, images[:5], candidates):
+        assert (np.diff(some[0], axis=1) < 0).all()
+        every = np.broadcast_to(labels, some.shape)
+        expected = np.take_along_axis(goodness[:, :5], every, axis=2)
+        np.testing.assert_allclose(some, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("joined", ["first", "every"])
+def test_all_labels_as_candidates_are_no_choice(joined):
+    dataset = small_dataset(train=50, test=23)
+    config = Config(hidden=(6, 5), joined=joined, batch_size=20)
+    model = make_trainer(config, dataset, NumpyBackend()).model
+    assert check_candidates(model, 4) is None  # the first layer is not asked twice
+    (every,) = scores(model, dataset.test.images)
+    ((found, labels),) = candidate_scores(model, dataset.test.images, 4)
+    assert found.tobytes() == every.tobytes()
+    np.testing.assert_array_equal(labels, np.tile(np.arange(4), (23, 1)))
+
+
+@pytest.mark.parametrize("joined", ["first", "every"])
+def test_candidates_are_scored_as_among_all(joined):
+    """By layers that read the label too, and in parts of a batch."""
+    dataset = small_dataset(train=50, test=23)
+    config = Config(hidden=(60, 50), joined=joined, batch_size=20, dtype="float64")
+    model = make_trainer(config, dataset, NumpyBackend()).model
+    (every,) = scores(model, dataset.test.images)
+    ((found, labels),) = candidate_scores(model, dataset.test.images, 2)
+    expected = np.take_along_axis(every, np.broadcast_to(labels, found.shape), axis=2)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["backprop-pairwise", "backprop-label", "local-heads"])
+def test_candidates_are_refused_by_what_is_no_forward_forward(method):
+    dataset = small_dataset()
+    model = make_trainer(Config(hidden=(6, 5), method=method, batch_size=20), dataset).model
+    for measure, rows in ((evaluate, dataset.test), (predict, dataset.test.images)):
+        with pytest.raises(InputError, match=f"method {method} has no first layer that votes"):
+            measure(model, rows, candidates=2)
+
+
+@pytest.mark.parametrize("candidates", [0, -1, "3", 2.5, True])
+def test_candidates_are_a_number_from_one(model, test_rows, candidates):
+    with pytest.raises(InputError, match="candidates is"):
+        evaluate(model, test_rows, candidates=candidates)
