@@ -74,7 +74,14 @@ def test_every_kernel_and_every_method_has_cases(backend, cupy, random):
     evaluated = {type(case.arguments["objective"].objective) for case in cases_of["evaluate"]}
     assert evaluated == set(OBJECTIVE_NUMBERS)
     methods = {name for name, _ in inspect.getmembers(Backend, inspect.isfunction)}
-    others = {"empty", "to_device", "to_host", "run", "lean"}  # which have tests of their own
+    others = {
+        "empty",
+        "to_device",
+        "to_host",
+        "run",
+        "lean",
+        "compiling",
+    }  # which have tests of their own
     assert {m for m in methods if m[0] != "_"} == {*CASES, *others}
 
 
