@@ -221,16 +221,20 @@ class NumpyBackend(Backend):
         self._flush_coefficients(out_coefficients)
 
     def _flush_coefficients(self, coefficients: Array) -> None:
-        """Set to 0, in each layer (L, N, R), what is lost in a sum with its greatest coefficient.
+        """Set to 0, in place, those (L, N, R) that move no weight: of rows far on the right side.
 
-        They are of images far on the right side. `lean` then leaves out their rows.
+        With more than a pair of rows an image, whatever is lost in a sum with the layer's greatest
+        one, too: `lean` then leaves out many rows. A pair's label may have no other row in a batch.
         """
         size = self._scratch("size", coefficients.shape, coefficients.dtype)
         small = self._scratch("small", coefficients.shape, np.dtype(bool))
         about = np.finfo(coefficients.dtype)
         np.abs(coefficients, out=size)
-        below = ROUNDINGS * about.eps * size.max(axis=(1, 2), keepdims=True)
-        np.less(size, np.maximum(below, NEGLIGIBLE * about.tiny), out=small)
+        below = np.array(NEGLIGIBLE * about.tiny, size.dtype)
+        if size.shape[2] > 2:
+            lost = ROUNDINGS * about.eps * size.max(axis=(1, 2), keepdims=True)
+            below = np.maximum(below, lost)
+        np.less(size, below, out=small)
         np.copyto(coefficients, 0, where=small)
 
     def cross_entropy(
