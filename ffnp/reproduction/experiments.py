@@ -7,7 +7,7 @@ from typing import Any
 from ffnp.config import ALL, BASELINES, Config
 from ffnp.errors import InputError
 from ffnp.objectives.activations import ACTIVATIONS
-from ffnp.recipes import recipe
+from ffnp.recipes import recipe, recipe_names
 
 DATASETS = ("mnist", "fashion-mnist", "cifar10")
 
@@ -16,7 +16,8 @@ DATASETS = ("mnist", "fashion-mnist", "cifar10")
 class Row:
     """One row of a table: a method, and the paper's test error of it in %, by data set.
 
-    `options` are what makes the row; a recipe of this name stands in for the protocol.
+    `options` are what makes the row; a recipe of this name stands in for the protocol, or that of
+    the data set, `NAME-DATASET`, if there is one.
     """
 
     name: str
@@ -145,6 +146,11 @@ class Task:
         return (recorded,) if self.config.evaluate_every else (plain, recorded)
 
 
+def _recipe(name: str, dataset: str) -> dict[str, Any]:
+    own = f"{name}-{dataset}"
+    return recipe(own if own in recipe_names() else name)
+
+
 def expand(
     target: str,
     protocol: str = "paper",
@@ -180,16 +186,18 @@ def expand(
             if name not in known:
                 raise InputError(f"unknown {what} '{name}': choose {', '.join(known)}")
     rows = rows or TARGETS[target].rows
-    options = {}
-    for name in rows:
+
+    def config(name: str, dataset: str, seed: int) -> Config:
         row = ROWS[name]
-        base = recipe(row.recipe) if row.recipe else PROTOCOLS[protocol]
-        each = options[name] = {**base, **(given or {}), **row.options, **TARGETS[target].options}
-        if each.get("method") in BASELINES:
-            each.pop("analyse_every", None)
-            each.pop("objective", None)  # no protocol's: they have losses of their own
+        base = _recipe(row.recipe, dataset) if row.recipe else PROTOCOLS[protocol]
+        options = {**base, **(given or {}), **row.options, **TARGETS[target].options}
+        if options.get("method") in BASELINES:
+            options.pop("analyse_every", None)
+            options.pop("objective", None)  # no protocol's: they have losses of their own
+        return Config(**options | {"dataset": dataset, "seed": seed})
+
     return [
-        Task(row, Config(**options[row] | {"dataset": dataset, "seed": seed}))
+        Task(row, config(row, dataset, seed))
         for seed in range(seeds)  # outermost: a table of one seed is there first
         for dataset in datasets or TARGETS[target].datasets
         for row in rows
