@@ -20,14 +20,14 @@ NAMES = ["backprop-label", "backprop-pairwise", "local-heads"]
 DOUBLE = np.dtype(np.float64)
 
 
-def make(name, **options):
+def make(name, dtype=DOUBLE, **options):
     sizes, phi = (Backend(), PIXELS, CLASSES, HIDDEN), ACTIVATIONS["relu"]
     if name == "backprop-label":
-        method = BackpropLabel(perceptron(*sizes, phi, DOUBLE, **options))
+        method = BackpropLabel(perceptron(*sizes, phi, dtype, **options))
     elif name == "local-heads":
-        method = LocalHeads(*headed_network(*sizes, phi, DOUBLE, **options))
+        method = LocalHeads(*headed_network(*sizes, phi, dtype, **options))
     else:
-        network = labelled_network(*sizes, phi, 3.0, DOUBLE, normalised=False, **options)
+        network = labelled_network(*sizes, phi, 3.0, dtype, normalised=False, **options)
         method = BackpropPairwise(network, Pairwise(0.5), rows=3)
     random = np.random.default_rng(3)
     method.parameters.initialise(random)
@@ -87,6 +87,19 @@ def test_scores_rank_the_labels_as_the_training_error_does(name):
         wrong = (true + np.arange(1, CLASSES)) % CLASSES
     own, others = (np.take_along_axis(scores[0], labels, axis=1) for labels in (true, wrong))
     assert totals[-1] == (others.max(axis=1) >= own[:, 0]).sum() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("training", [True, False])
+def test_float32_stays_float32(name, training):
+    method, _ = make(name, np.dtype(np.float32), dropout=Dropout(units=0.5))
+    batch = method.training_batch(3) if training else method.scoring_batch(3)
+    arrays = [batch.x, batch.goodness, batch.coefficients, *batch.kept.values()]
+    for activity in (*batch.activities, *batch.logits):
+        arrays += [each for each in vars(activity).values() if isinstance(each, np.ndarray)]
+    if not training:
+        arrays.append(scored(method, np.zeros((3, PIXELS), np.float32)))
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 
 
 def test_a_layer_and_its_head_are_one_span():
