@@ -39,16 +39,39 @@ def test_every_thread_updates_the_weights_whose_gradient_it_made(threads, ran):
     np.testing.assert_allclose(weights.reshape(96, 20), -(a @ b), rtol=1e-12)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_layers_that_are_not_trained_yet_are_not_computed(threads):
+def prepared(threads):
+    """A method of two layers, and a batch of 40 images with all labels, to be learned from."""
     network = labelled_network(
         Recorded(threads), 5, 3, (16, 16), ACTIVATIONS["relu"], 1.0, np.dtype(np.float64)
     )
-    network.parameters.initialise(np.random.default_rng(0))
-    method = ForwardForward(network, LayerObjective(SigmoidGoodness(1.0), "none"), rows=3)
+    random = np.random.default_rng(0)
+    network.parameters.initialise(random)
+    method = ForwardForward(network, LayerObjective(SigmoidGoodness(1.0), "others"), rows=3)
     batch = method.training_batch(40)
-    batch.x[...] = 1
+    batch.x[...] = random.normal(size=batch.x.shape)
     batch.take(every_label(40, 3))
+    return method, batch
+
+
+def learned(threads):
+    """What is added to the totals, and the flat gradient."""
+    method, batch = prepared(threads)
+    assert len(batch.parts) == threads
+    totals = np.ones(3)
+    method.backend.multiply(learn(method, batch, Filled(0), totals, [0, 1]))
+    return totals - 1, method.parameters.flat_gradient
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_parts_of_a_batch_are_together_what_the_whole_is(threads):
+    for found, expected in zip(learned(threads), learned(1), strict=True):
+        assert expected.any()
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_layers_that_are_not_trained_yet_are_not_computed(threads):
+    method, batch = prepared(threads)
     batch.activities[1].values[...] = np.nan
     learn(method, batch, Filled(0), np.zeros(2), [0], stop=1)
     assert np.isfinite(batch.activities[0].values).all()
