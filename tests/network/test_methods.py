@@ -15,7 +15,7 @@ from ffnp.network.labels import candidate_labels
 from ffnp.objectives import Pairwise
 from ffnp.objectives.activations import ACTIVATIONS
 
-IMAGES, PIXELS, CLASSES, HIDDEN = 30, 7, 4, (6, 5, 8)
+IMAGES, PIXELS, CLASSES, HIDDEN = 30, 7, 4, (6, 20, 8)
 NAMES = ["backprop-label", "backprop-pairwise", "local-heads"]
 DOUBLE = np.dtype(np.float64)
 
@@ -114,7 +114,7 @@ def test_a_layer_and_its_head_are_one_span():
     "change, message",
     [
         ({"layer2.bias": None}, "no tensor 'layer2.bias' among layer1.bias, layer1.weights, lay"),
-        ({"layer2.bias": np.zeros(3)}, r"'layer2.bias' has shape \(3,\), the network \(5,\)"),
+        ({"layer2.bias": np.zeros(3)}, r"'layer2.bias' has shape \(3,\), the network \(20,\)"),
     ],
 )
 def test_tensors_of_another_network_are_refused_and_change_nothing(change, message):
