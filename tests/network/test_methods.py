@@ -20,8 +20,8 @@ NAMES = ["backprop-label", "backprop-pairwise", "local-heads"]
 DOUBLE = np.dtype(np.float64)
 
 
-def make(name, dtype=DOUBLE, **options):
-    sizes, phi = (Backend(), PIXELS, CLASSES, HIDDEN), ACTIVATIONS["relu"]
+def make(name, dtype=DOUBLE, hidden=HIDDEN, **options):
+    sizes, phi = (Backend(), PIXELS, CLASSES, hidden), ACTIVATIONS["relu"]
     if name == "backprop-label":
         method = BackpropLabel(perceptron(*sizes, phi, dtype, **options))
     elif name == "local-heads":
@@ -87,6 +87,12 @@ def test_scores_rank_the_labels_as_the_training_error_does(name):
         wrong = (true + np.arange(1, CLASSES)) % CLASSES
     own, others = (np.take_along_axis(scores[0], labels, axis=1) for labels in (true, wrong))
     assert totals[-1] == (others.max(axis=1) >= own[:, 0]).sum() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_layer_is_enough(name):
+    method, batch = make(name, hidden=(6,))
+    assert scored(method, batch.x).shape == (1, IMAGES, CLASSES)
 
 
 @pytest.mark.parametrize("name", NAMES)
