@@ -7,7 +7,7 @@ from ffnp.backends import Backend
 from ffnp.network import ForwardForward
 from ffnp.network.building import labelled_network
 from ffnp.network.labels import every_label
-from ffnp.network.sharing import Filled, descend, learn
+from ffnp.network.sharing import Filled, descend, forward, learn
 from ffnp.objectives import SigmoidGoodness
 from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.objectives.collaboration import LayerObjective
@@ -76,3 +76,13 @@ def test_layers_that_are_not_trained_yet_are_not_computed(threads):
     learn(method, batch, Filled(0), np.zeros(2), [0], stop=1)
     assert np.isfinite(batch.activities[0].values).all()
     assert np.isnan(batch.activities[1].values).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_layers_that_are_computed_already_are_not_computed_again(threads):
+    method, batch = prepared(threads)
+    forward(method, batch)
+    expected = batch.activities[1].values.copy()
+    batch.x[...] = batch.activities[1].values[...] = np.nan
+    learn(method, batch, Filled(1), np.zeros(3), [1])
+    np.testing.assert_array_equal(batch.activities[1].values, expected)
