@@ -17,6 +17,7 @@ from ffnp.data.loading import find
 from ffnp.data.verifying import differing
 from ffnp.files import inflated
 from ffnp.network import sharing
+from ffnp.runs.place import Place
 from ffnp_cli.main import main
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
@@ -31,6 +32,15 @@ def divide_small_batches_too():
         patch.setattr(sharing, "LEAST", 1)
         patch.setattr(numpy_backend, "LEAST_SWEEP", 1)
         patch.setattr(dividing, "LEAST_PRODUCT", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tests_that_store_a_run_are_skipped_on_windows():
+    """Which stores none (tests/test_portable.py)."""
+    with pytest.MonkeyPatch.context() as patch:
+        if os.open not in os.supports_dir_fd:
+            patch.setattr(Place, "__init__", lambda *_: pytest.skip("no run is stored here"))
         yield
 
 
@@ -78,6 +88,8 @@ def ffnp(monkeypatch, capsys):
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory):
     """A small trained run, and the JSON that `ffnp train` printed."""
+    if os.open not in os.supports_dir_fd:
+        pytest.skip("no run is stored here")
     folder = tmp_path_factory.mktemp("cli") / "run"
     command = [sys.executable, "-c", "from ffnp_cli.main import main; main()", "train", *SMALL]
     done = subprocess.run([*command, "--out", folder, "--json"], capture_output=True, text=True)

@@ -9,8 +9,9 @@ import pytest
 from backend_cases import CASES, CLASSES, activity, blank, check, some_labels
 
 import ffnp.backends
-from ffnp.backends import dividing, numpy_backend
+from ffnp.backends import Backend, dividing, numpy_backend
 from ffnp.backends.selection import make_backend
+from ffnp.backends.signs import Signs
 from ffnp.config import Config
 from ffnp.errors import InputError
 from ffnp.model import DataDescription, Model
@@ -94,6 +95,36 @@ def test_activate_labelled_passes_on_what_is_not_finite(random, name, value):
 
 
 # --- objective ------------------------------------------------------------------------------
+
+
+FINE = Signs.GOODNESS | Signs.LABEL | Signs.GRADIENT
+
+
+@pytest.mark.parametrize(
+    "change, signs",
+    [
+        ({}, FINE),
+        ({"totals": [1.0, np.nan]}, FINE | Signs.TOTAL_NOT_FINITE),
+        ({"weights": [1.0, -np.inf]}, FINE | Signs.WEIGHT_NOT_FINITE),
+        ({"gradient": [0.0, 0.0]}, FINE ^ Signs.GRADIENT),
+        ({"goodness": [[[2.0, 1.0]], [[1.0, 2.0]]]}, FINE ^ Signs.LABEL),
+        ({"goodness": [[[0.0, 0.0]], [[0.0, 0.0]]]}, Signs.GRADIENT),
+    ],
+    ids=repr,
+)
+def test_each_sign_is_of_its_own_array(change, signs):
+    arrays = {name: [0.0, 1.0] for name in ("totals", "weights", "gradient")}
+    arrays |= {"goodness": [[[2.0, 1.0]], [[2.0, 2.0]]]} | change
+    assert Backend().examine(**{name: np.array(each) for name, each in arrays.items()}) == signs
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_the_entropy_of_an_image_does_not_depend_on_the_others(name, dtype):
+    logits, totals = np.array([[0.0, 0.0], [-2000.0, -2000.0]], dtype), np.zeros(2)
+    labels = np.zeros(2, np.int32)
+    make_backend(name).cross_entropy(logits, np.zeros(2, dtype), labels, totals, np.zeros(2, dtype))
+    assert totals[0] == pytest.approx(2 * np.log(2))
+    np.testing.assert_allclose(logits, [[-0.25, 0.25]] * 2)
 
 
 @pytest.mark.parametrize("name", ["reference", "numpy", "numba"])

@@ -174,6 +174,7 @@ def test_every_row_of_every_product_is_computed_once(threads, sizes, monkeypatch
         np.testing.assert_allclose(out, a @ b, rtol=1e-12)
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no setitimer: Windows")
 def test_an_interrupted_call_waits_for_its_tasks(team):
     started, ended = threading.Event(), []
 
@@ -196,6 +197,7 @@ def test_an_interrupted_call_waits_for_its_tasks(team):
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork: Windows")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # with threads: what is tested
 def test_a_forked_process_hires_its_own_threads(team):
     team([lambda: None] * 2)

@@ -15,19 +15,19 @@ from ffnp.network.labels import candidate_labels
 from ffnp.objectives import Pairwise
 from ffnp.objectives.activations import ACTIVATIONS
 
-IMAGES, PIXELS, CLASSES, HIDDEN = 30, 7, 4, (6, 5, 8)
+IMAGES, PIXELS, CLASSES, HIDDEN = 30, 7, 4, (6, 20, 8)
 NAMES = ["backprop-label", "backprop-pairwise", "local-heads"]
 DOUBLE = np.dtype(np.float64)
 
 
-def make(name, **options):
-    sizes, phi = (Backend(), PIXELS, CLASSES, HIDDEN), ACTIVATIONS["relu"]
+def make(name, dtype=DOUBLE, hidden=HIDDEN, **options):
+    sizes, phi = (Backend(), PIXELS, CLASSES, hidden), ACTIVATIONS["relu"]
     if name == "backprop-label":
-        method = BackpropLabel(perceptron(*sizes, phi, DOUBLE, **options))
+        method = BackpropLabel(perceptron(*sizes, phi, dtype, **options))
     elif name == "local-heads":
-        method = LocalHeads(*headed_network(*sizes, phi, DOUBLE, **options))
+        method = LocalHeads(*headed_network(*sizes, phi, dtype, **options))
     else:
-        network = labelled_network(*sizes, phi, 3.0, DOUBLE, normalised=False, **options)
+        network = labelled_network(*sizes, phi, 3.0, dtype, normalised=False, **options)
         method = BackpropPairwise(network, Pairwise(0.5), rows=3)
     random = np.random.default_rng(3)
     method.parameters.initialise(random)
@@ -89,6 +89,25 @@ def test_scores_rank_the_labels_as_the_training_error_does(name):
     assert totals[-1] == (others.max(axis=1) >= own[:, 0]).sum() > 0
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_one_layer_is_enough(name):
+    method, batch = make(name, hidden=(6,))
+    assert scored(method, batch.x).shape == (1, IMAGES, CLASSES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("training", [True, False])
+def test_float32_stays_float32(name, training):
+    method, _ = make(name, np.dtype(np.float32), dropout=Dropout(units=0.5))
+    batch = method.training_batch(3) if training else method.scoring_batch(3)
+    arrays = [batch.x, batch.goodness, batch.coefficients, *batch.kept.values()]
+    for activity in (*batch.activities, *batch.logits):
+        arrays += [each for each in vars(activity).values() if isinstance(each, np.ndarray)]
+    if not training:
+        arrays.append(scored(method, np.zeros((3, PIXELS), np.float32)))
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+
+
 def test_a_layer_and_its_head_are_one_span():
     parameters = make("local-heads")[0].parameters
     parameters.flat[...] = 0
@@ -101,7 +120,7 @@ def test_a_layer_and_its_head_are_one_span():
     "change, message",
     [
         ({"layer2.bias": None}, "no tensor 'layer2.bias' among layer1.bias, layer1.weights, lay"),
-        ({"layer2.bias": np.zeros(3)}, r"'layer2.bias' has shape \(3,\), the network \(5,\)"),
+        ({"layer2.bias": np.zeros(3)}, r"'layer2.bias' has shape \(3,\), the network \(20,\)"),
     ],
 )
 def test_tensors_of_another_network_are_refused_and_change_nothing(change, message):

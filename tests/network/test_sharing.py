@@ -1,0 +1,88 @@
+"""How a batch and a descent are shared by threads."""
+
+import numpy as np
+import pytest
+
+from ffnp.backends import Backend
+from ffnp.network import ForwardForward
+from ffnp.network.building import labelled_network
+from ffnp.network.labels import every_label
+from ffnp.network.sharing import Filled, descend, forward, learn
+from ffnp.objectives import SigmoidGoodness
+from ffnp.objectives.activations import ACTIVATIONS
+from ffnp.objectives.collaboration import LayerObjective
+
+
+class Recorded(Backend):
+    """The reference on some threads, and how many functions it was given to run side by side."""
+
+    def __init__(self, threads):
+        self.threads, self.ran = threads, []
+
+    def run(self, tasks):
+        self.ran.append(len(tasks))
+        super().run(tasks)
+
+
+@pytest.mark.parametrize("threads, ran", [(1, []), (2, [2]), (3, [3])])
+def test_every_thread_updates_the_weights_whose_gradient_it_made(threads, ran):
+    random, backend = np.random.default_rng(0), Recorded(threads)
+    gradient, weights = np.zeros(96 * 20), np.zeros(96 * 20)
+    a, b = random.normal(size=(96, 30)), random.normal(size=(30, 20))
+
+    def update(span):
+        assert gradient[span].all()  # it is there already
+        weights[span] -= gradient[span]
+
+    descend(backend, [(a, b, gradient.reshape(96, 20))], gradient, update)
+    assert backend.ran == ran
+    np.testing.assert_allclose(weights.reshape(96, 20), -(a @ b), rtol=1e-12)
+
+
+def prepared(threads):
+    """A method of two layers, and a batch of 40 images with all labels, to be learned from."""
+    network = labelled_network(
+        Recorded(threads), 5, 3, (16, 16), ACTIVATIONS["relu"], 1.0, np.dtype(np.float64)
+    )
+    random = np.random.default_rng(0)
+    network.parameters.initialise(random)
+    method = ForwardForward(network, LayerObjective(SigmoidGoodness(1.0), "others"), rows=3)
+    batch = method.training_batch(40)
+    batch.x[...] = random.normal(size=batch.x.shape)
+    batch.take(every_label(40, 3))
+    return method, batch
+
+
+def learned(threads):
+    """What is added to the totals, and the flat gradient."""
+    method, batch = prepared(threads)
+    assert len(batch.parts) == threads
+    totals = np.ones(3)
+    method.backend.multiply(learn(method, batch, Filled(0), totals, [0, 1]))
+    return totals - 1, method.parameters.flat_gradient
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_parts_of_a_batch_are_together_what_the_whole_is(threads):
+    for found, expected in zip(learned(threads), learned(1), strict=True):
+        assert expected.any()
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_layers_that_are_not_trained_yet_are_not_computed(threads):
+    method, batch = prepared(threads)
+    batch.activities[1].values[...] = np.nan
+    learn(method, batch, Filled(0), np.zeros(2), [0], stop=1)
+    assert np.isfinite(batch.activities[0].values).all()
+    assert np.isnan(batch.activities[1].values).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_layers_that_are_computed_already_are_not_computed_again(threads):
+    method, batch = prepared(threads)
+    forward(method, batch)
+    expected = batch.activities[1].values.copy()
+    batch.x[...] = batch.activities[1].values[...] = np.nan
+    learn(method, batch, Filled(1), np.zeros(3), [1])
+    np.testing.assert_array_equal(batch.activities[1].values, expected)
