@@ -373,6 +373,9 @@ class NumpyBackend(Backend):
     ) -> list[Product]:
         found = []
         for i, (own, of_layer) in enumerate(zip(coefficients, products, strict=True)):
+            if own.shape[1] == 2:  # few are 0: see `_flush_coefficients`
+                found += of_layer
+                continue
             index = np.flatnonzero(own)
             if not len(index):
                 index = np.zeros(1, int)  # one of 0, for who divides the product by its cost
