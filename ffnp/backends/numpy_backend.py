@@ -371,7 +371,7 @@ class NumpyBackend(Backend):
     def lean(
         self, coefficients: Sequence[Array], products: Sequence[Sequence[Product]]
     ) -> list[Product]:
-        found = []
+        found: list[Product] = []
         for i, (own, of_layer) in enumerate(zip(coefficients, products, strict=True)):
             if own.shape[1] == 2:  # few are 0: see `_flush_coefficients`
                 found += of_layer
