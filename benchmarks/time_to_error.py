@@ -360,10 +360,12 @@ def draw(runs: list[Run], path: Path) -> None:
     handles = {}
     for axis, data in zip(axes[:, 0], sets, strict=True):
         asked = ERRORS[data.split(",")[0]]
+        highest = asked[0]
         for row in rows_of(runs, data):
             pairs = [(row.until(error)[0], error) for error in row.errors]
             line = [(seconds, error) for seconds, error in pairs if seconds < NEVER]
             if line:
+                highest = max(highest, line[0][1])
                 line.append((max(row.spent, line[-1][0]), line[-1][1]))
                 (handles[row.name],) = axis.plot(
                     *zip(*line, strict=True), drawstyle="steps-post", **look[row.name],
@@ -371,7 +373,7 @@ def draw(runs: list[Run], path: Path) -> None:
                 )  # fmt: skip
         axis.set(
             xscale="log", yscale="log", xlabel="seconds of training", ylabel="test error, %",
-            title=data, ylim=(0.9 * asked[-1], 4 * asked[0]),
+            title=data, ylim=(0.96 * asked[-1], 1.05 * min(highest, 4 * asked[0])),
         )  # fmt: skip
         axis.set_yticks(asked, [f"{error:g}" for error in asked])
         axis.yaxis.set_minor_locator(NullLocator())
