@@ -53,7 +53,9 @@ def test_a_resumed_run_takes_no_recipe(ffnp, run_folder):
     assert (status, "--recipe cannot change" in err) == (2, True)
 
 
-@pytest.mark.parametrize("options", [{"gamma": "previous"}, {"method": "ff"}, recipe("best")])
+@pytest.mark.parametrize(
+    "options", [{"gamma": "previous"}, {"method": "ff"}, recipe("best"), recipe("best-mnist")]
+)
 def test_a_deep_network_holds_the_shallower_ones(options):
     """What layers 1..k learn, and their vote: `reproduce depth` trains one network for all k."""
     small = {

@@ -229,13 +229,11 @@ class NumpyBackend(Backend):
         size = self._scratch("size", coefficients.shape, coefficients.dtype)
         small = self._scratch("small", coefficients.shape, np.dtype(bool))
         about = np.finfo(coefficients.dtype)
-        np.abs(coefficients, out=size)
         below = np.array(NEGLIGIBLE * about.tiny, size.dtype)
         if size.shape[2] > 2:
-            lost = ROUNDINGS * about.eps * size.max(axis=(1, 2), keepdims=True)
-            below = np.maximum(below, lost)
-        np.less(size, below, out=small)
-        np.copyto(coefficients, 0, where=small)
+            greatest = np.abs(coefficients, out=size).max(axis=(1, 2), keepdims=True)
+            below = np.maximum(below, ROUNDINGS * about.eps * greatest)
+        flush_block(coefficients, below, size, small)
 
     def cross_entropy(
         self,

@@ -52,7 +52,7 @@ def sgd_block(
     w -= t
 
 
-def flush_block(values: Array, below: float, size: Array, small: Array) -> None:
+def flush_block(values: Array, below: float | Array, size: Array, small: Array) -> None:
     """Set to 0 what is smaller than `below`; `size` and `small` (bool) are scratch arrays."""
     np.abs(values, out=size)
     np.less(size, below, out=small)
