@@ -211,6 +211,7 @@ def activate(random, dtype) -> Iterator[Case]:
 def best_labels(random, dtype) -> Iterator[Case]:
     for n, classes, r, kept in product([1, 33], [2, 10, 129], [1, 2], [0, 1]):
         goodness = random.integers(0, 9, (n, classes)).astype(dtype)  # some are equal
+        goodness[0, random.integers(0, classes, 2)] = np.nan
         labels = np.full((n, r), -1, np.int32)
         labels[:, :kept] = random.integers(0, classes, (n, kept))
         arguments = {"goodness": goodness, "kept": kept, "out_labels": labels}

@@ -312,8 +312,9 @@ KERNEL(ROW) activate(
     finish_row(squares, goodness, scale);
 }
 
-// One block an image: the labels of the most goodness, the best first, of equal ones the lowest.
-// With `kept` 1 the label in column 0 stays, and is not given again. A thread counts who is better.
+// One block an image: the labels of the most goodness, the best first, of equal ones the lowest;
+// NaN is the most, so that whoever checks the scores meets it. With `kept` 1 the label in column 0
+// stays, and is not given again. A thread counts who is better.
 KERNEL(ROW) best_labels(
     const real* __restrict__ goodness,  // (N, K)
     int kept,
@@ -328,8 +329,10 @@ KERNEL(ROW) best_labels(
         int place = kept;
         for (int other = 0; other < K; other++) {
             if (other == stays || other == k) continue;
-            if (goodness[other] > goodness[k] || (goodness[other] == goodness[k] && other < k))
-                place++;
+            const real its = goodness[other], own = goodness[k];
+            const bool more = its > own || (isnan(its) && !isnan(own));
+            const bool less = its < own || (isnan(own) && !isnan(its));
+            if (more || (!less && other < k)) place++;
         }
         if (place < R) labels[place] = k;
     }

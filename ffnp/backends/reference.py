@@ -220,7 +220,9 @@ class Backend:
         out.scale[...] = 1 / (np.sqrt(out.goodness) + EPSILON)  # (N, R)
 
     def best_labels(self, goodness: Array, kept: int, out_labels: Array) -> None:
-        """The labels of the most goodness, the best first.
+        """The labels of the most goodness, the best first; NaN is the most.
+
+        Whoever checks the scores of these labels meets it then.
 
         Parameters
         ----------
@@ -229,7 +231,8 @@ class Backend:
             0, or 1: the label in column 0 stays, and is not given again.
         out_labels : (N, R) int32 array
         """
-        order = np.argsort(-goodness, axis=1, kind="stable")  # (N, K): of equal ones the lowest
+        least_first = np.where(np.isnan(goodness), -np.inf, -goodness)  # (N, K)
+        order = np.argsort(least_first, axis=1, kind="stable")  # of equal ones the lowest
         if kept:
             others = order != out_labels[:, :1]
             order = order[others].reshape(len(order), -1)  # (N, K - 1)

@@ -136,6 +136,12 @@ def test_a_wrong_label_as_good_as_the_true_one_is_an_error(name, dtype):
     assert totals[-1] == 1
 
 
+def test_a_goodness_that_is_not_a_number_is_chosen_first(backend):
+    labels = np.empty((1, 2), np.int32)
+    backend.best_labels(np.array([[1.0, 3.0, np.nan, 2.0]]), kept=0, out_labels=labels)
+    assert labels.tolist() == [[2, 1]]
+
+
 @pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
 def test_totals_of_batches_are_added_up(name):
     """The reference too, which all others are compared with."""
