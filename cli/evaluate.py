@@ -59,10 +59,10 @@ def evaluate(
     test = evaluate_model(model, data.tested(), layers, candidates)
     names = layers or list(range(1, len(test.layers) + 1))
     if json:
-        found = {"run_dir": str(run), "dataset": config.dataset, "voters": names}
+        found = {"run_dir": str(run), "dataset": config.dataset, "evaluated": config.evaluated}
         some = {} if candidates is None else {"candidates": candidates}
         errors = {"test_error": test.to_dict(), "confusion": test.confusion.tolist()}
-        click.echo(dumps(found | some | errors | {"classes": test.names}))
+        click.echo(dumps(found | {"voters": names} | some | errors | {"classes": test.names}))
         return
     click.echo(error_table(test, config.evaluated, layers))
     if confusion:

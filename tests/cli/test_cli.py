@@ -54,7 +54,7 @@ def test_evaluate_reports_the_error_that_train_printed(ffnp, run_folder):
     status, out, _ = ffnp("evaluate", folder, "--json")
     found = json.loads(out)
     assert status == 0
-    assert found["test_error"] == printed["test_error"]
+    assert (found["evaluated"], found["test_error"]) == ("test", printed["test_error"])
     assert np.sum(found["confusion"]) == 100
 
 
