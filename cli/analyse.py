@@ -46,7 +46,8 @@ def analyse(
     data, config = data_of(model, dataset, data_dir)
     found = analyse_model(model, data.tested(), rows)
     if json:
-        click.echo(dumps({"run_dir": str(run)} | found.to_dict()))
+        about = {"run_dir": str(run), "evaluated": config.evaluated}
+        click.echo(dumps(about | found.to_dict()))
         return
     images = f"{found.images} {config.evaluated} images"
     click.echo(f"functional entropy of {images}, each with two labels")

@@ -71,8 +71,9 @@ def test_analyse_and_evaluate_say_which_rows_they_saw(ffnp, tmp_path):
     small = "--limit-train 300 --hidden 8 --epochs 1 --batch-size 100 --validation 50".split()
     assert ffnp("train", *small, "--out", tmp_path / "run")[0] == 0
     assert "functional entropy of 50 validation images" in ffnp("analyse", tmp_path / "run")[1]
-    found = json.loads(ffnp("evaluate", tmp_path / "run", "--json")[1])
-    assert found["evaluated"] == "validation"
+    for command in ("analyse", "evaluate"):
+        found = json.loads(ffnp(command, tmp_path / "run", "--json")[1])
+        assert found["evaluated"] == "validation"
 
 
 def test_metrics_tell_pairs_from_errors(ffnp, tmp_path):
