@@ -24,13 +24,13 @@ def test_an_unknown_recipe_is_refused():
 
 def test_a_file_and_options_win_over_a_recipe(ffnp, tmp_path):
     file = tmp_path / "own.toml"
-    file.write_text("epochs = 2\nlr = 0.002\n")
+    file.write_text("epochs = 2\nlr = 0.003\n")
     for given in (["--recipe", "best", "--config", file], ["--config", file, "--recipe", "best"]):
         out = tmp_path / given[0].strip("-")
         status, printed, _ = ffnp("train", *SMALL, *given, "--epochs", 1, "--out", out, "--json")
         config = json.loads(printed)["config"]
         assert status == 0
-        assert (config["epochs"], config["lr"], config["joined"]) == (1, 0.002, "every")
+        assert (config["epochs"], config["lr"], config["joined"]) == (1, 0.003, "every")
 
 
 def test_a_file_may_name_a_recipe(ffnp, tmp_path):
