@@ -43,7 +43,7 @@ class Method:
 
     def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0)."""
-        self.network.forward(batch, start, stop)
+        self.network.forward(batch, start, self.depth if stop is None else stop)
 
     def evaluate(self, batch: Batch, totals: Array) -> None:
         """Losses and coefficients of `len(totals) - 1` objectives; see `Backend.evaluate`."""

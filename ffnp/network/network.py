@@ -190,7 +190,7 @@ class Network:
             inputs=[joined, *later],
             activities=activities,
             goodness=goodness,
-            coefficients=empty(*goodness.shape) if training else empty(self.depth, 0, 0),
+            coefficients=empty(self.depth, images, rows if training else 0),
             gradients=[layer.gradient for layer in self.layers],
             images=slice(0, images),
             kept=kept,
@@ -211,9 +211,8 @@ class Network:
                 image = batch.images.start
                 self.dropout.draw_units(self.backend, batch.step, first, image, self._power, own)
 
-    def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
+    def forward(self, batch: Batch, start: int, stop: int) -> None:
         """Forward pass of layers `start`..`stop` - 1 (from 0) from what the batch holds."""
-        stop = self.depth if stop is None else stop
         self._drop_units(batch, start, stop)
         if start == 0 and batch.candidates is not None:
             batch.candidates.forward(batch.inputs[0], batch.activities[0])

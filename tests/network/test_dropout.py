@@ -11,8 +11,10 @@ from ffnp.backends.selection import make_backend
 from ffnp.config import Config
 from ffnp.errors import InputError
 from ffnp.model import DataDescription, Model
+from ffnp.network.building import labelled_network
 from ffnp.network.dropout import Dropout
-from ffnp.network.sharing import learn
+from ffnp.network.sharing import Filled, learn
+from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.training.sources import Pixels
 
 CONFIG = Config(
@@ -24,11 +26,12 @@ def drawn(backend, **changes):
     """A training batch of 20 images after a step, and the trainer's model."""
     config, dataset = replace(CONFIG, **changes), small_dataset(train=20)
     model = Model.create(config, DataDescription.of(dataset, config), backend)
-    batch = model.method.training_batch(20)
-    labels = np.tile(np.arange(2, dtype=np.int32), (20, 1))
+    method = model.method
+    batch = method.training_batch(20)
+    labels = np.tile(np.arange(method.rows, dtype=np.int32), (20, 1))
     batch.take(labels, np.arange(20), step=3)
-    source = Pixels(model.method, dataset.train.images, model.data.scaling)
-    learn(model.method, batch, source, np.zeros(3), range(2))
+    source = Pixels(method, dataset.train.images, model.data.scaling)
+    learn(method, batch, source, np.zeros(method.losses + 1), range(method.depth))
     return batch, model
 
 
@@ -97,6 +100,71 @@ def test_no_two_steps_of_a_training_are_the_same():
 def test_a_baseline_drops_all_but_what_its_loss_reads():
     batch, _ = drawn(Backend(), method="backprop-pairwise")
     assert batch.activities[0].kept is not None and batch.activities[1].kept is None
+
+
+def network_of(hidden, **options):
+    """An untrained one that drops half of its units, and a training batch of zeros."""
+    network = labelled_network(
+        Backend(), 5, 3, hidden, ACTIVATIONS["relu"], 1.0, np.dtype(np.float64),
+        dropout=Dropout(units=0.5), **options,
+    )  # fmt: skip
+    batch = network.batch(20, 2, training=True)
+    batch.x[...] = 0
+    batch.take(np.zeros((20, 2), np.int32))
+    return network, batch
+
+
+@pytest.mark.parametrize("normalised, gain", [(True, np.sqrt(2)), (False, 2)])
+def test_the_mean_of_what_is_read_stays(normalised, gain):
+    """Of goodness where rows are normalised, of activities where not."""
+    network, batch = network_of((7, 6), normalised=normalised)
+    network.forward(batch, 0, 2)
+    assert network.gain == pytest.approx(gain)
+    assert np.unique(batch.kept[0]) == pytest.approx([0, gain])
+
+
+@pytest.mark.parametrize("start, stop", [(0, 1), (1, 2), (1, 3), (2, 4), (3, 4), (0, 4)])
+def test_some_layers_draw_what_they_would_among_all(start, stop):
+    network, batch = network_of((7, 7, 7, 6))
+    network.forward(batch, 0, 4)
+    expected = [activity.kept.copy() for activity in batch.activities]
+    for kept in batch.kept.values():
+        kept[...] = np.nan
+    network.forward(batch, start, stop)
+    for i, activity in enumerate(batch.activities):
+        drawn = expected[i] if start <= i < stop else np.full((20, activity.kept.shape[1]), np.nan)
+        np.testing.assert_array_equal(activity.kept, drawn)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"method": "ff", "hidden": (9,)},
+        {"method": "ff", "hidden": (9,), "activation": "tanh"},
+        {"method": "backprop-label"},
+        {"method": "backprop-pairwise"},
+        {"method": "local-heads", "hidden": (9,)},
+    ],
+    ids=lambda change: " ".join(map(str, change.values())),
+)
+def test_the_gradient_is_that_of_what_is_kept(change):
+    """Against a difference of the loss along a random direction: a step draws the same again."""
+    batch, model = drawn(Backend(), **{"hidden": (9, 8), "dtype": "float64"} | change)
+    method, flat = model.method, model.method.parameters.flat
+    along = np.random.default_rng(0).normal(size=flat.shape)
+
+    def loss(shift):
+        flat[...] = before + shift * along
+        totals = np.zeros(method.losses + 1)
+        method.forward(batch)
+        method.evaluate(batch, totals)
+        return totals[0] / 20
+
+    before = flat.copy()
+    totals = np.zeros(method.losses + 1)
+    method.backend.multiply(learn(method, batch, Filled(0), totals, range(method.depth)))
+    expected = (loss(1e-7) - loss(-1e-7)) / 2e-7
+    assert method.parameters.flat_gradient @ along == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])

@@ -101,11 +101,25 @@ def test_float32_stays_float32(name, training):
     method, _ = make(name, np.dtype(np.float32), dropout=Dropout(units=0.5))
     batch = method.training_batch(3) if training else method.scoring_batch(3)
     arrays = [batch.x, batch.goodness, batch.coefficients, *batch.kept.values()]
+    arrays += [inputs.scale for inputs in batch.inputs]
     for activity in (*batch.activities, *batch.logits):
         arrays += [each for each in vars(activity).values() if isinstance(each, np.ndarray)]
     if not training:
         arrays.append(scored(method, np.zeros((3, PIXELS), np.float32)))
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
+
+
+def test_only_a_training_batch_has_coefficients():
+    method, batch = make("backprop-pairwise")
+    assert batch.coefficients.shape == batch.goodness.shape
+    assert method.scoring_batch(3).coefficients.size == 0
+
+
+def test_an_output_has_no_goodness():
+    """What `examine` looks at, too."""
+    method, batch = make("backprop-label")
+    method.forward(batch)
+    assert not batch.goodness[-1].any()
 
 
 def test_a_layer_and_its_head_are_one_span():

@@ -6,6 +6,7 @@ import pytest
 from ffnp.backends import Backend
 from ffnp.network import ForwardForward
 from ffnp.network.building import labelled_network
+from ffnp.network.dropout import Dropout
 from ffnp.network.labels import every_label
 from ffnp.network.sharing import Filled, descend, forward, learn
 from ffnp.objectives import SigmoidGoodness
@@ -39,10 +40,10 @@ def test_every_thread_updates_the_weights_whose_gradient_it_made(threads, ran):
     np.testing.assert_allclose(weights.reshape(96, 20), -(a @ b), rtol=1e-12)
 
 
-def prepared(threads):
+def prepared(threads, **options):
     """A method of two layers, and a batch of 40 images with all labels, to be learned from."""
     network = labelled_network(
-        Recorded(threads), 5, 3, (16, 16), ACTIVATIONS["relu"], 1.0, np.dtype(np.float64)
+        Recorded(threads), 5, 3, (16, 16), ACTIVATIONS["relu"], 1.0, np.dtype(np.float64), **options
     )
     random = np.random.default_rng(0)
     network.parameters.initialise(random)
@@ -53,20 +54,37 @@ def prepared(threads):
     return method, batch
 
 
-def learned(threads):
+def learned(threads, **options):
     """What is added to the totals, and the flat gradient."""
-    method, batch = prepared(threads)
+    method, batch = prepared(threads, **options)
     assert len(batch.parts) == threads
     totals = np.ones(3)
     method.backend.multiply(learn(method, batch, Filled(0), totals, [0, 1]))
     return totals - 1, method.parameters.flat_gradient
 
 
+OPTIONS = [{}, {"joined": "every"}, {"dropout": Dropout(units=0.5)}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=repr)
 @pytest.mark.parametrize("threads", [2, 3])
-def test_the_parts_of_a_batch_are_together_what_the_whole_is(threads):
-    for found, expected in zip(learned(threads), learned(1), strict=True):
+def test_the_parts_of_a_batch_are_together_what_the_whole_is(threads, options):
+    for found, expected in zip(learned(threads, **options), learned(1, **options), strict=True):
         assert expected.any()
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_every_part_takes_what_its_own_images_have():
+    _, batch = prepared(2)
+    labels, index, weight = np.arange(120).reshape(40, 3), np.arange(40) + 7, np.arange(40.0)
+    batch.take(labels, index, 5, weight)
+    for part in batch.parts:
+        np.testing.assert_array_equal(part.labels, labels[part.images])
+        np.testing.assert_array_equal(part.index, index[part.images])
+        np.testing.assert_array_equal(part.sample_weight, weight[part.images])
+        assert part.step == 5
+    batch.take(labels)
+    assert all(part.index is part.sample_weight is None for part in batch.parts)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
