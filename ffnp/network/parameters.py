@@ -1,7 +1,6 @@
 """All weights and biases in one flat buffer, so that an optimiser makes one sweep."""
 
 from collections.abc import Mapping
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -27,28 +26,28 @@ class Parameters:
     def __init__(
         self, backend: Backend, shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype[Any]
     ) -> None:
-        sizes = [-(-int(np.prod(shape)) // ALIGNMENT) * ALIGNMENT for shape in shapes.values()]
-        starts = [0, *accumulate(sizes)]
         self.backend = backend
         self.shapes = dict(shapes)
-        self._starts = dict(zip(shapes, starts, strict=False))
-        self._sizes = dict(zip(shapes, sizes, strict=True))
-        self.flat = zeros(backend, starts[-1], dtype)
-        self.flat_gradient = zeros(backend, starts[-1], dtype)
+        self._spans, end = dict[str, slice](), 0
+        for name, shape in shapes.items():
+            start, end = end, end + -(-int(np.prod(shape)) // ALIGNMENT) * ALIGNMENT
+            self._spans[name] = slice(start, end)
+        self.flat = zeros(backend, end, dtype)
+        self.flat_gradient = zeros(backend, end, dtype)
         self.weights = self.views(self.flat)
         self.gradients = self.views(self.flat_gradient)
 
     def views(self, flat: Array) -> dict[str, Array]:
         """The tensors of a flat array laid out like `flat`, by name."""
         return {
-            name: flat[self._starts[name] :][: int(np.prod(shape))].reshape(shape)
+            name: flat[self._spans[name]][: int(np.prod(shape))].reshape(shape)
             for name, shape in self.shapes.items()
         }
 
     def span(self, prefix: str) -> slice:
         """The span of the flat arrays with the tensors whose names start with `prefix`."""
-        names = [name for name in self.shapes if name.startswith(prefix)]
-        return slice(self._starts[names[0]], self._starts[names[-1]] + self._sizes[names[-1]])
+        spans = [span for name, span in self._spans.items() if name.startswith(prefix)]
+        return slice(spans[0].start, spans[-1].stop)
 
     def initialise(self, random: np.random.Generator) -> None:
         """Draw each layer's weights and bias from U(-1/sqrt(in), 1/sqrt(in))."""

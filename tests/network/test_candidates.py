@@ -7,8 +7,9 @@ import pytest
 from small_training import make_trainer, small_dataset
 
 from ffnp import Config
+from ffnp.backends import Backend
 from ffnp.errors import InputError
-from ffnp.network import candidates
+from ffnp.network import candidates, sharing
 
 HARDEST = Config(
     hidden=(6, 5), labels=3, negatives="hardest", batch_size=20, epochs=1, dtype="float64",
@@ -49,6 +50,36 @@ def test_true_labels_stay():
     random, hardest = (next(iter(trainer._buffers.values())).labels for trainer in trainers)
     assert random[:, 0].tolist() == hardest[:, 0].tolist()
     assert random[:, 1:].tolist() != hardest[:, 1:].tolist()
+
+
+class Threads(Backend):
+    """The reference, for which a batch is split in two."""
+
+    threads = 2
+
+
+@pytest.mark.parametrize("joined", ["first", "every"])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_all_layers_read_the_labels_of_the_most_goodness_in_layer_1(monkeypatch, kept, joined):
+    """`kept`: of which the true one stays where it is, as in training."""
+    monkeypatch.setattr(candidates, "NUMBERS", 3 * 7 * 6)  # three images at a time
+    config, data = replace(HARDEST, joined=joined), small_dataset(classes=7)
+    method = make_trainer(config, data, Threads()).model.method
+    random = np.random.default_rng(0)
+    batch = method.training_batch(20) if kept else method.candidates_batch(20, 3)
+    every, true = method.scoring_batch(20), random.integers(0, 7, 20)
+    every.x[...] = batch.x[...] = random.normal(size=batch.x.shape)
+    if kept:
+        batch.take(np.repeat(true[:, None].astype(np.int32), 3, axis=1))
+    for each in (batch, every):
+        sharing.forward(method, each)
+    first = every.goodness[0].copy()
+    if kept:
+        first[np.arange(20), true] = np.inf
+    labels = np.argsort(-first, axis=1)[:, :3]
+    np.testing.assert_array_equal(batch.labels, labels)
+    expected = np.take_along_axis(every.goodness, labels[None], axis=2)
+    np.testing.assert_allclose(batch.goodness, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ NAMES = ["backprop-label", "backprop-pairwise", "local-heads"]
 DOUBLE = np.dtype(np.float64)
 
 
-def make(name, dtype=DOUBLE, hidden=HIDDEN, **options):
-    sizes, phi = (Backend(), PIXELS, CLASSES, hidden), ACTIVATIONS["relu"]
+def make(name, dtype=DOUBLE, hidden=HIDDEN, activation="relu", **options):
+    sizes, phi = (Backend(), PIXELS, CLASSES, hidden), ACTIVATIONS[activation]
     if name == "backprop-label":
         method = BackpropLabel(perceptron(*sizes, phi, dtype, **options))
     elif name == "local-heads":
@@ -109,10 +109,16 @@ def test_float32_stays_float32(name, training):
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 
 
-def test_only_a_training_batch_has_coefficients():
-    method, batch = make("backprop-pairwise")
-    assert batch.coefficients.shape == batch.goodness.shape
-    assert method.scoring_batch(3).coefficients.size == 0
+@pytest.mark.parametrize("activation, keeps_slope", [("relu", False), ("tanh", True)])
+def test_only_a_training_batch_holds_what_gradients_need(activation, keeps_slope):
+    method, training = make("backprop-pairwise", activation=activation)
+    scoring = method.scoring_batch(3)
+    assert training.coefficients.shape == training.goodness.shape
+    assert scoring.coefficients.size == 0
+    for ours, theirs in zip(training.activities, scoring.activities, strict=True):
+        assert ours.delta.shape == ours.values.shape
+        assert (ours.slope is not None) == keeps_slope
+        assert theirs.delta is theirs.slope is None
 
 
 def test_an_output_has_no_goodness():
@@ -128,6 +134,24 @@ def test_a_layer_and_its_head_are_one_span():
     parameters.flat[parameters.span("layer2.")] = 1
     for name, tensor in parameters.weights.items():
         assert (tensor == name.startswith("layer2.")).all(), name
+
+
+def test_tensors_start_at_multiples_of_16_numbers_and_waste_none():
+    parameters = make("local-heads")[0].parameters
+    tensors = parameters.views(np.arange(len(parameters.flat))).values()
+    starts = [int(tensor.min()) for tensor in tensors]
+    ends = [int(tensor.max()) + 1 for tensor in tensors]
+    assert starts == [0, *(-(-end // 16) * 16 for end in ends[:-1])]
+    assert parameters.flat.shape == parameters.flat_gradient.shape == (-(-ends[-1] // 16) * 16,)
+
+
+def test_weights_and_bias_are_drawn_up_to_one_by_the_root_of_what_a_unit_reads():
+    weights = make("local-heads", hidden=(300, 900))[0].parameters.weights
+    for layer, inputs in {"layer1": PIXELS, "layer2": 300, "layer2.head": 900}.items():
+        for tensor in (weights[f"{layer}.weights"], weights[f"{layer}.bias"]):
+            bound = 1 / np.sqrt(inputs)
+            assert tensor.min() < 0 < tensor.max()
+            assert (0.2 if len(tensor) == CLASSES else 0.9) * bound < np.abs(tensor).max() <= bound
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,10 @@ def test_every_thread_updates_the_weights_whose_gradient_it_made(threads, ran):
     np.testing.assert_allclose(weights.reshape(96, 20), -(a @ b), rtol=1e-12)
 
 
-def prepared(threads, **options):
+def prepared(threads, dtype=np.float64, **options):
     """A method of two layers, and a batch of 40 images with all labels, to be learned from."""
     network = labelled_network(
-        Recorded(threads), 5, 3, (16, 16), ACTIVATIONS["relu"], 1.0, np.dtype(np.float64), **options
+        Recorded(threads), 5, 3, (16, 16), ACTIVATIONS["relu"], 1.0, np.dtype(dtype), **options
     )
     random = np.random.default_rng(0)
     network.parameters.initialise(random)
@@ -85,6 +85,13 @@ def test_every_part_takes_what_its_own_images_have():
         assert part.step == 5
     batch.take(labels)
     assert all(part.index is part.sample_weight is None for part in batch.parts)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradients_of_a_part_have_the_type_of_the_weights(dtype):
+    _, batch = prepared(2, dtype)
+    arrays = [a for part in batch.parts for each in part.gradients for a in each.arrays]
+    assert {array.dtype for array in arrays} == {np.dtype(dtype)}
 
 
 @pytest.mark.parametrize("threads", [1, 2])
