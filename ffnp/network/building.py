@@ -41,12 +41,11 @@ def labelled_network(
     parameters = Parameters(backend, layer_shapes(inputs, hidden), dtype)
 
     def layer(number: int) -> Dense:
-        read = length if number < len(hidden) else 1.0  # nothing reads the last one
         if number == 1 or every:
             return LabelledDense(
-                parameters, f"layer{number}", activation, pixels, classes, label_scale, read
+                parameters, f"layer{number}", activation, pixels, classes, label_scale, length
             )
-        return Dense(parameters, f"layer{number}", activation, read)
+        return Dense(parameters, f"layer{number}", activation, length)
 
     layers = [layer(number) for number in range(1, len(hidden) + 1)]
     # without normalisation the loss reads the last layer's goodness alone

@@ -164,7 +164,7 @@ class LabelledDense(Dense):
         pixels: int,
         classes: int,
         label_scale: float,
-        length: float = 1.0,
+        length: float,
     ) -> None:
         super().__init__(parameters, name, activation, length)
         self.label_scale = label_scale

@@ -97,9 +97,14 @@ def test_no_two_steps_of_a_training_are_the_same():
     assert steps == list(range(6))
 
 
-def test_a_baseline_drops_all_but_what_its_loss_reads():
-    batch, _ = drawn(Backend(), method="backprop-pairwise")
-    assert batch.activities[0].kept is not None and batch.activities[1].kept is None
+@pytest.mark.parametrize(
+    "method, widths", [("backprop-pairwise", [64]), ("backprop-label", [64, 40])]
+)
+def test_a_baseline_drops_all_but_what_its_loss_reads(method, widths):
+    batch, _ = drawn(Backend(), method=method)
+    assert [kept.shape[2] for kept in batch.kept.values()] == widths
+    dropping = [activity.kept is not None for activity in batch.activities]
+    assert dropping == [True] * len(widths) + [False]
 
 
 def network_of(hidden, **options):

@@ -128,6 +128,33 @@ def test_an_output_has_no_goodness():
     assert not batch.goodness[-1].any()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_activities_have_their_goodness_in_the_batchs_array(name):
+    method, batch = make(name)
+    assert len(batch.activities) == len(batch.goodness) == method.depth
+    for activity, goodness in zip(batch.activities, batch.goodness, strict=True):
+        assert activity.goodness.ctypes.data == goodness.ctypes.data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_knows_its_pixels_and_classes(name):
+    """By them it is decided how many images are scored at once."""
+    network = make(name)[0].network
+    assert (network.pixels, network.classes) == (PIXELS, CLASSES)
+
+
+def test_a_layer_that_reads_all_has_weights_for_pixels_labels_and_the_layer_below():
+    layer = make("backprop-pairwise", joined="every")[0].network.layers[1]
+    for parts, whole in [
+        ((layer.pixel_weights, layer.label_weights, layer.below_weights), layer.weights),
+        ((layer.d_pixel_weights, layer.gradient.label_weights, layer.d_below_weights),
+         layer.d_weights),
+    ]:  # fmt: skip
+        whole[...] = np.arange(whole.size).reshape(whole.shape)
+        assert [len(part) for part in parts] == [PIXELS, CLASSES, HIDDEN[0]]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
 def test_a_layer_and_its_head_are_one_span():
     parameters = make("local-heads")[0].parameters
     parameters.flat[...] = 0

@@ -87,6 +87,19 @@ def test_every_part_takes_what_its_own_images_have():
     assert all(part.index is part.sample_weight is None for part in batch.parts)
 
 
+def of_the_whole_batch(goodness, gamma):
+    """As `SigmoidGoodness`, without a word on images."""
+    return SigmoidGoodness(1.0)(goodness, gamma)
+
+
+@pytest.mark.parametrize("own, ran", [(SigmoidGoodness(1.0), [2]), (of_the_whole_batch, [2, 2])])
+def test_parts_wait_for_each_other_only_where_the_loss_is_of_the_whole_batch(own, ran):
+    method, batch = prepared(2)
+    method = ForwardForward(method.network, LayerObjective(own, "others"), rows=3)
+    learn(method, batch, Filled(0), np.zeros(3), [0, 1])
+    assert method.backend.ran == ran
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_gradients_of_a_part_have_the_type_of_the_weights(dtype):
     _, batch = prepared(2, dtype)
