@@ -105,6 +105,14 @@ def test_wrong_labels_stand_in_the_order_of_their_draws():
     np.testing.assert_array_equal(labels, [[0, 4, 2, 5], [4, 2, 5, 1]])
 
 
+def test_equal_draws_are_in_the_order_of_labels_however_many_there_are():
+    """A sort that is not stable keeps the order of few."""
+    draws = np.where(np.arange(63) % 3, 0.25, 0.75)
+    labels = candidate_labels(np.array([0]), 64, 63, Drawn(draws))
+    expected = [0, *(1 + np.argsort(draws, kind="stable")[:62])]
+    np.testing.assert_array_equal(labels, [expected])
+
+
 @pytest.mark.parametrize("rows", [0, CLASSES + 1])
 def test_label_rows_that_there_are_not_are_refused(rows):
     with pytest.raises(InputError, match=f"choose 1..{CLASSES}"):
