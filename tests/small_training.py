@@ -27,6 +27,12 @@ def same_bits(first, second):
     return a.keys() == b.keys() and all(a[name].tobytes() == b[name].tobytes() for name in a)
 
 
+class Halves(Backend):
+    """The reference, for which batches are split in two."""
+
+    threads = 2
+
+
 class StopAfter(Watcher):
     """Asks to stop after so many batches."""
 

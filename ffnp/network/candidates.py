@@ -44,7 +44,7 @@ class Candidates:
             some = slice(start, min(start + self._together, images))
             count = some.stop - some.start
             trial = self._trial.part(slice(0, count))
-            own = Joined(inputs.x[some], self._labels[:count], inputs.shared[some], None)
+            own = replace(inputs.part(some), labels=self._labels[:count])
             layer.activate(own, replace(trial, goodness=self._goodness[some]))
         layer.backend.best_labels(self._goodness[:images], self._kept, inputs.labels)
         layer.activate(inputs, out)

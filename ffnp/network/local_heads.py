@@ -42,8 +42,9 @@ class LocalHeads(Method):
 
     def forward(self, batch: Batch, start: int = 0, stop: int | None = None) -> None:
         """See `Method.forward`: the layers', and their heads'."""
+        stop = self.depth if stop is None else stop
         super().forward(batch, start, stop)
-        for i in range(start, self.depth if stop is None else stop):
+        for i in range(start, stop):
             self.heads[i].forward(batch.activities[i], batch.logits[i])
 
     def evaluate(self, batch: Batch, totals: Array) -> None:

@@ -143,6 +143,23 @@ def test_a_goodness_that_is_not_a_number_is_chosen_first(backend):
 
 
 @pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_a_wrong_logit_as_high_as_the_true_one_is_an_error(name, dtype):
+    logits, bias = np.array([[1, 2, 0], [1, 1, 0]], dtype), np.array([1, 0, 0], dtype)
+    totals, labels = np.zeros(2), np.zeros(2, np.int32)
+    make_backend(name).cross_entropy(logits, bias, labels, totals, np.empty(3, dtype))
+    assert totals[1] == 1
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
+def test_of_labels_of_equal_goodness_the_lowest_is_first(name, dtype):
+    goodness = np.where(np.arange(129) % 3, 5, 7)[None].astype(dtype)
+    labels = np.full((1, 129), 6, np.int32)
+    expected = [*range(0, 129, 3), *(i for i in range(129) if i % 3)]
+    make_backend(name).best_labels(goodness, 0, labels)
+    assert labels[0].tolist() == expected
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy", "numba"])
 def test_totals_of_batches_are_added_up(name):
     """The reference too, which all others are compared with."""
     backend, random = make_backend(name), np.random.default_rng(0)

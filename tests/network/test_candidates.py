@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_training import make_trainer, small_dataset
+from small_training import Halves, make_trainer, small_dataset
 
 from ffnp import Config
 from ffnp.backends import Backend
@@ -52,19 +52,13 @@ def test_true_labels_stay():
     assert random[:, 1:].tolist() != hardest[:, 1:].tolist()
 
 
-class Threads(Backend):
-    """The reference, for which a batch is split in two."""
-
-    threads = 2
-
-
 @pytest.mark.parametrize("joined", ["first", "every"])
 @pytest.mark.parametrize("kept", [0, 1])
 def test_all_layers_read_the_labels_of_the_most_goodness_in_layer_1(monkeypatch, kept, joined):
     """`kept`: of which the true one stays where it is, as in training."""
     monkeypatch.setattr(candidates, "NUMBERS", 3 * 7 * 6)  # three images at a time
     config, data = replace(HARDEST, joined=joined), small_dataset(classes=7)
-    method = make_trainer(config, data, Threads()).model.method
+    method = make_trainer(config, data, Halves()).model.method
     random = np.random.default_rng(0)
     batch = method.training_batch(20) if kept else method.candidates_batch(20, 3)
     every, true = method.scoring_batch(20), random.integers(0, 7, 20)
@@ -80,6 +74,35 @@ def test_all_layers_read_the_labels_of_the_most_goodness_in_layer_1(monkeypatch,
     np.testing.assert_array_equal(batch.labels, labels)
     expected = np.take_along_axis(every.goodness, labels[None], axis=2)
     np.testing.assert_allclose(batch.goodness, expected, rtol=1e-12)
+
+
+class Counted(Backend):
+    """The reference, and how often it has activated images with labels."""
+
+    activated = 0
+
+    def activate_labelled(self, *arguments):
+        self.activated += 1
+        super().activate_labelled(*arguments)
+
+
+@pytest.mark.parametrize("numbers, together", [(1, 1), (7 * 6, 1), (3 * 7 * 6, 3), (10**9, 20)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_so_many_images_are_tried_together_as_there_is_room_for(
+    monkeypatch, numbers, together, dtype
+):
+    monkeypatch.setattr(candidates, "NUMBERS", numbers)
+    trainer = make_trainer(replace(HARDEST, dtype=dtype), small_dataset(classes=7), Counted())
+    method = trainer.model.method
+    batch = method.training_batch(20)
+    trial = batch.candidates._trial
+    assert trial.values.shape == (together, 7, 6)
+    assert {trial.values.dtype, trial.goodness.dtype} == {np.dtype(dtype)}
+    assert trial.delta is None
+    batch.x[...] = 1
+    batch.take(np.zeros((20, 3), np.int32))
+    method.forward(batch)
+    assert method.backend.activated == -(-20 // together) + 1
 
 
 @pytest.mark.parametrize(

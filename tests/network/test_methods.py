@@ -89,6 +89,31 @@ def test_scores_rank_the_labels_as_the_training_error_does(name):
     assert totals[-1] == (others.max(axis=1) >= own[:, 0]).sum() > 0
 
 
+@pytest.mark.parametrize("name", ["backprop-label", "local-heads"])
+def test_losses_are_the_cross_entropies_of_the_voters(name):
+    method, batch = make(name)
+    totals = np.zeros(method.losses + 1)
+    method.forward(batch)
+    method.evaluate(batch, totals)
+    exp = np.exp(scored(method, batch.x))
+    shares = np.take_along_axis(exp, batch.labels[None], axis=2)[:, :, 0] / exp.sum(axis=2)
+    np.testing.assert_allclose(totals[:-1], -np.log(shares).sum(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_layers_asked_for_are_computed(name):
+    method, batch = make(name)
+    method.forward(batch)
+    arrays = [each.values for each in (*batch.activities, *batch.logits)]
+    for array in arrays:
+        array += 0.5
+    before = [array.copy() for array in arrays]
+    method.forward(batch, 1, 2)
+    changed = [(now != then).any() for now, then in zip(arrays, before, strict=True)]
+    second = [i == 1 for i in range(method.depth)]
+    assert changed == second + (second if name == "local-heads" else [])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_one_layer_is_enough(name):
     method, batch = make(name, hidden=(6,))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ffnp.backends import Backend
-from ffnp.network import ForwardForward
+from ffnp.network import ForwardForward, sharing
 from ffnp.network.building import labelled_network
 from ffnp.network.dropout import Dropout
 from ffnp.network.labels import every_label
@@ -32,6 +32,7 @@ def test_every_thread_updates_the_weights_whose_gradient_it_made(threads, ran):
     a, b = random.normal(size=(96, 30)), random.normal(size=(30, 20))
 
     def update(span):
+        assert gradient[span].ndim == 1
         assert gradient[span].all()  # it is there already
         weights[span] -= gradient[span]
 
@@ -40,17 +41,17 @@ def test_every_thread_updates_the_weights_whose_gradient_it_made(threads, ran):
     np.testing.assert_allclose(weights.reshape(96, 20), -(a @ b), rtol=1e-12)
 
 
-def prepared(threads, dtype=np.float64, **options):
-    """A method of two layers, and a batch of 40 images with all labels, to be learned from."""
+def prepared(threads, dtype=np.float64, images=40, **options):
+    """A method of two layers, and a batch of images with all labels, to be learned from."""
     network = labelled_network(
         Recorded(threads), 5, 3, (16, 16), ACTIVATIONS["relu"], 1.0, np.dtype(dtype), **options
     )
     random = np.random.default_rng(0)
     network.parameters.initialise(random)
     method = ForwardForward(network, LayerObjective(SigmoidGoodness(1.0), "others"), rows=3)
-    batch = method.training_batch(40)
+    batch = method.training_batch(images)
     batch.x[...] = random.normal(size=batch.x.shape)
-    batch.take(every_label(40, 3))
+    batch.take(every_label(images, 3))
     return method, batch
 
 
@@ -72,6 +73,25 @@ def test_the_parts_of_a_batch_are_together_what_the_whole_is(threads, options):
     for found, expected in zip(learned(threads, **options), learned(1, **options), strict=True):
         assert expected.any()
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "threads, images, least, starts",
+    [
+        (2, 40, 1, [0, 24]),  # multiples of 8 images, of two rows at least: BLAS takes 16 at a time
+        (3, 2, 1, [0, 1]),
+        (3, 1, 1, [0]),
+        (2, 40, 40 * 3 * 16 // 2, [0, 24]),
+        (2, 40, 40 * 3 * 16 // 2 + 1, [0]),
+    ],
+)
+def test_a_batch_is_split_between_threads_if_there_is_work(
+    monkeypatch, threads, images, least, starts
+):
+    monkeypatch.setattr(sharing, "LEAST", least)  # numbers of a layer
+    _, batch = prepared(threads, images=images)
+    assert [part.images.start for part in batch.parts] == starts
+    assert [len(part.x) for part in batch.parts] == np.diff([*starts, images]).tolist()
 
 
 def test_every_part_takes_what_its_own_images_have():
@@ -112,6 +132,15 @@ def test_layers_that_are_not_trained_yet_are_not_computed(threads):
     method, batch = prepared(threads)
     batch.activities[1].values[...] = np.nan
     learn(method, batch, Filled(0), np.zeros(2), [0], stop=1)
+    assert np.isfinite(batch.activities[0].values).all()
+    assert np.isnan(batch.activities[1].values).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_pass_may_stop_at_a_layer(threads):
+    method, batch = prepared(threads)
+    batch.activities[1].values[...] = np.nan
+    forward(method, batch, stop=1)
     assert np.isfinite(batch.activities[0].values).all()
     assert np.isnan(batch.activities[1].values).all()
 
