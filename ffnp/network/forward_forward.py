@@ -20,7 +20,7 @@ class ForwardForward(Method):
     """
 
     def __init__(
-        self, network: Network, objective: LayerObjective, rows: int, hardest: bool = False
+        self, network: Network, objective: LayerObjective, rows: int, hardest: bool
     ) -> None:
         super().__init__(network, rows, losses=network.depth)
         self._hardest = hardest

@@ -153,6 +153,23 @@ def test_an_output_has_no_goodness():
     assert not batch.goodness[-1].any()
 
 
+@pytest.mark.parametrize(
+    "name, options, length",
+    [
+        ("local-heads", {}, 1),
+        ("backprop-pairwise", {}, 1),
+        ("backprop-pairwise", {"length": 2.0}, 2),
+        ("backprop-pairwise", {"length": 2.0, "joined": "every"}, 2),
+    ],
+)
+def test_the_rows_of_every_layer_are_scaled_to_the_length_asked_for(name, options, length):
+    method, batch = make(name, **options)
+    method.forward(batch)
+    for activity in batch.activities:
+        lengths = np.linalg.norm(activity.values * activity.scale[:, :, None], axis=2)
+        assert lengths[activity.goodness > 0.01] == pytest.approx(length, rel=1e-6)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_activities_have_their_goodness_in_the_batchs_array(name):
     method, batch = make(name)

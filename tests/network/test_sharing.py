@@ -48,7 +48,8 @@ def prepared(threads, dtype=np.float64, images=40, **options):
     )
     random = np.random.default_rng(0)
     network.parameters.initialise(random)
-    method = ForwardForward(network, LayerObjective(SigmoidGoodness(1.0), "others"), rows=3)
+    objective = LayerObjective(SigmoidGoodness(1.0), "others")
+    method = ForwardForward(network, objective, rows=3, hardest=False)
     batch = method.training_batch(images)
     batch.x[...] = random.normal(size=batch.x.shape)
     batch.take(every_label(images, 3))
@@ -115,7 +116,7 @@ def of_the_whole_batch(goodness, gamma):
 @pytest.mark.parametrize("own, ran", [(SigmoidGoodness(1.0), [2]), (of_the_whole_batch, [2, 2])])
 def test_parts_wait_for_each_other_only_where_the_loss_is_of_the_whole_batch(own, ran):
     method, batch = prepared(2)
-    method = ForwardForward(method.network, LayerObjective(own, "others"), rows=3)
+    method = ForwardForward(method.network, LayerObjective(own, "others"), rows=3, hardest=False)
     learn(method, batch, Filled(0), np.zeros(3), [0, 1])
     assert method.backend.ran == ran
 
