@@ -8,6 +8,7 @@ from small_training import Halves, make_trainer, small_dataset
 
 from ffnp import Config
 from ffnp.backends import Backend
+from ffnp.backends.selection import make_backend
 from ffnp.errors import InputError
 from ffnp.network import candidates, sharing
 
@@ -52,13 +53,17 @@ def test_true_labels_stay():
     assert random[:, 1:].tolist() != hardest[:, 1:].tolist()
 
 
+@pytest.mark.parametrize("backend", ["halves", "numpy"])
 @pytest.mark.parametrize("joined", ["first", "every"])
 @pytest.mark.parametrize("kept", [0, 1])
-def test_all_layers_read_the_labels_of_the_most_goodness_in_layer_1(monkeypatch, kept, joined):
+def test_all_layers_read_the_labels_of_the_most_goodness_in_layer_1(
+    monkeypatch, kept, joined, backend
+):
     """`kept`: of which the true one stays where it is, as in training."""
     monkeypatch.setattr(candidates, "NUMBERS", 3 * 7 * 6)  # three images at a time
     config, data = replace(HARDEST, joined=joined), small_dataset(classes=7)
-    method = make_trainer(config, data, Halves()).model.method
+    backend = Halves() if backend == "halves" else make_backend(backend)
+    method = make_trainer(config, data, backend).model.method
     random = np.random.default_rng(0)
     batch = method.training_batch(20) if kept else method.candidates_batch(20, 3)
     every, true = method.scoring_batch(20), random.integers(0, 7, 20)
