@@ -91,6 +91,20 @@ def test_a_gamma_of_ones_own_is_scaled_and_a_constant():
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_a_gamma_of_ones_own_has_the_type_of_the_goodness():
+    goodness = np.ones((3, 5, 2), np.float32)
+    heard = []
+
+    def objective(goodness, gamma):
+        heard.append(gamma.dtype)
+        return SigmoidGoodness(1.0)(goodness, gamma)
+
+    LayerObjective(objective, lambda goodness: below(goodness).astype(np.float64)).of_layers(
+        goodness
+    )
+    assert set(heard) == {np.dtype(np.float32)}
+
+
 def test_a_batch_is_divided_only_where_the_gamma_says_so():
     def alone(goodness):
         return below(goodness)
@@ -152,10 +166,15 @@ BAD = {
     "one function": ({"activation": np.tanh}, "the activation is of type ufunc: give a pair"),
     "a number": ({"activation": 3}, "the activation is of type int: give a pair of functions"),
     "two numbers": ({"activation": (1, 2)}, "give a pair of functions"),
+    "half a pair": ({"activation": (np.tanh, 2)}, "give a pair of functions"),
+    "transposed": ({"activation": (np.transpose, np.cos)}, r"value gave shape \(4, 3\) for z of"),
     "a sum": ({"activation": (np.sum, np.cos)}, r"value gave shape \(\) for z of shape \(3, 4\)"),
     "not finite": ({"activation": (np.log, np.cos)}, "value gave .* numbers that are not finite"),
     "not elementwise": (
         {"activation": (np.tanh, lambda z: z - z.mean())}, "slope of a number depends on the others"
+    ),
+    "hardly elementwise": (
+        {"activation": (lambda z: np.tanh(z) + z.mean() / 1000, np.cos)}, "depends on the others"
     ),
     "one layer": ({"gamma": lambda g: g[0]}, r"the gamma gave .* of shape \(20, 2\) for goodness"),
 }  # fmt: skip
@@ -165,6 +184,14 @@ BAD = {
 def test_what_cannot_be_ones_own_is_one_line(given, message):
     with pytest.raises(InputError, match=message):
         library.train(SMALL, dataset=DATA, **given)
+
+
+def test_an_activation_may_round_a_number_in_another_way_beside_others():
+    def relu(z):
+        alone = len(z) == 1
+        return np.maximum(z, 0) * (1 + 2e-5 * alone) + 5e-7 * alone
+
+    assert library.train(SMALL, dataset=DATA, activation=(relu, np.sign)).model.activation
 
 
 # --- checked ------------------------------------------------------------------------------------
