@@ -168,7 +168,7 @@ def test_analyse_prints_what_training_recorded(ffnp, folders):
     status, out, _ = ffnp("analyse", folders[0], "--backend", "numpy", "--json")
     found = json.loads(out)
     assert status == 0
-    assert found.pop("run_dir") == str(folders[0])
+    assert (found.pop("run_dir"), found.pop("evaluated")) == (str(folders[0]), "test")
     last = (folders[0] / "metrics.jsonl").read_text().splitlines()[-1]
     assert found == json.loads(last)["analysis"]
     status, out, _ = ffnp("analyse", folders[0])

@@ -41,11 +41,12 @@ def labelled_network(
     parameters = Parameters(backend, layer_shapes(inputs, hidden), dtype)
 
     def layer(number: int) -> Dense:
+        read = length if number < len(hidden) else 1.0  # nothing reads the last one
         if number == 1 or every:
             return LabelledDense(
-                parameters, f"layer{number}", activation, pixels, classes, label_scale, length
+                parameters, f"layer{number}", activation, pixels, classes, label_scale, read
             )
-        return Dense(parameters, f"layer{number}", activation, length)
+        return Dense(parameters, f"layer{number}", activation, read)
 
     layers = [layer(number) for number in range(1, len(hidden) + 1)]
     # without normalisation the loss reads the last layer's goodness alone

@@ -17,7 +17,7 @@ from ffnp.backends.team import Team
 @pytest.fixture
 def team():
     with threadpool_limits(2, "blas"):
-        return Team()
+        yield Team()
 
 
 def blas_threads():

@@ -162,10 +162,10 @@ def test_an_output_has_no_goodness():
         ("backprop-pairwise", {"length": 2.0, "joined": "every"}, 2),
     ],
 )
-def test_the_rows_of_every_layer_are_scaled_to_the_length_asked_for(name, options, length):
+def test_the_rows_that_a_layer_reads_have_the_length_asked_for(name, options, length):
     method, batch = make(name, **options)
     method.forward(batch)
-    for activity in batch.activities:
+    for activity in batch.activities[:-1]:
         lengths = np.linalg.norm(activity.values * activity.scale[:, :, None], axis=2)
         assert lengths[activity.goodness > 0.01] == pytest.approx(length, rel=1e-6)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from ffnp.backends.selection import make_backend
 from ffnp.config import Config
@@ -16,6 +17,13 @@ from ffnp.training.sources import Pixels
 
 IMAGES, CLASSES, ROWS = 21, 5, 3
 DATA = DataDescription((13,), CLASSES, False, Scaling(0.2, 0.5, 2.0))
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    """On a machine of one core, too."""
+    with threadpool_limits(2, "blas"):
+        yield
 
 
 def learned(backend, **options):
