@@ -10,6 +10,11 @@ from typing import Any
 from ffnp.config import Config
 from ffnp.reproduction.experiments import ROWS, Task
 
+PARTS = (  # of recipes
+    "joined", "hidden_length", "unit_dropout", "pixel_dropout", "weight_decay", "negatives",
+    "gamma_scale", "shift", "flip",
+)  # fmt: skip
+
 
 @dataclass
 class Cell:
@@ -68,6 +73,7 @@ def caption(configs: Sequence[Config], table: Sequence[Cell]) -> str:
         _either(f"layers of {', '.join(map(str, c.hidden))}" for c in configs),
         _either(f"theta {c.theta:g}" for c in configs if c.uses("theta")),
         _either(f"images of length {c.input_length:g}" for c in configs),
+        *(_part(name, configs) for name in PARTS),
         _limit("training", configs[0].limit_train),
         _limit(configs[0].evaluated, configs[0].limit_test),
     ]
@@ -80,6 +86,14 @@ def caption(configs: Sequence[Config], table: Sequence[Cell]) -> str:
     if found < wanted:
         lines.append(f"Not finished: {wanted - found} of {wanted} runs are missing.")
     return "\n".join(lines) + "\n"
+
+
+def _part(name: str, configs: Sequence[Config]) -> str:
+    """A setting that the paper has not, and whether all rows have it; "" if none has."""
+    having = [c for c in configs if getattr(c, name) != getattr(Config, name)]
+    values = _either(f"{getattr(c, name)}" for c in having)
+    some = " (some rows)" if len(having) < len(configs) else ""
+    return f"{name.replace('_', ' ')} {values}{some}" if having else ""
 
 
 def _either(texts: Iterable[str]) -> str:

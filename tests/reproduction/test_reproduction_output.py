@@ -58,10 +58,17 @@ def test_caption_says_how_runs_were_trained():
     ]
 
 
+def test_caption_names_the_parts_of_recipes_and_whether_all_rows_have_them():
+    more = {"unit_dropout": 0.3, "joined": "every", "method": "ff", "objective": "softmax"}
+    configs = [replace(BASE, unit_dropout=0.2), replace(BASE, **more)]
+    line = caption(configs, cells(RESULTS[:2])).splitlines()[1]
+    assert line.endswith("; joined every (some rows); unit dropout 0.2 or 0.3.")
+
+
 def test_caption_says_what_rows_do_otherwise():
     tasks = expand("beyond", "fast", {"lr": 0.002}, seeds=1)
     line = caption([task.config for task in tasks], cells(RESULTS[:2])).splitlines()[1]
-    assert "; layers of 500 or layers of 500, 500, 500; images of length 10." in line
+    assert "; layers of 500 or layers of 500, 500, 500; images of length 10; " in line
     assert "0.002 cosine" in line  # of the recipe, with what is given
     assert "theta" not in line  # nothing here has one
 
