@@ -326,10 +326,11 @@ KERNEL(ROW) best_labels(
     const int stays = kept ? labels[0] : -1;
     for (int k = threadIdx.x; k < K; k += blockDim.x) {
         if (k == stays) continue;
+        const real own = goodness[k];
         int place = kept;
         for (int other = 0; other < K; other++) {
             if (other == stays || other == k) continue;
-            const real its = goodness[other], own = goodness[k];
+            const real its = goodness[other];
             const bool more = its > own || (isnan(its) && !isnan(own));
             const bool less = its < own || (isnan(own) && !isnan(its));
             if (more || (!less && other < k)) place++;
