@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from ffnp.errors import InputError
 
 Labels = NDArray[np.int32]
+DRAWS = 1 << 24  # how many numbers a float32 of a generator may be
 NUMBERS = 1 << 17  # that are drawn at once: with many classes they are more than the images
 
 
@@ -52,9 +53,11 @@ def candidate_labels(
         for start in range(0, images, step):  # the stream is that of one draw
             block = shifts[start : start + step]
             drawn = random.random((len(block), classes - 1), dtype=np.float32)
-            order = np.argsort(drawn, axis=1, kind="stable")  # the same on every processor
-            block[...] = order[:, : rows - 1]
-        shifts += 1
+            # multiples of 2^-24, so these are whole, and no two alike: their order is the same on
+            # every processor
+            keys = (drawn * DRAWS).astype(np.int64) * classes + np.arange(1, classes)
+            keys.partition(rows - 2, axis=1)
+            block[...] = np.sort(keys[:, : rows - 1], axis=1) % classes
     labels = np.empty((images, rows), np.int32)
     labels[:, 0] = true
     np.remainder(labels[:, :1] + shifts, classes, out=labels[:, 1:])
