@@ -75,6 +75,7 @@ ROWS = {
         Row("best-5", "ours, five layers", {"hidden": (500,) * 5}, recipe="best"),
         Row("best", "ours", {}, recipe="best"),
         Row("best-1", "ours, one layer", {"hidden": (500,)}, recipe="best"),
+        Row("shifts", "ours, of images moved and mirrored", {}, recipe="shifts"),
         Row("local-heads", "local heads, the same parts", {}, recipe="local-heads"),
         Row("backprop", "backprop label, the same parts", {}, recipe="backprop"),
         *_activation_rows(),
