@@ -113,6 +113,19 @@ def test_equal_draws_are_in_the_order_of_labels_however_many_there_are():
     np.testing.assert_array_equal(labels, [expected])
 
 
+def test_draws_that_differ_by_the_last_bit_are_told_apart():
+    random = Drawn([0.5, 0.25 + 2.0**-24, 0.25, 0.75])
+    assert candidate_labels(np.array([0]), 5, 3, random).tolist() == [[0, 3, 2]]
+
+
+@pytest.mark.parametrize("rows", [3, 700, 3999])
+def test_of_many_draws_the_smallest_choose(rows):
+    draws = np.random.default_rng(rows).random((300, 3999), dtype=np.float32)
+    labels = candidate_labels(np.zeros(300, int), 4000, rows, np.random.default_rng(rows))
+    expected = 1 + np.argsort(draws, axis=1, kind="stable")[:, : rows - 1]
+    np.testing.assert_array_equal(labels[:, 1:], expected)
+
+
 @pytest.mark.parametrize("rows", [0, CLASSES + 1])
 def test_label_rows_that_there_are_not_are_refused(rows):
     with pytest.raises(InputError, match=f"choose 1..{CLASSES}"):
