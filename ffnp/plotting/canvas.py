@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -119,6 +119,16 @@ def styles() -> Iterator[dict[str, Any]]:
     for turn in count():
         for i, style in enumerate(STYLES):
             yield {**style, "linestyle": LINES[(i + turn) % len(LINES)]}
+
+
+def styled(results: Mapping[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Each name's result, and its style. None is left out, and what comes after keeps its style.
+
+    So a line looks the same on all axes of a figure, where some results are missing.
+    """
+    for (name, result), style in zip(results.items(), styles(), strict=False):
+        if result is not None:
+            yield name, result, style
 
 
 def columns_of(names: Sequence[str], inches: float) -> int:

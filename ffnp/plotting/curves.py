@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from ffnp.plotting.canvas import literal, styles
+from ffnp.plotting.canvas import literal, styled, styles
 from ffnp.plotting.layers import draw_band, error_scale
 from ffnp.plotting.settings import Result, config_of, seeds_of
 
@@ -13,10 +13,13 @@ Value = Callable[[Record], float | None]  # of a record, where it has it
 Line = tuple[str, Result, Value, Mapping[str, Any]]  # its name, whose, what of it, style
 
 
-def draw_curves(axes: Any, results: Mapping[str, Result], training: bool = False) -> None:
-    """Error by epoch, where it was recorded; beside it that of the sample of training rows."""
+def draw_curves(axes: Any, results: Mapping[str, Result | None], training: bool = False) -> None:
+    """Error by epoch, where it was recorded; beside it that of the sample of training rows.
+
+    A result that is None is missing on these axes, and has its style on others.
+    """
     lines, kinds = list[Line](), set()
-    for (name, result), style in zip(results.items(), styles(), strict=False):
+    for name, result, style in styled(results):
         lines.append((literal(name), result, lambda r: _vote(r, "test_error"), style))
         tested = any("test_error" in record for record in result["metrics"])
         kinds |= {config_of(result).evaluated} if tested else set()
@@ -38,7 +41,7 @@ def _vote(record: Record, kind: str) -> float | None:
 def draw_pairs(axes: Any, results: Mapping[str, Result]) -> None:
     """Pair error by epoch: of how many training images a wrong label of the batch wins."""
     lines = list[Line]()
-    for (name, result), style in zip(results.items(), styles(), strict=False):
+    for name, result, style in styled(results):
         # ffnp 0.1 called it train_error.
         lines.append(
             (literal(name), result, lambda r: r.get("pair_error", r.get("train_error")), style)
@@ -47,10 +50,10 @@ def draw_pairs(axes: Any, results: Mapping[str, Result]) -> None:
     axes.set_ylabel("pair error, %")
 
 
-def draw_entropy(axes: Any, results: Mapping[str, Result], kind: str) -> None:
-    """Functional entropy of goodness by epoch (the paper's figures 4a to 4c)."""
+def draw_entropy(axes: Any, results: Mapping[str, Result | None], kind: str) -> None:
+    """Functional entropy of goodness by epoch (the paper's figures 4a to 4c); see `draw_curves`."""
     lines = list[Line]()
-    for (name, result), style in zip(results.items(), styles(), strict=False):
+    for name, result, style in styled(results):
         lines.append((literal(name), result, _analysed(f"entropy_{kind}", "total"), style))
     entropies = _draw_by_epoch(axes, lines)
     if entropies:

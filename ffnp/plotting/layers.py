@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ffnp.plotting.canvas import STYLES, literal, styles
+from ffnp.plotting.canvas import STYLES, literal, styled
 from ffnp.plotting.settings import Result, config_of, seeds_of
 
 
@@ -41,16 +41,16 @@ def draw_band(axes: Any, x: Any, every: Sequence[Sequence[float]], style: Any) -
     axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
 
 
-def draw_votes(axes: Any, results: Mapping[str, Result]) -> None:
-    """Error of the vote of layers 1..k of several networks."""
+def draw_votes(axes: Any, results: Mapping[str, Result | None]) -> None:
+    """Error of the vote of layers 1..k of several networks; see `draw_curves` of None."""
     errors = list[float]()
-    for (name, result), style in zip(results.items(), styles(), strict=False):
+    for name, result, style in styled(results):
         groups = result["test_error"]["groups"]
         axes.plot(range(1, len(groups) + 1), groups, label=literal(name), **style)
         errors += groups
+        axes.set_ylabel(f"{config_of(result).evaluated} error, %")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("vote of layers 1..k")
-    axes.set_ylabel(f"{config_of(result).evaluated} error, %")
     error_scale(axes, errors)
 
 

@@ -80,8 +80,7 @@ def _mean(values: Sequence[Any]) -> Any:
 def figure2(results: Results, titles: Mapping[str, str]) -> Any:
     """Errors of layers and groups: data sets across; FF above, collaborative below."""
     means = over_seeds(results)
-    rows = list(dict.fromkeys(row for row, _ in means))
-    datasets = list(dict.fromkeys(dataset for _, dataset in means))
+    rows, datasets = (list(dict.fromkeys(names)) for names in zip(*means, strict=True))
     figure, axes = new_figure(len(rows), len(datasets))
     for j, dataset in enumerate(datasets):
         for i, row in enumerate(rows):
@@ -97,10 +96,10 @@ def figure2(results: Results, titles: Mapping[str, str]) -> Any:
 def depth(results: Results, titles: Mapping[str, str]) -> Any:
     """Error of the vote of layers 1..k: data sets across, a line for each network."""
     means = over_seeds(results)
-    datasets = list(dict.fromkeys(dataset for _, dataset in means))
+    rows, datasets = (list(dict.fromkeys(names)) for names in zip(*means, strict=True))
     figure, axes = new_figure(1, len(datasets))
     for axis, dataset in zip(axes[0], datasets, strict=True):
-        chosen = {ROWS[row].title: mean for (row, name), mean in means.items() if name == dataset}
+        chosen = {ROWS[row].title: means.get((row, dataset)) for row in rows}
         draw_votes(axis, chosen)
         axis.set_title(literal(titles.get(dataset, dataset)))
     common_legend(figure)
@@ -110,10 +109,10 @@ def depth(results: Results, titles: Mapping[str, str]) -> Any:
 def figure4(results: Results, titles: Mapping[str, str]) -> Any:
     """Functional entropy of all, true and wrong rows, and test error, by epoch."""
     means = over_seeds(results)
-    datasets = list(dict.fromkeys(dataset for _, dataset in means))
+    rows, datasets = (list(dict.fromkeys(names)) for names in zip(*means, strict=True))
     figure, axes = new_figure(len(datasets), len(KINDS) + 1)
     for i, dataset in enumerate(datasets):
-        chosen = {ROWS[row].title: mean for (row, name), mean in means.items() if name == dataset}
+        chosen = {ROWS[row].title: means.get((row, dataset)) for row in rows}
         for axis, kind in zip(axes[i], KINDS, strict=False):
             draw_entropy(axis, chosen, kind)
         draw_curves(axes[i, -1], chosen)

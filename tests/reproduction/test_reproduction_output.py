@@ -14,7 +14,7 @@ from ffnp.data.dataset import Split
 from ffnp.errors import InputError, InputWarning
 from ffnp.reproduction import expand, spreading
 from ffnp.reproduction.experiments import DATASETS, ROWS, Task
-from ffnp.reproduction.figures import depth, figure2, figure4, over_seeds
+from ffnp.reproduction.figures import depth, figure2, figure4, figure4, over_seeds
 from ffnp.reproduction.running import data_title, data_titles
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 from ffnp.scoring.analysis import KINDS
@@ -79,6 +79,17 @@ def test_figure_of_depth_draws_the_vote_of_every_network():
     assert [line.get_label() for line in axes.lines] == [
         "FF, network", "collaborative, gamma others, network",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("draw", [depth, figure4])
+def test_a_row_looks_the_same_on_all_axes_though_some_are_missing(draw):
+    (plain, first), (task, second) = RESULTS[0], RESULTS[2]
+    elsewhere = replace(task, config=replace(task.config, dataset="cifar10"))
+    results = [(plain, first), (task, second), (elsewhere, second)]
+    results = [(t, r | {"metrics": epochs(1, 2)}) for t, r in results]
+    lines = [line for axes in draw(results, {}).axes for line in axes.lines]
+    looks = {(line.get_label(), line.get_color(), line.get_marker()) for line in lines}
+    assert len({label for label, *_ in looks}) == len(looks) == 2
 
 
 def test_figures_take_runs_that_recorded_more_and_less():
