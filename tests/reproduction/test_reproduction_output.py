@@ -14,7 +14,7 @@ from ffnp.data.dataset import Split
 from ffnp.errors import InputError, InputWarning
 from ffnp.reproduction import expand, spreading
 from ffnp.reproduction.experiments import DATASETS, ROWS, Task
-from ffnp.reproduction.figures import depth, figure2, figure4, figure4, over_seeds
+from ffnp.reproduction.figures import depth, figure2, figure4, over_seeds
 from ffnp.reproduction.running import data_title, data_titles
 from ffnp.reproduction.tables import caption, cells, comma_separated, markdown
 from ffnp.scoring.analysis import KINDS
