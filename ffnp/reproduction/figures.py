@@ -77,10 +77,22 @@ def _mean(values: Sequence[Any]) -> Any:
     return fmean(numbers) if len(numbers) == len(values) else first
 
 
+def _names(means: Mapping[tuple[str, str], Any]) -> list[list[str]]:
+    """The rows, and the data sets, each once."""
+    return [list(dict.fromkeys(names)) for names in zip(*means, strict=True)]
+
+
+def _of_dataset(
+    means: Mapping[tuple[str, str], Any], rows: Sequence[str], dataset: str
+) -> dict[str, Any]:
+    """By title: each row's result on a data set, None where it is missing."""
+    return {ROWS[row].title: means.get((row, dataset)) for row in rows}
+
+
 def figure2(results: Results, titles: Mapping[str, str]) -> Any:
     """Errors of layers and groups: data sets across; FF above, collaborative below."""
     means = over_seeds(results)
-    rows, datasets = (list(dict.fromkeys(names)) for names in zip(*means, strict=True))
+    rows, datasets = _names(means)
     figure, axes = new_figure(len(rows), len(datasets))
     for j, dataset in enumerate(datasets):
         for i, row in enumerate(rows):
@@ -96,11 +108,10 @@ def figure2(results: Results, titles: Mapping[str, str]) -> Any:
 def depth(results: Results, titles: Mapping[str, str]) -> Any:
     """Error of the vote of layers 1..k: data sets across, a line for each network."""
     means = over_seeds(results)
-    rows, datasets = (list(dict.fromkeys(names)) for names in zip(*means, strict=True))
+    rows, datasets = _names(means)
     figure, axes = new_figure(1, len(datasets))
     for axis, dataset in zip(axes[0], datasets, strict=True):
-        chosen = {ROWS[row].title: means.get((row, dataset)) for row in rows}
-        draw_votes(axis, chosen)
+        draw_votes(axis, _of_dataset(means, rows, dataset))
         axis.set_title(literal(titles.get(dataset, dataset)))
     common_legend(figure)
     return figure
@@ -109,10 +120,10 @@ def depth(results: Results, titles: Mapping[str, str]) -> Any:
 def figure4(results: Results, titles: Mapping[str, str]) -> Any:
     """Functional entropy of all, true and wrong rows, and test error, by epoch."""
     means = over_seeds(results)
-    rows, datasets = (list(dict.fromkeys(names)) for names in zip(*means, strict=True))
+    rows, datasets = _names(means)
     figure, axes = new_figure(len(datasets), len(KINDS) + 1)
     for i, dataset in enumerate(datasets):
-        chosen = {ROWS[row].title: means.get((row, dataset)) for row in rows}
+        chosen = _of_dataset(means, rows, dataset)
         for axis, kind in zip(axes[i], KINDS, strict=False):
             draw_entropy(axis, chosen, kind)
         draw_curves(axes[i, -1], chosen)
