@@ -337,21 +337,10 @@ def go_through(
                     "pair_error": error,
                     "seconds": seconds(),
                 }
-                trained = trainer.schedule.losses(position.phase)
-                rows = {"test": test, "train": sample if config.evaluate_every else None}
-                every = config.evaluate_every or best.watching
-                if every and (position.epoch + 1) % every == 0:
-                    for name, split in rows.items():
-                        if split is not None:
-                            found = evaluate(model, split, range(1, trained + 1))
-                            record[f"{name}_error"] = found.to_dict()
-                    if best.watching:
-                        best.see(trainer.epochs_done, record["test_error"]["all"], model)
-                often = config.analyse_every
-                if test is not None and often and (position.epoch + 1) % often == 0:
-                    record["analysis"] = analyse(model, test, layers=trained).to_dict()
-                often = config.snapshot_every
-                if run is not None and often and (position.epoch + 1) % often == 0:
+                record |= _measured(trainer, position, test, sample, best)
+                if best.watching and "test_error" in record:
+                    best.see(trainer.epochs_done, record["test_error"]["all"], model)
+                if run is not None and _due(config.snapshot_every, position):
                     run.write_snapshot(model, trainer.epochs_done)
                 start += seconds() - record["seconds"]  # the clock of training stood still
                 metrics.append(record)
@@ -382,6 +371,28 @@ def go_through(
     result = Result(model, evaluated, spent, metrics, folder, epoch)
     watcher.end(result)
     return result
+
+
+def _measured(
+    trainer: Trainer, position: Position, test: Split | None, sample: Split, best: Best
+) -> dict[str, Any]:
+    """What the configuration asks to be measured after this epoch, of the layers trained so far."""
+    model, config, found = trainer.model, trainer.model.config, {}
+    trained = trainer.schedule.losses(position.phase)
+    rows = {"test": test, "train": sample if config.evaluate_every else None}
+    if _due(config.evaluate_every or best.watching, position):
+        for name, split in rows.items():
+            if split is not None:
+                errors = evaluate(model, split, range(1, trained + 1))
+                found[f"{name}_error"] = errors.to_dict()
+    if test is not None and _due(config.analyse_every, position):
+        found["analysis"] = analyse(model, test, layers=trained).to_dict()
+    return found
+
+
+def _due(every: int, position: Position) -> bool:
+    """Whether what happens once in so many epochs does now; 0: never."""
+    return every > 0 and (position.epoch + 1) % every == 0
 
 
 def _saving(positions: Iterator[Position], save: Callable[[], None]) -> Iterator[Position]:
