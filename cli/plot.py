@@ -207,7 +207,7 @@ def _title(name: str, result: Result, of_run: bool) -> str:
 
 def _by_layer(result: Result) -> bool:
     tested = sum("test_error" in record for record in result["metrics"])
-    return tested > 1 and not config_of(result).is_baseline
+    return tested > 1 and config_of(result).votes
 
 
 def _pushed(result: Result) -> bool:

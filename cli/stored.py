@@ -11,6 +11,7 @@ import click
 from ffnp.config import Config
 from ffnp.data import Dataset
 from ffnp.data.appearance import Appearance
+from ffnp.data.catalogue import CATALOGUE
 from ffnp.errors import InputError, InputWarning
 from ffnp.model import Model
 from ffnp.runs.experiment import load_data, load_model
@@ -65,6 +66,8 @@ def data_of(
     config, known = model.config, model.data
     if dataset is not None:  # whole: the run's limits belong to its own set
         config = replace(config, dataset=dataset, limit_train=None, limit_test=None, validation=0)
+        if dataset not in CATALOGUE:
+            config = replace(config, data_dir=None)
     limit = limit_test or config.limit_test
     config = replace(config, data_dir=data_dir or config.data_dir, limit_test=limit)
     try:

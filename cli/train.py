@@ -1,9 +1,8 @@
 """`ffnp train`: train, evaluate and store a network."""
 
 import math
-import warnings
-from contextlib import closing
-from dataclasses import fields
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from ffnp.config import Config
-from ffnp.errors import InputError, InputWarning
+from ffnp.errors import InputError
 from ffnp.recipes import recipe_names
 from ffnp.runs import experiment
 from ffnp.runs.experiment import CHECKPOINT_SECONDS, Result
@@ -78,38 +77,36 @@ def train(
     """
     with closing(Bars()) as bars, on_signals(bars.stop):
         if resume is None:
-            config = _config(ctx, options)
-            _check_effects(ctx, config)
-            folder = default_folders(config) if out is None else out
-            result = experiment.train(config, folder, bars, checkpoint_every)
+            with _saying_where(ctx, options):
+                config = Config(**options)
+                _check_gamma(ctx, config)
+                folder = default_folders(config) if out is None else out
+                result = experiment.train(config, folder, bars, checkpoint_every)
         else:
             backend, elsewhere = _elsewhere(ctx, options)
             result = experiment.resume(resume, backend, bars, checkpoint_every, **elsewhere)
     click.echo(dumps(result.to_dict()) if json else _summary(result))
 
 
-def _config(ctx: click.Context, options: dict[str, Any]) -> Config:
-    """The configuration of the options; a wrong one says where it was found."""
+@contextmanager
+def _saying_where(ctx: click.Context, options: dict[str, Any]) -> Iterator[None]:
+    """An error that begins with an option's name says where its value was found."""
     try:
-        return Config(**options)
+        yield
     except InputError as error:
         name = str(error).partition(" ")[0]
-        raise InputError(f"{error}{origin(ctx, name) if name in options else ''}") from error
+        if name in options and (where := origin(ctx, name)):
+            raise InputError(f"{error}{where}") from error
+        raise
 
 
-def _check_effects(ctx: click.Context, config: Config) -> None:
-    """Refuse a gamma without effect, if it was asked for, and name what else has none."""
-    for field in fields(Config):
-        name, effect = field.name, field.metadata["effect"]
-        asked = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if effect is None or effect(config) or not asked:
-            continue
-        if name == "gamma":
-            raise InputError(
-                f"--gamma has no effect on method {config.method}: leave it out, or choose collab"
-            )
-        text = f"--{name.replace('_', '-')} has no effect on this training"
-        warnings.warn(text, InputWarning, stacklevel=2)
+def _check_gamma(ctx: click.Context, config: Config) -> None:
+    """Refuse a gamma without effect, if it was asked for."""
+    asked = ctx.get_parameter_source("gamma") is ParameterSource.COMMANDLINE
+    if asked and config.method != "collab":
+        raise InputError(
+            f"--gamma has no effect on method {config.method}: leave it out, or choose collab"
+        )
 
 
 def _elsewhere(ctx: click.Context, options: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:

@@ -306,14 +306,19 @@ class Config:
         0,
         "Epochs between errors of the test and of 1,000 training rows; 0: at the end.",
         needs=at_least(0),
+        effect=lambda config: config.evaluate_every <= config.epochs,
     )
     analyse_every: int = option(
-        0, "Epochs between analyses of goodness; 0: none.", needs=at_least(0)
+        0,
+        "Epochs between analyses of goodness; 0: none.",
+        needs=at_least(0),
+        effect=lambda config: config.analyse_every <= config.epochs,
     )
     snapshot_every: int = option(
         0,
         "Epochs between snapshots of the weights, kept in the run's folder; 0: none.",
         needs=at_least(0),
+        effect=lambda config: config.snapshot_every <= config.epochs,
     )
 
     def __post_init__(self) -> None:
@@ -359,7 +364,9 @@ class Config:
                     "leave out schedule layer and update sequential"
                 )
             if self.analyse_every:
-                raise InputError(f"{self.method} has no goodness to analyse: leave it out")
+                raise InputError(
+                    f"analyse_every is of goodness, and {self.method} has none: leave it out"
+                )
             if self.objective != "sigmoid":
                 raise InputError(f"{self.method} has a loss of its own: leave out objective")
             if self.labels is not None and not self.labelled:
@@ -387,6 +394,11 @@ class Config:
         return self.method in BASELINES
 
     @property
+    def votes(self) -> bool:
+        """Whether each layer scores the labels, so that layers vote; else the output does."""
+        return self.method not in ("backprop-label", "backprop-pairwise")
+
+    @property
     def labelled(self) -> bool:
         """Whether images are joined with labels."""
         return self.method not in ("backprop-label", "local-heads")
@@ -402,9 +414,24 @@ class Config:
         if labels is None:
             labels = ALL if self.objective == "softmax" else 2
         rows = classes if labels == ALL else int(labels)
+        if self.negatives == "hardest" and rows >= classes:
+            raise InputError(
+                f"labels is {rows}: of {classes} classes that leaves negatives hardest nothing to "
+                "choose among: give fewer, or negatives random"
+            )
         if not 2 <= rows <= classes:
             raise InputError(f"labels is {rows}: of {classes} classes choose 2..{classes}, or all")
         return rows
+
+    def idle(self) -> list[str]:
+        """Names of the fields that were changed from their defaults, and have no effect."""
+        return [
+            each.name
+            for each in fields(self)
+            if (effect := each.metadata["effect"]) is not None
+            and getattr(self, each.name) != each.default
+            and not effect(self)
+        ]
 
     def choices(self) -> dict[str, Any]:
         """The fields that have an effect on the training, and decide its result."""

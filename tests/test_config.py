@@ -76,6 +76,18 @@ TOGETHER = [
 ]
 
 
+def test_fields_without_effect_are_those_that_were_changed():
+    config = Config(method="ff", gamma="previous", momentum=0.5, alpha=1.0, lr=0.1)
+    assert config.idle() == ["gamma", "momentum"]
+
+
+def test_of_all_labels_none_is_hardest():
+    config = Config(negatives="hardest", labels=4)
+    assert config.rows(5) == 4
+    with pytest.raises(InputError, match="labels is 4: of 4 classes .* nothing to choose among"):
+        config.rows(4)
+
+
 @pytest.mark.parametrize("values, message", TOGETHER)
 def test_values_that_exclude_each_other_are_named(values, message):
     with pytest.raises(InputError, match=message):

@@ -118,6 +118,13 @@ def test_a_baseline_has_an_output_and_no_layers():
     assert [axis.get_xlabel() for axis in axes[0]] == ["", "layer k"]
 
 
+def test_layers_of_local_heads_vote():
+    errors = {"all": 3.0, "layers": [4.0, 5.0], "groups": [4.0, 3.0]}
+    _, axes = new_figure(1, 1)
+    draw_layers(axes[0, 0], {"test_error": errors, "config": {"method": "local-heads"}})
+    assert [list(line.get_ydata()) for line in axes[0, 0].lines] == [[4.0, 5.0], [4.0, 3.0]]
+
+
 def test_axes_say_which_rows_were_measured():
     record = {"phase": 1, "epoch": 1, "pair_error": 4.5}
     tested = record | {"test_error": {"all": 3.0}, "train_error": {"all": 2.0}}

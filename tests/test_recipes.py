@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -15,6 +16,21 @@ SMALL = ("--limit-train", 200, "--limit-test", 50, "--hidden", "8,6", "--backend
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_is_a_configuration(name):
     assert ffnp.Config(**ffnp.recipe(name)).to_dict().items() >= ffnp.recipe(name).items()
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_all_of_a_recipe_has_an_effect(name):
+    assert ffnp.Config(**recipe(name)).idle() == []
+
+
+def test_a_recipe_of_more_labels_than_there_are_is_named(ffnp, tmp_path):
+    x = np.eye(12, 4, dtype=np.uint8)
+    np.savez(tmp_path / "three.npz", x_train=x, y_train=np.arange(12) % 3)
+    _, _, err = ffnp("train", "--recipe", "best-mnist", "--dataset", tmp_path / "three.npz")
+    assert err == (
+        "Error: labels is 4: of 3 classes that leaves negatives hardest nothing to choose among: "
+        "give fewer, or negatives random (from recipe best-mnist)\n"
+    )
 
 
 def test_an_unknown_recipe_is_refused():

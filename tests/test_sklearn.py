@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import ffnp
-from ffnp.errors import InputError
+from ffnp.errors import InputError, InputWarning
 from ffnp.runs.fitting import MAY_CHANGE, Rows
 from ffnp.sklearn import OPTIONS, ForwardForwardClassifier
 
@@ -323,3 +323,8 @@ def test_an_objective_of_ones_own():
 
     fitted = quick(objective=hinge, warm_start=True).fit(X, Y).fit(X, Y)
     assert same_weights(fitted, quick(objective=hinge, epochs=8).fit(X, Y))
+
+
+def test_a_parameter_without_effect_is_named():
+    with pytest.warns(InputWarning, match="^alpha has no effect on this training$"):
+        ForwardForwardClassifier(**SMALL, alpha=3.0).fit(np.eye(4), [0, 1, 0, 1])

@@ -1,9 +1,10 @@
 """Which backend a name stands for, and which can be had here."""
 
 import os
+import warnings
 
 from ffnp.backends.reference import Backend
-from ffnp.errors import InputError, importing
+from ffnp.errors import InputError, InputWarning, expect, importing
 
 BACKENDS = ("auto", "numpy", "numba", "cupy", "reference")
 
@@ -22,7 +23,13 @@ def make_backend(name: str, device: int = 0) -> Backend:
     ------
     InputError
         If the name is unknown, or that backend is not available here; says why.
+
+    Warns
+    -----
+    InputWarning
+        A GPU is chosen, and the backend has none.
     """
+    expect("the device", device, int, "give the GPU's number, from 0")
     if name not in BACKENDS:
         raise InputError(f"unknown backend '{name}': choose one of {', '.join(BACKENDS)}")
     if name == "auto":
@@ -34,6 +41,9 @@ def make_backend(name: str, device: int = 0) -> Backend:
         from ffnp.backends.cupy_backend import CupyBackend
 
         return CupyBackend(device)
+    if device:
+        text = f"device {device} has no effect on backend {name}"
+        warnings.warn(text, InputWarning, stacklevel=2)
     if name == "numba":
         from ffnp.backends.numba_backend import NumbaBackend
 

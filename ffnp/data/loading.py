@@ -51,7 +51,8 @@ def load(
     Warns
     -----
     InputWarning
-        The files of a named data set are not the published ones.
+        The files of a named data set are not the published ones, or `data_dir` is given beside a
+        path.
     """
     expect("the data set", name_or_path, str | Path, "give a name or a path")
     if data_dir is not None:
@@ -60,6 +61,9 @@ def load(
     expect("the label's column", label_column or "", str, "give its name")
     file = path.is_file() or path.suffix.lower() == ".npz" or is_table(path)
     if name not in CATALOGUE and (path.is_dir() or file):
+        if data_dir is not None:
+            text = f"data_dir has no effect on {path}: it is for data sets by name"
+            warnings.warn(text, InputWarning, stacklevel=2)
         return _at(path, label_column)
     if label_column is not None:
         raise InputError(f"{name} has no column {label_column}: leave it out")

@@ -10,13 +10,13 @@ from ffnp.plotting.settings import Result, config_of, seeds_of
 def draw_layers(axes: Any, result: Result) -> None:
     """Error of each layer alone, and of the first layers together (the paper's figure 2).
 
-    Of a baseline, whose layers do not vote: that of its output. Of several seeds: the mean, in a
+    Where layers do not vote, that of the output. Of several seeds: the mean, in a
     band from the least to the greatest.
     """
     errors = result["test_error"]
     layers = range(1, len(errors["layers"]) + 1)
     axes.set_xticks(list(layers))
-    if config_of(result).is_baseline:
+    if not config_of(result).votes:
         _draw(axes, result, "layers", "output", STYLES[2])
         axes.set_xticklabels([""])
     else:
@@ -42,11 +42,17 @@ def draw_band(axes: Any, x: Any, every: Sequence[Sequence[float]], style: Any) -
 
 
 def draw_votes(axes: Any, results: Mapping[str, Result | None]) -> None:
-    """Error of the vote of layers 1..k of several networks; see `draw_curves` of None."""
+    """Error of the vote of layers 1..k of several networks; see `draw_curves` of None.
+
+    Where layers do not vote, that of the output, across.
+    """
     errors = list[float]()
     for name, result, style in styled(results):
         groups = result["test_error"]["groups"]
-        axes.plot(range(1, len(groups) + 1), groups, label=literal(name), **style)
+        if config_of(result).votes:
+            axes.plot(range(1, len(groups) + 1), groups, label=literal(name), **style)
+        else:
+            axes.axhline(groups[-1], label=literal(name), **style | {"marker": ""})
         errors += groups
         axes.set_ylabel(f"{config_of(result).evaluated} error, %")
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -169,7 +169,7 @@ def expand(
     protocol : str
         One of PROTOCOLS.
     given : mapping of str to value
-        Fields of the configuration.
+        Fields of the configuration; a row of so many layers takes the first width for each.
     datasets, rows : sequences of str
         Some of the target's (default: all).
 
@@ -192,6 +192,8 @@ def expand(
         row = ROWS[name]
         base = _recipe(row.recipe, dataset) if row.recipe else PROTOCOLS[protocol]
         options = {**base, **(given or {}), **row.options, **TARGETS[target].options}
+        if given and "hidden" in given and "hidden" in row.options:
+            options["hidden"] = given["hidden"][:1] * len(row.options["hidden"])
         if options.get("method") in BASELINES:
             options.pop("analyse_every", None)
             options.pop("objective", None)  # no protocol's: they have losses of their own

@@ -14,7 +14,7 @@ from ffnp.config import OWN, Config, is_reference
 from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
 from ffnp.data.dataset import Split
-from ffnp.errors import InputWarning, StorageError, TrainingError, expect
+from ffnp.errors import InputError, InputWarning, StorageError, TrainingError, expect
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import Objective
 from ffnp.objectives.own import KNOWN, Gamma, Own, not_given
@@ -116,7 +116,7 @@ def train(
         (default: nothing is stored).
     watcher : Watcher, optional
     checkpoint_seconds : float
-        Time between two saved states.
+        Time between two saved states; 0: after every batch.
     objective, gamma, activation : optional
         Your own, in place of the configuration's, which then calls it `own`: an `Objective`; a
         function of (L, N, R) goodness that gives what each layer hears of the others; a pair of
@@ -132,19 +132,24 @@ def train(
         The numbers are no longer finite, the network has died, or the watcher asked to stop.
     StorageError
         The folder cannot be written.
+
+    Warns
+    -----
+    InputWarning
+        What was given may not be meant: a field without effect, a class without images.
     """
     expect("the configuration", config, Config, "ffnp.Config(...) makes one")
     names = [Path(folder)] if isinstance(folder, Path | str) else folder
     if names is not None:
         expect("the folder", names, Iterable, "give a name, or names to choose from")
-    if watcher is not None:
-        expect("the watcher", watcher, Watcher, "give an object of a subclass of Watcher")
+    _check_watching(watcher, checkpoint_seconds)
     own = Own(objective, gamma, activation)
     called: dict[str, Any] = dict.fromkeys(own.given, OWN)
     config = replace(config, **called)
     config = _anchored(config)
     if dataset is not None:
         config = replace(config, dataset=getattr(dataset, "name", config.dataset))
+    warn_of_idle(config, ["snapshot_every"] if config.snapshot_every and names is None else [])
     data, trainer = _prepare(config, own, dataset)
     with (
         naming_all(config),
@@ -184,6 +189,7 @@ def resume(
     device : int, optional
         Continue on another GPU.
     """
+    _check_watching(watcher, checkpoint_seconds)
     with _run(folder).alone() as run:
         config = run.config()
         own = Own(objective, gamma, activation)
@@ -223,6 +229,22 @@ def load_model(
         )
         warnings.warn(text, InputWarning, stacklevel=2)
     return model
+
+
+def _check_watching(watcher: Watcher | None, checkpoint_seconds: float) -> None:
+    if watcher is not None:
+        expect("the watcher", watcher, Watcher, "give an object of a subclass of Watcher")
+    expect("checkpoint_seconds", checkpoint_seconds, int | float, "give a number of seconds")
+    if not checkpoint_seconds >= 0:
+        raise InputError(f"checkpoint_seconds is {checkpoint_seconds}: it must be 0 or more")
+
+
+def warn_of_idle(config: Config, also: Iterable[str] = ()) -> None:
+    """Warn of the fields, if any, that were changed from their defaults without effect."""
+    if names := [*config.idle(), *also]:
+        verb = "has" if len(names) == 1 else "have"
+        text = f"{', '.join(names)} {verb} no effect on this training"
+        warnings.warn(text, InputWarning, stacklevel=3)
 
 
 def _run(folder: Path | str) -> Run:
@@ -306,7 +328,7 @@ def go_through(
     best = Best(config)
     if run is not None:
         saved = run.read_state(trainer, best)
-        done = run.finished and (trainer.finished or best.over)
+        done = (trainer.finished or best.over) and run.is_whole()
         run.check_name()
         run.remember(config)
         metrics = run.keep_metrics(config.epochs, trainer.epochs_done)

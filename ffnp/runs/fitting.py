@@ -15,7 +15,7 @@ from ffnp.data.dataset import Split
 from ffnp.errors import InputError
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import Objective
-from ffnp.runs.experiment import go_through
+from ffnp.runs.experiment import go_through, warn_of_idle
 from ffnp.runs.stopping import Best
 from ffnp.runs.watching import Watcher
 from ffnp.scoring.evaluation import scores
@@ -164,6 +164,7 @@ def fit(
     held = {} if held_out is None else {"validation": len(held_out)}
     config, own = configured(dict(options) | held, len(rows))
     Best(config)  # refuses what does not go together
+    warn_of_idle(config)
     train = rows.split()
     backend = make_backend(config.backend, config.device)
     if before is None:

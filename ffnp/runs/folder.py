@@ -177,6 +177,13 @@ class Run:
         """Whether the trained model is stored."""
         return (self.folder / MODEL).exists()
 
+    def is_whole(self) -> bool:
+        """Whether the trained model is stored, and can be read."""
+        try:
+            return self.finished and bool(read_tensors(self.folder / MODEL, GOOD_COPY))
+        except FFNPError:
+            return False
+
     def model(self, backend: Backend, last: bool = False, own: Own = NOTHING) -> Model:
         """The trained model, on a backend; `InputError` if there is none, or it is damaged.
 

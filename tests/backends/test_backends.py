@@ -13,7 +13,7 @@ from ffnp.backends import Backend, dividing, numpy_backend
 from ffnp.backends.selection import make_backend
 from ffnp.backends.signs import Signs
 from ffnp.config import Config
-from ffnp.errors import InputError
+from ffnp.errors import InputError, InputWarning
 from ffnp.model import DataDescription, Model
 from ffnp.network.labels import candidate_labels
 from ffnp.network.sharing import learn
@@ -359,6 +359,13 @@ def test_empty_arrays_are_aligned_and_apart(backend, dtype):
         assert array.flags.c_contiguous
         assert (array == i).all()
     assert arrays[2].ctypes.data % 64 == 0
+
+
+def test_a_gpu_is_for_cupy_alone():
+    with pytest.warns(InputWarning, match="^device 3 has no effect on backend numpy$"):
+        make_backend("numpy", 3)
+    with pytest.raises(InputError, match="^the device is of type str"):
+        make_backend("numpy", "x")
 
 
 def test_without_numba_auto_is_numpy_and_numba_says_how_to_install_it(monkeypatch):

@@ -57,10 +57,10 @@ def test_standard_error_may_be_closed(tmp_path):
 
 
 def test_an_error_that_nobody_expects_is_one_line_too(ffnp, monkeypatch):
-    def fail(*_):
+    def fail(**_):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr(command, "_config", fail)
+    monkeypatch.setattr(command, "Config", fail)
     status, out, err = ffnp("train")
     assert (status, out) == (1, "")
     assert err.startswith("Error: ZeroDivisionError: planted: this should not happen")
@@ -125,13 +125,15 @@ def test_a_configuration_file_says_one_thing(ffnp, tmp_path, text, message):
         ("--input-length=2", "--scaling=raw", "--scaling=standard"),
         ("--momentum=0.5", "--optimizer=adam", "--optimizer=sgd"),
         ("--cache-mb=1", "--schedule=network", "--schedule=layer"),
+        ("--analyse-every=2", "--epochs=1", "--epochs=2"),
     ],
 )
 def test_an_option_without_effect_is_named(ffnp, tmp_path, option, kind, effect):
     small = [*SMALL, "--epochs", 1, "--gamma", "previous"]
     if kind.startswith("--method"):
         small = small[:-2]
-    note = f"Note: {option.partition('=')[0]} has no effect on this training\n"
+    name = option.partition("=")[0].lstrip("-").replace("-", "_")
+    note = f"Note: {name} has no effect on this training\n"
     assert ffnp("train", *small, option, kind, "--out", tmp_path / "a")[2] == note
     assert ffnp("train", *small, option, effect, "--out", tmp_path / "b")[2] == ""
 

@@ -47,6 +47,14 @@ def test_every_run_of_a_target_is_a_valid_configuration_with_a_name_of_its_own(t
         count = len(TARGETS[target].rows) * len(TARGETS[target].datasets) * 3
         assert len({task.name for task in found}) == len(found) == count
         assert {task.config.seed for task in found} == {0, 1, 2}
+        assert [task.config.idle() for task in found] == [[]] * count
+
+
+def test_a_row_of_so_many_layers_takes_the_first_width_that_is_given():
+    found = expand("depth", given={"hidden": (20, 10)}, datasets=["mnist"], seeds=1)
+    widths = {task.row: task.config.hidden for task in found}
+    assert widths["best-5"] == widths["ff-5"] == (20,) * 5
+    assert (widths["others-2"], widths["others-network"]) == ((20, 20), (20, 10))
 
 
 def settings(config):

@@ -92,6 +92,13 @@ def test_a_row_looks_the_same_on_all_axes_though_some_are_missing(draw):
     assert len({label for label, *_ in looks}) == len(looks) == 2
 
 
+def test_an_output_that_does_not_vote_goes_across_the_figure_of_depth():
+    figure = depth([hand_made("backprop-label", "mnist", 0, [4.0], [4.0])], {})
+    (line,) = figure.axes[0].lines
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([0, 1], [4.0, 4.0])
+    assert line.get_marker() == ""
+
+
 def test_figures_take_runs_that_recorded_more_and_less():
     records = [{"losses": [1.0]}, {"losses": [3.0], "test_error": {}}]
     records = [{"phase": 1, "epoch": 1} | record for record in records]

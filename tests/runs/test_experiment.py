@@ -195,7 +195,7 @@ def test_a_state_of_other_data_does_not_go_on(dataset, tmp_path):
 def test_snapshots_are_the_weights_as_they_were(dataset, tmp_path):
     config = replace(SMALL, epochs=3, snapshot_every=2)
     train(config, tmp_path / "run", dataset=dataset)
-    two = train(replace(config, epochs=2), dataset=dataset)
+    two = train(replace(config, epochs=2, snapshot_every=0), dataset=dataset)
     run = Run(tmp_path / "run")
     assert list(run.snapshots()) == [2]
     assert same_bits(run.snapshot(run.snapshots()[2], Backend()), two.model)
@@ -217,3 +217,35 @@ def test_a_resumed_run_has_the_snapshots_of_one_never_stopped(dataset, tmp_path)
     whole, stopped = (Run(tmp_path / name).snapshots() for name in ("whole", "stopped"))
     assert list(whole) == list(stopped) == [1, 2, 3, 4]
     assert [p.read_bytes() for p in whole.values()] == [p.read_bytes() for p in stopped.values()]
+
+
+@pytest.mark.parametrize(
+    "changed, options, named",
+    [
+        ({"method": "ff"}, {"gamma": lambda goodness: goodness}, "gamma has"),
+        ({"method": "ff", "gamma": "next", "alpha": 2.0}, {}, "gamma, alpha have"),
+        ({"snapshot_every": 1}, {}, "snapshot_every has"),  # nothing is stored
+    ],
+)
+def test_what_has_no_effect_is_named(dataset, changed, options, named):
+    with pytest.warns(InputWarning, match=f"^{named} no effect on this training$"):
+        train(replace(SMALL, epochs=1, **changed), dataset=dataset, **options)
+
+
+@pytest.mark.parametrize("seconds", ["x", None, -1, float("nan")])
+def test_a_time_between_states_is_a_number_of_seconds(dataset, tmp_path, seconds):
+    with pytest.raises(InputError, match="^checkpoint_seconds is "):
+        train(SMALL, tmp_path / "run", checkpoint_seconds=seconds, dataset=dataset)
+    assert not (tmp_path / "run").exists()
+    train(SMALL, tmp_path / "run", dataset=dataset)
+    with pytest.raises(InputError, match="^checkpoint_seconds is "):
+        resume(tmp_path / "run", checkpoint_seconds=seconds, dataset=dataset)
+
+
+def test_a_finished_run_whose_model_is_damaged_gets_it_again(dataset, tmp_path):
+    model = tmp_path / "run" / "model.safetensors"
+    train(SMALL, tmp_path / "run", dataset=dataset)
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-1])
+    resume(tmp_path / "run", dataset=dataset)
+    assert model.read_bytes() == whole

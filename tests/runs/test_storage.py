@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ffnp import Config, load, train
 from ffnp.backends import Backend
-from ffnp.errors import InputError, StorageError, TrainingError
+from ffnp.errors import InputError, InputWarning, StorageError, TrainingError
 from ffnp.files import partial, write_atomically
 from ffnp.runs import folder as runs
 from ffnp.runs.experiment import resume
@@ -226,13 +226,15 @@ def test_a_run_is_read_from_any_folder(tmp_path, monkeypatch):
     np.savez(tmp_path / "my.npz", x_test=arrays["x_train"], y_test=arrays["y_train"], **arrays)
     monkeypatch.chdir(tmp_path)
     config = replace(SMALL, dataset="my.npz", data_dir="here", limit_train=9, batch_size=3)
-    run = train(config, "run").run
+    with pytest.warns(InputWarning, match="^data_dir has no effect on .*my.npz: it is for"):
+        run = train(config, "run").run
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     stored = Run(tmp_path / run.folder).config()
     assert stored.dataset == str(tmp_path / "my.npz")
     assert stored.data_dir == str(tmp_path / "here")
-    resume(tmp_path / run.folder)
+    with pytest.warns(InputWarning, match="^data_dir has no effect"):
+        resume(tmp_path / run.folder)
 
 
 @pytest.mark.parametrize(
