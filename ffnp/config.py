@@ -150,6 +150,7 @@ class Config:
             _is_objective,
             f"'{{}}' is unknown: choose {', '.join(OBJECTIVES)}, or FILE.py:NAME",
         ),
+        effect=lambda config: not config.is_baseline,
     )
     labels: int | str | None = option(
         None,

@@ -52,8 +52,7 @@ def _decides(name: str) -> bool:
 
 def _value(config: Config, name: str) -> Any:
     """A field's value; None where it has no effect."""
-    without = name == "objective" and config.is_baseline
-    return None if without else config.choices().get(name)
+    return config.choices().get(name)
 
 
 def _mean(seeds: Sequence[Result]) -> Result:
