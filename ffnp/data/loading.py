@@ -14,6 +14,8 @@ from ffnp.data.verifying import differing
 from ffnp.errors import InputError, InputWarning, expect
 from ffnp.files import Readable
 
+PATHS = ", or give the path of a .npz, .csv or .parquet file or of a folder"
+
 
 def load(
     name_or_path: str | Path,
@@ -137,7 +139,7 @@ def _made(arrays: Arrays, path: Path, layout: Layout) -> Dataset:
 
 def find(name: str, data_dir: Path | str | None = None) -> Copy:
     """The copy of a named data set that `load` reads; `InputError` if there is none, or a part."""
-    known, place = lookup(name), None if data_dir is None else Path(data_dir)
+    known, place = lookup(name, PATHS), None if data_dir is None else Path(data_dir)
     copy = next(known.copies(place), None)
     if copy is None:
         raise known.not_here()

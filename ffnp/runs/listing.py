@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ffnp.config import Config
-from ffnp.errors import FFNPError, InputError, InputWarning, importing
+from ffnp.errors import FFNPError, InputError, InputWarning, expect, importing
 from ffnp.runs.folder import CONFIG, Run
 
 DEPTH = 3  # folders within folders that runs are looked for in
@@ -104,6 +104,7 @@ def list_runs(folder: Path | str) -> list[Entry]:
     InputWarning
         A run is damaged: it is left out.
     """
+    expect("the folder", folder, str | Path, "give the name of one that holds runs")
     folder, found = Path(folder), []
     for path in runs_in(folder):
         name = str(path.relative_to(folder)) if path != folder else path.name

@@ -97,9 +97,9 @@ def check_candidates(model: Model, candidates: int | None) -> int | None:
         return None
     expect("candidates", candidates, int | np.integer, "give how many labels, or None for all")
     if not isinstance(model.method, ForwardForward):
+        lacks = "has no first layer that votes" if model.config.labelled else "reads no label"
         raise InputError(
-            f"candidates is {candidates}, but method {model.config.method} has no first layer "
-            "that votes: leave it out"
+            f"candidates is {candidates}, but method {model.config.method} {lacks}: leave it out"
         )
     if candidates < 1:
         raise InputError(f"candidates is {candidates}: give how many labels, from 1")
