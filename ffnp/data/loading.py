@@ -12,7 +12,7 @@ from ffnp.data.npy import read_npz
 from ffnp.data.tables import find_tables, is_table, read_tables
 from ffnp.data.verifying import differing
 from ffnp.errors import InputError, InputWarning, expect
-from ffnp.files import Readable
+from ffnp.files import Readable, reading
 
 PATHS = ", or give the path of a .npz, .csv or .parquet file or of a folder"
 
@@ -60,9 +60,11 @@ def load(
         expect("the data folder", data_dir, str | Path, "give its name")
     name, path = str(name_or_path), Path(name_or_path)
     expect("the label's column", label_column or "", str, "give its name")
-    file = path.is_file() or path.suffix.lower() == ".npz" or is_table(path)
-    if name not in CATALOGUE and (path.is_dir() or file):
-        return _at(path, label_column)
+    if name not in CATALOGUE:
+        with reading(path):  # what one may not look at
+            file = path.is_file() or path.suffix.lower() == ".npz" or is_table(path)
+            if file or path.is_dir():
+                return _at(path, label_column)
     if label_column is not None:
         raise InputError(f"{name} has no column {label_column}: leave it out")
     copy = find(name, data_dir)
