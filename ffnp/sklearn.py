@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ffnp.errors import brief
 from ffnp.runs.fitting import Fitted, Rows, fit
 from ffnp.runs.watching import Watcher
 
@@ -237,13 +236,13 @@ backend, device, dtype
         for name in ("early_stopping", "warm_start"):
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool):
-                raise ValueError(f"{name} is {brief(repr(value))}: give True or False")
+                raise ValueError(f"{name} is {value!r}: give True or False")
         share = self.validation_fraction
         if not self.early_stopping:
             return
         if not isinstance(share, Real) or isinstance(share, bool) or not 0 < share < 1:
             raise ValueError(
-                f"validation_fraction is {brief(repr(share))}: it must be a number above 0 and "
+                f"validation_fraction is {share!r}: it must be a number above 0 and "
                 "below 1, the share of the rows to hold out"
             )
 
