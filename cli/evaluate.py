@@ -18,7 +18,7 @@ from .options import (
     layers_option,
 )
 from .plain import Plain
-from .report import confusion_table, error_table
+from .report import confusion_table, error_table, has_output
 from .stored import data_dir_option, data_of, dataset_option, model_of
 
 
@@ -64,6 +64,6 @@ def evaluate(
         errors = {"test_error": test.to_dict(), "confusion": test.confusion.tolist()}
         click.echo(dumps(found | {"voters": names} | some | errors | {"classes": test.names}))
         return
-    click.echo(error_table(test, config.evaluated, layers))
+    click.echo(error_table(test, config.evaluated, layers, candidates, has_output(model)))
     if confusion:
         click.echo(f"\n{confusion_table(test)}")
