@@ -39,6 +39,8 @@ MENDS = {  # what the system refuses, and how to mend it
     errno.EAGAIN: "raise the limit of processes and threads (ulimit -u)",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "close other programs",
+    errno.EACCES: "allow it (chmod), or give another one",
+    errno.ENAMETOOLONG: "give a shorter one",
     errno.ENOMEM: "use smaller batches, layers or data",
 }
 OUTPUT = "standard output"

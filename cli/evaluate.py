@@ -64,6 +64,6 @@ def evaluate(
         errors = {"test_error": test.to_dict(), "confusion": test.confusion.tolist()}
         click.echo(dumps(found | {"voters": names} | some | errors | {"classes": test.names}))
         return
-    click.echo(error_table(test, config.evaluated, layers))
+    click.echo(error_table(test, config.evaluated, layers, candidates, not model.config.votes))
     if confusion:
         click.echo(f"\n{confusion_table(test)}")

@@ -38,7 +38,7 @@ def gradcheck(
     device: int,
     json: bool,
 ) -> None:
-    """Check every gradient: objectives x gamma x activations x layers, and both baselines.
+    """Check every gradient: objectives x gamma x activations x layers, and all baselines.
 
     In float64 against central differences, of each parameter and along a random direction; and in
     float32 against float64. Exit status 1 names what failed. FILE.py:NAME is one of your own.

@@ -169,7 +169,7 @@ def _text(where: object, name: str, value: Any) -> str:
 
 
 activation_option = click.option(
-    "--activation", type=Reference(),
+    "--activation", type=Reference(), metavar="FILE.py:NAME",
     help="The file of the run's own activation, which is imported.",
 )  # fmt: skip
 layers_option = click.option(

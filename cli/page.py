@@ -1,6 +1,7 @@
 """`ffnp page`: networks to draw on, in one HTML file."""
 
 import warnings
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ffnp.errors import FFNPError, InputError, InputWarning
 from ffnp.files import write_atomically
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import OBJECTIVES
+from ffnp.objectives.activations import ACTIVATIONS
 from ffnp.page.html import Images, Shown
 from ffnp.page.html import page as page_of
 from ffnp.runs.folder import Run
@@ -20,7 +22,7 @@ from ffnp.runs.folder import Run
 from .completion import runs as complete_runs
 from .options import Location
 from .plain import Plain
-from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
+from .stored import data_dir_option, data_of, dataset_option, is_given, model_of, names_of
 
 MOST = 3  # runs, side by side
 HEARS = {
@@ -54,6 +56,8 @@ def page(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
         raise InputError(f"{output}: a page is .html: choose such a name")
     if len(runs) > MOST:
         raise InputError(f"{len(runs)} runs do not fit on a page: give {MOST} at most")
+    for folder in runs:
+        _check_activation(folder)
     models = {folder: model_of(folder) for folder in runs}
     first = models[runs[0]].data
     for folder, model in models.items():
@@ -70,6 +74,17 @@ def page(runs: tuple[Path, ...], output: Path, dataset: str | None, data_dir: st
     images = _images(models[runs[0]], dataset, data_dir)
     write_atomically(output, page_of(networks, images).encode("ascii"))
     click.echo(str(output))
+
+
+def _check_activation(folder: Path) -> None:
+    known = True
+    with suppress(FFNPError):  # it is said when the model is loaded
+        known = Run(folder).config().activation in ACTIVATIONS
+    if not known:
+        raise InputError(
+            f"{folder} has an activation of your own, which a page cannot compute: give a run of "
+            f"one of ffnp's ({', '.join(ACTIVATIONS)})"
+        )
 
 
 def _check(folder: Path, model: Model) -> None:
@@ -149,7 +164,8 @@ def _images(model: Model, dataset: str | None, data_dir: str | None) -> Images:
         labels, first = np.unique(test.labels, return_index=True)
         labels, samples = labels[:SAMPLES], test.images[first[:SAMPLES]]
     except FFNPError as error:
-        if dataset or data_dir or data.shape[:-2] == (3,):  # in colours nothing can be drawn
+        in_colours = data.shape[:-2] == (3,)  # of which nothing can be drawn
+        if in_colours or is_given(dataset, data_dir):
             raise
         text = f"the page has no images to choose from: {error}"
         warnings.warn(text, InputWarning, stacklevel=2)

@@ -48,7 +48,7 @@ from ffnp.scoring.evaluation import evaluate, scores
 from .completion import runs as complete_runs
 from .options import Location
 from .plain import Plain
-from .stored import data_dir_option, data_of, dataset_option, model_of, names_of
+from .stored import data_dir_option, data_of, dataset_option, is_given, model_of, names_of
 
 ACROSS = 4  # pairs of axes, side by side
 FEW = 4  # settings of which each is looked at by itself
@@ -227,10 +227,13 @@ def _look(result: Result, dataset: str | None, data_dir: str | None) -> Look | N
     """Goodness and confusion of a run, with a note if its data are not there."""
     if "test_error" not in result:  # a note has said so
         return None
+    model = None
     try:
         model = model_of(result["folder"])
         test = data_of(model, dataset, data_dir)[0].tested()
     except FFNPError as error:
+        if model is not None and is_given(dataset, data_dir):
+            raise
         text = f"goodness and confusions are not drawn: {error}"
         warnings.warn(text, InputWarning, stacklevel=2)
         return None
@@ -254,12 +257,13 @@ def _result(folder: Path, dataset: str | None, data_dir: str | None) -> dict[str
         errors, config = metrics[-1]["test_error"], run.config()
         known = {"metrics": metrics, "config": config.to_dict(), "folder": folder}
         return {"test_error": errors} | known
+    model = None
     try:
         model = model_of(folder)
         data, config = data_of(model, dataset, data_dir)
         test = data.tested()
     except FFNPError as error:
-        if not metrics:
+        if not metrics or (model is not None and is_given(dataset, data_dir)):
             raise
         text = f"errors of layers are not drawn: {error}"
         warnings.warn(text, InputWarning, stacklevel=2)

@@ -82,7 +82,7 @@ def predict(
         click.echo(f"{head}: {every[prediction['label']]}")
         click.echo("  label    " + " ".join(f"{name:>{width}}" for name in names))
         rows = {
-            f"layer {i}": values
+            f"layer {i}" if model.config.votes else "output": values
             for i, values in zip(layers or range(1, len(table) + 1), table, strict=True)
         }
         if len(rows) > 1:
@@ -103,9 +103,10 @@ def _predictions(
     # a bad one is found before anything is printed
     shape, column, floats = model.data.shape, model.config.label_column, not model.data.integer
     every = [read_images(path, shape, invert, prepare, column, floats) for path in inputs]
+    done = [name for name, given in (("invert", invert), ("prepare", prepare)) if given]
     for path, images in zip(inputs, every, strict=True):
         number = count()
-        found = candidate_scores(model, images, candidates, layers, str(path))
+        found = candidate_scores(model, images, candidates, layers, str(path), done)
         for block, labels in found:  # (V, n, M), (n, M)
             for i, place in enumerate(block.sum(axis=0).argmax(axis=1)):
                 label = int(labels[i, place])

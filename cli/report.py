@@ -10,21 +10,33 @@ MOST_COLUMNS = 20  # classes of a whole confusion matrix
 MOST_LINES = 20  # errors of a larger one
 
 
-def error_table(test: Evaluation, split: str, layers: list[int] | None = None) -> str:
+def error_table(
+    test: Evaluation,
+    split: str,
+    layers: list[int] | None = None,
+    candidates: int | None = None,
+    output: bool = False,
+) -> str:
     """Errors of each layer alone and of the first layers together, a line a layer.
 
-    `split` names the rows: test, or validation. `layers` are those that were chosen to vote.
+    `split` names the rows: test, or validation. `layers` are those that were chosen to vote, on so
+    many `candidates`; with `output` the one that there is is no layer.
     """
     total = f"{split} error {test.all:.2f}% of {int(test.confusion.sum())} images"
     names = layers or list(range(1, len(test.layers) + 1))
+    among = ""
+    if candidates is not None:
+        count = f"{candidates} labels" if candidates > 1 else "label"
+        among = f", on the {count} that layer 1 finds best"
     if len(names) == 1:
-        return total if layers is None else f"{total}, by layer {names[0]} alone"
+        voter = "the output" if output else f"layer {names[0]} alone"
+        return f"{total}{among}" if layers is None else f"{total}, by {voter}{among}"
     lines = [f"layer   alone %   with {'all' if layers is None else 'those'} before it %"]
     for layer, alone, group in zip(names, test.layers, test.groups, strict=True):
         lines.append(f"{layer:5d}   {alone:7.2f}   {group:7.2f}")
     *first, last = map(str, names)
     voters = "all" if layers is None else f"layers {', '.join(first)} and {last}"
-    lines.append(f"{total}, by the vote of {voters}")
+    lines.append(f"{total}, by the vote of {voters}{among}")
     return "\n".join(lines)
 
 

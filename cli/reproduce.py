@@ -49,6 +49,17 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
     return names
 
 
+def _notes(
+    _: click.Context, __: click.Parameter, given: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
+    notes: dict[str, str] = {}
+    for dataset, text in given:
+        if dataset in notes:
+            raise click.BadParameter(f"'{dataset}' is there twice: leave out one")
+        notes[dataset] = text
+    return notes
+
+
 @click.command(cls=Plain)
 @click.argument("target", type=click.Choice(list(TARGETS)))
 @click.option(
@@ -82,7 +93,7 @@ def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str]
     "--slurm", metavar="PARTITION", help="Make each run a job of this partition of Slurm."
 )
 @click.option(
-    "--note", multiple=True, type=Note(), metavar="DATASET=TEXT",
+    "--note", multiple=True, type=Note(), callback=_notes, metavar="DATASET=TEXT",
     help="Call a data set so in tables and figures, e.g. 'cifar10=CIFAR-10 (JPEG copy)'.  "
     "[default: its name, and whether the files are the published ones]",
 )  # fmt: skip
@@ -100,7 +111,7 @@ def reproduce(
     jobs: int,
     scheduler: str | None,
     slurm: str | None,
-    note: tuple[tuple[str, str], ...],
+    note: dict[str, str],
     no_train: bool,
     out: Path,
     data_dir: str | None,
@@ -137,7 +148,7 @@ def reproduce(
         if not no_train:
             _run(tasks, kept, out, jobs, scheduler, slurm)
     finally:  # a table of what there is
-        _write(target, tasks, out, dict(note))
+        _write(target, tasks, out, note)
 
 
 def _run(
@@ -171,8 +182,8 @@ def _write(target: str, tasks: list[Task], out: Path, names: dict[str, str]) -> 
         return
     titles = data_titles(every) | names
     table = cells(every)
-    configs = [task.config for task in tasks]
-    text = caption(configs, table) + "\n" + markdown(table, titles, configs[0].evaluated)
+    split = tasks[0].config.evaluated
+    text = caption(tasks, table) + "\n" + markdown(table, titles, split)
     entries = [r | {"row": t.row, "data": titles[t.config.dataset]} for t, r in results]
     paths = [out / f"{target}{suffix}" for suffix in (".json", ".md", ".csv")]
     contents = (dumps(entries, indent=1) + "\n", text, comma_separated(table, titles))

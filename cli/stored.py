@@ -56,6 +56,11 @@ def names_of(runs: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(folder) for folder in runs]
 
 
+def is_given(dataset: str | None, data_dir: str | None) -> bool:
+    """Whether data are asked for by name: what fails with them is an error, and no note."""
+    return dataset is not None or data_dir is not None
+
+
 def data_of(
     model: Model, dataset: str | None, data_dir: str | None, limit_test: int | None = None
 ) -> tuple[Dataset, Config]:
@@ -69,7 +74,8 @@ def data_of(
         if dataset not in CATALOGUE:
             config = replace(config, data_dir=None)
     limit = limit_test or config.limit_test
-    config = replace(config, data_dir=data_dir or config.data_dir, limit_test=limit)
+    where = config.data_dir if data_dir is None else data_dir
+    config = replace(config, data_dir=where, limit_test=limit)
     try:
         data = load_data(config)
         known.check(data.test or data.train)

@@ -1,6 +1,7 @@
 """Forward-Forward as an estimator of scikit-learn: `pip install 'ffnp[sklearn]'`."""
 
 from copy import deepcopy
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,7 @@ backend, device, dtype
         TrainingError
             The numbers are no longer finite, or the network has died: try another lr or theta.
         """
+        self._check_own()
         before: Fitted | None = getattr(self, "_fitted", None) if self.warm_start else None
         x, targets, weight = self._checked(X, y, sample_weight, first=before is None)
         if before is None:
@@ -210,6 +212,7 @@ backend, device, dtype
         The first call of all names the classes that will come, and its rows decide the scaling.
         The learning rate stays what it is.
         """
+        self._check_own()
         if self.early_stopping:
             raise ValueError("partial_fit does not hold out rows: leave out early_stopping")
         before: Fitted | None = getattr(self, "_fitted", None)
@@ -227,6 +230,21 @@ backend, device, dtype
         options = self._options() | {"epochs": 1, "lr_schedule": "constant"}
         self._learn(x, targets, weight, before, options)
         return self
+
+    def _check_own(self) -> None:
+        """`ValueError` if a parameter is wrong that `Config` has not."""
+        for name in ("early_stopping", "warm_start"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool):
+                raise ValueError(f"{name} is {value!r}: give True or False")
+        share = self.validation_fraction
+        if not self.early_stopping:
+            return
+        if not isinstance(share, Real) or isinstance(share, bool) or not 0 < share < 1:
+            raise ValueError(
+                f"validation_fraction is {share!r}: it must be a number above 0 and "
+                "below 1, the share of the rows to hold out"
+            )
 
     def _options(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in OPTIONS}
@@ -262,10 +280,16 @@ backend, device, dtype
         rows, held_out = Rows.of(x, labels, weight), None
         seed = self._seed(before)
         if self.early_stopping:
-            kept, held = train_test_split(
-                np.arange(len(rows)), test_size=self.validation_fraction, stratify=rows.labels,
-                random_state=seed % 2**32,
-            )  # fmt: skip
+            try:
+                kept, held = train_test_split(
+                    np.arange(len(rows)), test_size=float(self.validation_fraction),
+                    stratify=rows.labels, random_state=seed % 2**32,
+                )  # fmt: skip
+            except ValueError as error:
+                raise ValueError(
+                    f"early_stopping cannot hold out {self.validation_fraction} of {len(rows)} "
+                    f"different rows (validation_fraction): {error}"
+                ) from error
             rows, held_out = rows.some(kept), rows.some(held)
             options |= {"patience": self.patience, "keep": "best"}
         fitted = fit(options | {"seed": seed}, rows, len(self.classes_), held_out, before, watcher)

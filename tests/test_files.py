@@ -1,5 +1,6 @@
 """Files of strangers: only what is a file is read, and nothing is written where a link leads."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -11,12 +12,17 @@ from data_files import small_arrays, write_idx, write_npy
 from ffnp import files
 from ffnp.config import Config
 from ffnp.data import load
+from ffnp.data.catalogue import CIFAR10
+from ffnp.data.fetching import fetch
 from ffnp.data.idx import read_idx
 from ffnp.data.inputs import read_images
 from ffnp.data.npy import map_npy, read_npz
-from ffnp.errors import InputError, StorageError
+from ffnp.errors import InputError, InputWarning, StorageError
 from ffnp.files import ROOM, inflated, partial, read_bytes, remove_partial, write_atomically
+from ffnp.reproduction import expand
+from ffnp.reproduction.running import finished
 from ffnp.runs.folder import Run
+from ffnp.runs.listing import list_runs
 from ffnp.runs.own import import_own
 from ffnp.runs.storage import read_json, read_tensors
 
@@ -188,3 +194,62 @@ def test_a_run_is_not_made_where_a_link_leads(tmp_path, mine):
         with Run.create([tmp_path / "run"], Config()):
             pass
     assert sorted(os.listdir(tmp_path)) == ["mine", "run"]
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A folder that one may not look into, as Python up to 3.13 tells, and root alike."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+
+    def refusing(look):
+        def refused(path, *given, **named):
+            if folder in path.parents:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return look(path, *given, **named)
+
+        return refused
+
+    for name in ("exists", "is_file", "is_dir", "stat"):
+        monkeypatch.setattr(Path, name, refusing(getattr(Path, name)))
+    return folder
+
+
+LOOKS = {
+    "a file of data": lambda folder: load(folder / "x.npz"),
+    "a folder of data": load,
+    "a folder in it": lambda folder: load(folder / "deeper"),
+    "a named data set": lambda folder: load("mnist", folder),
+    "a named data set in a folder in it": lambda folder: load("mnist", folder / "deeper"),
+    "runs": list_runs,
+    "a result": lambda folder: finished(folder, expand("table1")[0]),
+}
+
+
+@pytest.mark.parametrize("what", LOOKS)
+def test_where_one_may_not_look_is_named(locked, what):
+    with pytest.raises(StorageError, match="locked.* cannot be read: Permission denied$"):
+        LOOKS[what](locked)
+
+
+def test_fetching_where_one_may_not_look_is_one_line(locked):
+    with pytest.raises(StorageError, match="cannot be written: Permission denied"):
+        fetch(CIFAR10, locked / "deeper")
+
+
+def test_a_run_where_one_may_not_look_is_named(ffnp, locked):
+    status, _, err = ffnp("evaluate", locked / "run")
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"{locked}" in err and "Permission denied" in err and "FFNP_DEBUG" not in err
+
+
+def test_a_run_that_one_may_not_look_into_is_left_out_of_a_list(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+
+    def refused(_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Run, "config", refused)
+    with pytest.warns(InputWarning, match="run cannot be read: Permission denied: the run is left"):
+        assert list_runs(tmp_path) == []

@@ -1,7 +1,9 @@
 """The estimator: scikit-learn's own checks, and what its users do with it."""
 
 import pickle
+import re
 from dataclasses import fields
+from pathlib import Path
 from unittest import SkipTest
 
 import joblib
@@ -328,3 +330,27 @@ def test_an_objective_of_ones_own():
 def test_a_parameter_without_effect_is_named():
     with pytest.warns(InputWarning, match="^alpha has no effect on this training$"):
         ForwardForwardClassifier(**SMALL, alpha=3.0).fit(np.eye(4), [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("name", ["early_stopping", "warm_start"])
+@pytest.mark.parametrize("value", ["x", 1, None])
+def test_what_is_yes_or_no_is_a_bool(name, value):
+    for learn in (lambda model: model.fit(X, Y), lambda model: model.partial_fit(X, Y, [0, 1, 2])):
+        with pytest.raises(ValueError, match=f"^{name} is .*: give True or False"):
+            learn(quick(**{name: value}))
+    assert quick(**{name: np.False_}).fit(X, Y).n_iter_ == 4
+
+
+@pytest.mark.parametrize("share", [2, 1, 0, -0.1, 1.5, "x", True, None, float("nan"), 0.001])
+def test_a_share_of_rows_that_cannot_be_held_out_is_named(share):
+    with pytest.raises(ValueError, match="validation_fraction"):
+        quick(early_stopping=True, validation_fraction=share).fit(X, Y)
+    assert quick(validation_fraction=share).fit(X, Y).n_iter_ == 4  # which is not used
+
+
+def test_the_documentation_names_what_is_no_parameter():
+    text = (Path(__file__).parents[1] / "docs" / "estimator.md").read_text()
+    said = text.partition("**Parameters** are")[2].partition("Beside them")[0]
+    assert set(re.findall(r"`(\w+)`", said)) - {"objective", "random_state"} == (
+        NO_PARAMETERS - {"patience"}  # which is one of the estimator's own
+    )

@@ -111,11 +111,12 @@ CIFAR10 = Known(
 CATALOGUE = {known.name: known for known in (MNIST, FASHION_MNIST, CIFAR10)}
 
 
-def lookup(name: str) -> Known:
-    """The known data set of this name; `InputError` if there is none."""
+def lookup(name: str, otherwise: str = "") -> Known:
+    """The known data set of this name; `InputError` if there is none.
+
+    `otherwise` ends the message: what may be given in place of a name.
+    """
     if name not in CATALOGUE:
-        raise InputError(
-            f"unknown data set '{name}': choose {', '.join(CATALOGUE)}, or give the path of a "
-            ".npz, .csv or .parquet file or of a folder"
-        )
+        known = ", ".join(CATALOGUE)
+        raise InputError(f"unknown data set '{name}': choose {known}{otherwise}")
     return CATALOGUE[name]

@@ -4,7 +4,7 @@ Inside, a label is an index; what it was called is kept beside it, as the names 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,26 @@ def in_order(where: str, *names: Sequence[str]) -> tuple[str, ...]:
     if all(name.isascii() and name.isdecimal() for name in found):
         found.sort(key=int)
     return tuple(found)
+
+
+def as_names(where: str, given: Any) -> tuple[str, ...]:
+    """What classes are called, in their order; `InputError` if it is not a text each."""
+    if isinstance(given, str | bytes | Set) or not isinstance(given, Iterable):
+        raise InputError(
+            f"{where}: names is of type {type(given).__name__}: give a list of texts, one a class"
+        )
+    names = tuple(given)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"{where}: a class is called {brief(repr(name))}: give texts")
+        if not are_names((name,), 1):
+            raise InputError(
+                f"{where}: a class is called '{brief(name)}': give 1 to {MOST_NAMED} characters"
+            )
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{where}: two classes are called '{twice}': give different names")
+    return names
 
 
 def are_names(names: Any, classes: int) -> bool:

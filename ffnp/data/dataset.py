@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffnp.data.arrays import Images, as_images, as_sample_weight
-from ffnp.data.classes import are_names, as_labels, in_order, names_of, spelt
+from ffnp.data.classes import as_labels, as_names, in_order, names_of, spelt
 from ffnp.errors import InputError, expect
 
 SAMPLE = 1000  # images, evenly over a split, that tell its range
@@ -58,7 +58,7 @@ class Split:
         shape = self.shape or found
         if found not in (shape, (int(np.prod(shape)),)):
             raise InputError(f"{self.name} has images of shape {found}: give ones of {shape}")
-        names = self.names or names_of(self.name, self.labels)
+        names = as_names(self.name, self.names) or names_of(self.name, self.labels)
         labels = as_labels(self.name, self.labels, names)
         if len(images) != len(labels):
             raise InputError(
@@ -136,11 +136,16 @@ class Dataset:
         expect("classes", self.classes, int | np.integer, "give the number of classes")
         if self.test is not None:
             self._check_test(self.train, self.test)
-        names = {split.names for split in self.splits}
-        if len(names) > 1 or not are_names(self.train.names, int(self.classes)):
+        names = as_names(self.name, self.train.names)
+        if any(split.names != names for split in self.splits):
             raise InputError(
                 f"{self.name}: its splits name their classes otherwise: ffnp.from_arrays makes a "
                 "data set of both"
+            )
+        if len(names) not in (0, self.classes):
+            raise InputError(
+                f"{self.name}: {len(names)} classes have names, but classes is {self.classes}: "
+                "they must agree"
             )
         self._check_labels()
         if self.test is not None:
@@ -274,7 +279,7 @@ def from_arrays(
         K, if it is known; else one more than the largest label of both splits, or as many as they
         have different texts.
     names : sequence of str, optional
-        What the classes are called, by their labels.
+        What the classes are called, by their labels: different texts.
     sample_weight : (N,) array-like, optional
         Of the training rows: what each one's coefficients dJ/dg are multiplied by.
 
@@ -284,13 +289,13 @@ def from_arrays(
         Shapes, types or ranges that do not fit, labels that are no class indices, an empty set,
         only one class, NaN or infinite pixels.
     """
+    names = as_names(name, names)
     train = Split(
-        x_train, y_train, f"{name}: the training set", names=tuple(names),
-        sample_weight=sample_weight,
-    )  # fmt: skip
+        x_train, y_train, f"{name}: the training set", names=names, sample_weight=sample_weight
+    )
     test = None
     if x_test is not None or y_test is not None:
-        test = Split(x_test, y_test, f"{name}: the test set", names=tuple(names))
+        test = Split(x_test, y_test, f"{name}: the test set", names=names)
     if test is not None and train.names != test.names:
         called = in_order(name, train.names, test.names)
         train, test = train.named(called), test.named(called)

@@ -105,8 +105,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
     Another one is waited for: it may fetch the same.
     """
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     with writing(folder):
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
         try:

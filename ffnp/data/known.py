@@ -10,7 +10,7 @@ from platformdirs import user_cache_path
 
 from ffnp.data.layouts import Layout
 from ffnp.errors import InputError
-from ffnp.files import Readable
+from ffnp.files import Readable, reading
 
 
 def cache_path() -> Path:
@@ -52,7 +52,9 @@ class Known:
         """
         places: list[Readable] = []
         if data_dir is not None:
-            if not data_dir.is_dir():
+            with reading(data_dir):
+                there = data_dir.is_dir()
+            if not there:
                 raise InputError(f"{data_dir} is not a folder: give one that holds {self.name}")
             places += [data_dir / self.name, data_dir]
         if os.path.isdir(self.cache):  # False too if one may not look
@@ -66,7 +68,8 @@ class Known:
     def copies_in(self, place: Readable) -> Iterator["Copy"]:
         """The copies in a folder, one a layout, each of them perhaps not whole."""
         for layout in self.layouts:
-            paths = layout.find(place)
+            with reading(place):
+                paths = layout.find(place)
             if paths is not None:
                 yield Copy(self, place, layout, paths)
 

@@ -12,7 +12,9 @@ from ffnp.data.npy import read_npz
 from ffnp.data.tables import find_tables, is_table, read_tables
 from ffnp.data.verifying import differing
 from ffnp.errors import InputError, InputWarning, expect
-from ffnp.files import Readable
+from ffnp.files import Readable, reading
+
+PATHS = ", or give the path of a .npz, .csv or .parquet file or of a folder"
 
 
 def load(
@@ -59,12 +61,14 @@ def load(
         expect("the data folder", data_dir, str | Path, "give its name")
     name, path = str(name_or_path), Path(name_or_path)
     expect("the label's column", label_column or "", str, "give its name")
-    file = path.is_file() or path.suffix.lower() == ".npz" or is_table(path)
-    if name not in CATALOGUE and (path.is_dir() or file):
-        if data_dir is not None:
-            text = f"data_dir has no effect on {path}: it is for data sets by name"
-            warnings.warn(text, InputWarning, stacklevel=2)
-        return _at(path, label_column)
+    if name not in CATALOGUE:
+        with reading(path):  # what one may not look at
+            file = path.is_file() or path.suffix.lower() == ".npz" or is_table(path)
+            if file or path.is_dir():
+                if data_dir is not None:
+                    text = f"data_dir has no effect on {path}: it is for data sets by name"
+                    warnings.warn(text, InputWarning, stacklevel=2)
+                return _at(path, label_column)
     if label_column is not None:
         raise InputError(f"{name} has no column {label_column}: leave it out")
     copy = find(name, data_dir)
@@ -141,7 +145,7 @@ def _made(arrays: Arrays, path: Path, layout: Layout) -> Dataset:
 
 def find(name: str, data_dir: Path | str | None = None) -> Copy:
     """The copy of a named data set that `load` reads; `InputError` if there is none, or a part."""
-    known, place = lookup(name), None if data_dir is None else Path(data_dir)
+    known, place = lookup(name, PATHS), None if data_dir is None else Path(data_dir)
     copy = next(known.copies(place), None)
     if copy is None:
         raise known.not_here()

@@ -84,7 +84,8 @@ def not_given(name: str) -> InputError:
     if name == "activation":
         text = (
             "the activation is one of your own, without which this model computes nothing: "
-            "ffnp.load_model(folder, activation=...), or --activation FILE.py:NAME"
+            "ffnp.load_model(folder, activation=...), or --activation FILE.py:NAME of "
+            "`ffnp evaluate`, `predict`, `analyse` or `weights`"
         )
     return InputError(text)
 

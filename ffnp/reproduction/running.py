@@ -8,8 +8,8 @@ from typing import Any
 from ffnp.config import Config
 from ffnp.data.catalogue import lookup
 from ffnp.data.verifying import verify
-from ffnp.errors import InputError, TrainingError
-from ffnp.files import GOOD_COPY, write_atomically, writing
+from ffnp.errors import FFNPError, InputError, TrainingError
+from ffnp.files import GOOD_COPY, reading, write_atomically, writing
 from ffnp.reproduction.experiments import Task
 from ffnp.runs.experiment import Watcher, resume, train
 from ffnp.runs.folder import Run
@@ -61,7 +61,9 @@ def finished(out: Path, task: Task) -> dict[str, Any] | None:
     """
     for name in task.names:
         path = out / RESULTS / f"{name}.json"
-        if path.exists():
+        with reading(path):
+            there = path.exists()
+        if there:
             result: dict[str, Any] = read_json(path)
             try:
                 if not _is_result(result):
@@ -117,7 +119,9 @@ def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, A
     if stop is not None and stop.asked:
         raise TrainingError("stopped before it began")
     folder = out / FOLDERS / task.name
-    if not folder.exists():
+    with reading(folder):
+        there = folder.exists()
+    if not there:
         result = train(task.config, folder, stop)
     elif other := _differences(Run(folder).config(), task):
         raise _another(folder, other)
@@ -159,7 +163,7 @@ def data_title(config: Config) -> str:
     title = known.title.partition(":")[0]
     try:
         copy = next(known.copies(None if config.data_dir is None else Path(config.data_dir)), None)
-    except InputError:  # a folder of the cluster's workers
+    except FFNPError:  # a folder of the cluster's workers
         copy = None
     if copy is None:
         return f"{title} (files not here to check)"

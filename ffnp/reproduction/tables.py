@@ -10,6 +10,7 @@ from typing import Any
 from ffnp.config import Config
 from ffnp.reproduction.experiments import ROWS, Task
 
+CORE = ("method", "objective", "labels")  # of recipes; other rows' titles tell theirs
 PARTS = (  # of recipes
     "joined", "hidden_length", "unit_dropout", "pixel_dropout", "weight_decay", "negatives",
     "gamma_scale", "shift", "flip",
@@ -60,9 +61,14 @@ def cells(results: Sequence[tuple[Task, Mapping[str, Any] | None]]) -> list[Cell
     return list(found.values())
 
 
-def caption(configs: Sequence[Config], table: Sequence[Cell]) -> str:
+def caption(tasks: Sequence[Task], table: Sequence[Cell]) -> str:
     """What a table shows, how its runs were trained, and how many of them are missing."""
+    configs = [task.config for task in tasks]
+    of_recipes = [task.config for task in tasks if ROWS[task.row].recipe]
     seeds = max(cell.seeds for cell in table)
+    beside = "; in brackets the paper's and ours minus the paper's"
+    if all(cell.paper is None for cell in table):
+        beside = ""
     where = "Test error"
     if configs[0].validation:
         where = f"Error on the last {configs[0].validation} training images, held out,"
@@ -73,13 +79,13 @@ def caption(configs: Sequence[Config], table: Sequence[Cell]) -> str:
         _either(f"layers of {', '.join(map(str, c.hidden))}" for c in configs),
         _either(f"theta {c.theta:g}" for c in configs if c.uses("theta")),
         _either(f"images of length {c.input_length:g}" for c in configs),
-        *(_part(name, configs) for name in PARTS),
+        *(_part(name, of_recipes, len(configs)) for name in CORE),
+        *(_part(name, configs, len(configs)) for name in PARTS),
         _limit("training", configs[0].limit_train),
         _limit(configs[0].evaluated, configs[0].limit_test),
     ]
     lines = [
-        f"{where} in %, mean ± standard deviation of {seeds} seed{'s'[: seeds > 1]}; in brackets "
-        "the paper's and ours minus the paper's.",
+        f"{where} in %, mean ± standard deviation of {seeds} seed{'s'[: seeds > 1]}{beside}.",
         f"Training: {'; '.join(filter(None, training))}.",
     ]
     wanted, found = sum(cell.seeds for cell in table), sum(len(cell.errors) for cell in table)
@@ -88,11 +94,11 @@ def caption(configs: Sequence[Config], table: Sequence[Cell]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _part(name: str, configs: Sequence[Config]) -> str:
+def _part(name: str, configs: Sequence[Config], rows: int) -> str:
     """A setting that the paper has not, and whether all rows have it; "" if none has."""
     having = [c for c in configs if getattr(c, name) != getattr(Config, name)]
     values = _either(f"{getattr(c, name)}" for c in having)
-    some = " (some rows)" if len(having) < len(configs) else ""
+    some = " (some rows)" if len(having) < rows else ""
     return f"{name.replace('_', ' ')} {values}{some}" if having else ""
 
 

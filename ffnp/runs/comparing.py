@@ -7,7 +7,7 @@ Biometrika 34, 1947).
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev, variance
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from ffnp.config import Config
-from ffnp.errors import InputError, InputWarning
+from ffnp.errors import InputError, InputWarning, expect
 from ffnp.runs.listing import Entry, described, differing
 
 LEVEL = 0.95  # of intervals
+LISTED = "give some of ffnp.runs.listing.list_runs(folder)"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,10 @@ def compare(runs: Sequence[Entry]) -> list[Group]:
     InputWarning
         A group has two runs of one seed: they count as two, and are not independent.
     """
+    expect("the runs", runs, Iterable, LISTED)
+    runs = list(runs)
+    for each in runs:
+        expect("a run", each, Entry, LISTED)
     if not runs:
         raise InputError("there is no run to compare: give the folders of some")
     if missing := next((each for each in runs if each.test_error is None), None):

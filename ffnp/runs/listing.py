@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ffnp.config import Config
-from ffnp.errors import FFNPError, InputError, InputWarning, importing
+from ffnp.errors import FFNPError, InputError, InputWarning, expect, importing
+from ffnp.files import reading
 from ffnp.runs.folder import CONFIG, Run
 
 DEPTH = 3  # folders within folders that runs are looked for in
@@ -74,10 +75,12 @@ class Entry:
 
 def runs_in(folder: Path) -> Iterator[Path]:
     """The folders of runs within a folder, or itself, by name; `DEPTH` folders down."""
-    if (folder / CONFIG).is_file():
+    with reading(folder):
+        alone, there = (folder / CONFIG).is_file(), folder.is_dir()
+    if alone:
         yield folder
         return
-    if not folder.is_dir():
+    if not there:
         raise InputError(f"{folder}: no such folder: give one that holds runs")
     for place, names, files in os.walk(folder):
         depth = len(Path(place).relative_to(folder).parts)
@@ -104,11 +107,13 @@ def list_runs(folder: Path | str) -> list[Entry]:
     InputWarning
         A run is damaged: it is left out.
     """
+    expect("the folder", folder, str | Path, "give the name of one that holds runs")
     folder, found = Path(folder), []
     for path in runs_in(folder):
         name = str(path.relative_to(folder)) if path != folder else path.name
         try:
-            found.append(Entry.of(name, Run(path)))
+            with reading(path):
+                found.append(Entry.of(name, Run(path)))
         except FFNPError as error:
             warnings.warn(f"{error}: the run is left out", InputWarning, stacklevel=2)
     return found

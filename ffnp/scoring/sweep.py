@@ -1,7 +1,7 @@
 """Images joined with every label, or with the likeliest ones, block by block."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -54,6 +54,7 @@ def sweep(
     layers: int | None = None,
     name: str = "the input",
     candidates: int | None = None,
+    done: Collection[str] = (),
 ) -> Iterator[Batch]:
     """Join images with every label: a batch after a forward pass of the layers, block by block.
 
@@ -72,11 +73,13 @@ def sweep(
     candidates : int, optional
         Join an image only with so many labels: those that the first layer has most goodness for,
         the best first. `batch.labels` has them. See `check_candidates`.
+    done : collection of str
+        What was done to the images (`invert`, `prepare`), which the warning does not advise.
     """
     odd, first = 0, ""
     for block, batch in blocks(model.method, len(images), candidates):
         check_whole(name, images)
-        count, about = model.data.unlike(images[block], block.start)
+        count, about = model.data.unlike(images[block], block.start, done)
         odd, first = odd + count, first or about
         pixels = model.backend.to_device(images[block])
         with np.errstate(over="ignore", invalid="ignore"):  # `scores_of` reports them
@@ -97,9 +100,9 @@ def check_candidates(model: Model, candidates: int | None) -> int | None:
         return None
     expect("candidates", candidates, int | np.integer, "give how many labels, or None for all")
     if not isinstance(model.method, ForwardForward):
+        lacks = "has no first layer that votes" if model.config.labelled else "reads no label"
         raise InputError(
-            f"candidates is {candidates}, but method {model.config.method} has no first layer "
-            "that votes: leave it out"
+            f"candidates is {candidates}, but method {model.config.method} {lacks}: leave it out"
         )
     if candidates < 1:
         raise InputError(f"candidates is {candidates}: give how many labels, from 1")

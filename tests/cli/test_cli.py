@@ -97,10 +97,8 @@ def test_a_baseline_has_no_candidates(ffnp, tmp_path):
     assert ffnp("train", *SMALL, "--method", "backprop-label", "--out", run)[0] == 0
     status, _, err = ffnp("evaluate", run, "--candidates", 3)
     assert (status, err) == (
-        2,
-        "Error: candidates is 3, but method backprop-label has no first layer that votes: "
-        "leave it out\n",
-    )
+        2, "Error: candidates is 3, but method backprop-label reads no label: leave it out\n",
+    )  # fmt: skip
 
 
 def test_predict_reads_pictures_and_archives_alike(ffnp, run_folder, tmp_path):

@@ -157,6 +157,30 @@ def test_a_plot_without_data_has_its_curves(ffnp, own, tmp_path):
     assert "<!-- pair error, % -->" in text and "<!-- layer k -->" not in text
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize(
+    "option, value, message",
+    [
+        ("--dataset", "nosuch", "unknown data set 'nosuch'"),
+        ("--dataset", "mnist", "the model takes 4x4"),
+        ("--dataset", "", "dataset is empty"),
+        ("--data-dir", "", "data_dir is empty"),
+        ("--data-dir", "nosuch", "unknown data set 'small'"),
+    ],
+)
+def test_data_that_are_asked_for_are_drawn_or_refused(
+    ffnp, own, tmp_path, option, value, message, recorded
+):
+    folder, _ = own
+    if not recorded:  # the errors of its last epoch
+        line = (folder / "metrics.jsonl").read_text().splitlines()[0]
+        (folder / "metrics.jsonl").write_text(line + "\n")
+    for command in (["plot", folder, "-o", tmp_path / "x.svg"], ["analyse", folder]):
+        status, out, err = ffnp(*command, option, value)
+        assert (status, out, err.count("\n"), message in err) == (2, "", 1, True)
+    assert not (tmp_path / "x.svg").exists()
+
+
 @pytest.mark.parametrize("command", ["evaluate", "analyse", "plot"])
 def test_a_folder_of_data_may_have_moved(ffnp, tmp_path, command):
     folder, moved = tmp_path / "run", tmp_path / "moved" / "mnist"

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_run import SMALL
 
+from ffnp import load
 from ffnp.scoring.evaluation import Evaluation
 from ffnp_cli.progress import Bars
 from ffnp_cli.report import error_table
@@ -33,12 +35,32 @@ def test_a_table_says_who_voted(groups, layers, last):
     assert names == ([] if len(groups) == 1 else list(map(str, wanted)))
 
 
+def test_a_table_says_on_which_labels_they_voted():
+    found = evaluation(3.0, 2.0)
+    among = ", on the 3 labels that layer 1 finds best"
+    assert error_table(found, "test", None, 3).endswith(f"by the vote of all{among}")
+    assert error_table(evaluation(3.0), "test", [2], 3).endswith(f"by layer 2 alone{among}")
+    assert error_table(found, "test", None, 1).endswith("on the label that layer 1 finds best")
+
+
+@pytest.mark.parametrize("method", ["backprop-label", "backprop-pairwise", "local-heads", "ff"])
+def test_the_whole_networks_output_is_no_layer(ffnp, tmp_path, method):
+    run, digit = tmp_path / "run", tmp_path / "digit.npy"
+    assert ffnp("train", *SMALL, "--method", method, "--out", run)[0] == 0
+    np.save(digit, load("mnist").test.images[:1])
+    voter = "the output" if method.startswith("backprop") else "layer 1 alone"
+    assert ffnp("evaluate", run, "--layers", 1)[1].endswith(f", by {voter}\n")
+    line = ffnp("predict", run, digit, "--layers", 1)[1].splitlines()[2]
+    assert line.startswith("  output " if voter == "the output" else "  layer 1 ")
+
+
 def test_evaluate_names_the_voters(ffnp, run_folder):
     assert (
         "by the vote of layers 2 and 1\n" in ffnp("evaluate", run_folder[0], "--layers", "2,1")[1]
     )
     assert "by layer 2 alone\n" in ffnp("evaluate", run_folder[0], "--layers", "2")[1]
     assert "by the vote of all\n" in ffnp("evaluate", run_folder[0])[1]
+    assert "all, on the 3 lab" in ffnp("evaluate", run_folder[0], "--candidates", 3)[1]
 
 
 @pytest.mark.parametrize(

@@ -193,3 +193,29 @@ def test_of_many_classes_the_commonest_errors_are_listed():
 def test_names_tell_the_labels_again(texts):
     names = names_of("it", texts)
     assert [names[label] for label in as_labels("it", texts, names)] == texts
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["a", "a", "b", "c"], "two classes are called 'a': give different names"),
+        ([1, 2, 3, 4], "a class is called 1: give texts"),
+        (["a", "", "b", "c"], "a class is called '': give 1 to 200 characters"),
+        ("abcd", "names is of type str: give a list of texts, one a class"),
+        (set("abcd"), "names is of type set: give a list"),
+        (4, "names is of type int: give a list"),
+    ],
+)
+def test_names_are_different_texts(names, message):
+    for make in (from_arrays, lambda x, y, names: Split(x, y, names=names)):
+        with pytest.raises(InputError, match=message):
+            make(X, Y, names=names)
+
+
+def test_there_are_as_many_names_as_classes():
+    with pytest.raises(InputError, match="3 classes have names, but classes is 4"):
+        from_arrays(X, Y, names=["a", "b", "c"], classes=4)
+    with pytest.raises(InputError, match="a class is called '': give"):  # an empty label
+        from_arrays(X, np.array(["", "b", "c", "d"])[Y])
+    names = iter(["a", "b", "c", "d"])
+    assert from_arrays(X, Y, X_TEST, Y_TEST, names=names).test.names == ("a", "b", "c", "d")

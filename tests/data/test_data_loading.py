@@ -358,7 +358,10 @@ def test_a_missing_array_is_named(tmp_path):
     ("name", "message"),
     [
         ("cifar10", "cifar10 is not on this machine: `ffnp data fetch cifar10` downloads it"),
-        ("nonesuch", "unknown data set 'nonesuch': choose mnist, fashion-mnist, cifar10"),
+        (
+            "nonesuch",
+            "unknown data set 'nonesuch': choose mnist, fashion-mnist, cifar10, or give the path",
+        ),
         ("nonesuch.npz", "nonesuch.npz: no such file"),
         (".", "holds no data set"),
     ],

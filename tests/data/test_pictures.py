@@ -14,6 +14,7 @@ from ffnp.data.appearance import Appearance
 from ffnp.data.inputs import read_images
 from ffnp.data.pictures import in_pieces, ink_of
 from ffnp.errors import FFNPError, InputError, InputWarning, noting
+from ffnp_cli import predict as predict_command
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
@@ -288,6 +289,31 @@ def test_the_wrong_way_round_nothing_is_prepared(ffnp, mnist_run, tmp_path):
     Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
     status, out, err = ffnp("predict", mnist_run.run.folder, path, "--prepare", "--invert")
     assert (status, out) == (2, "") and err.endswith("is light on dark: leave out --invert\n")
+
+
+@pytest.mark.parametrize(
+    "option, change, mend",
+    [
+        ("--invert", lambda x: x, "leave out --invert"),
+        ("--prepare", lambda x: x | 128, "leave out --prepare"),
+        (
+            "--invert",
+            lambda x: 255 - (x | 128),
+            "crop, scale and centre a drawn digit (`ffnp predict --prepare`)",
+        ),
+    ],
+)
+def test_what_was_done_to_an_image_is_not_advised(
+    ffnp, mnist_run, monkeypatch, tmp_path, option, change, mend
+):
+    """Prepared pictures are hardly ever unlike: here one is made so."""
+    np.save(tmp_path / "x.npy", change(load("mnist").test.images[:20]))
+    if option == "--prepare":
+        images = np.load(tmp_path / "x.npy")
+        monkeypatch.setattr(predict_command, "read_images", lambda *_: images)
+    status, _, err = ffnp("predict", mnist_run.run.folder, tmp_path / "x.npy", option)
+    assert (status, err.count("\n")) == (0, 1)
+    assert err.endswith(f": {mend}\n")
 
 
 # --- unlike what a model learned from -----------------------------------------------------------

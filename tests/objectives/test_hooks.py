@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from ffnp.objectives.collaboration import LayerObjective, gamma_of_layers
 from ffnp.objectives.own import Own
 from ffnp.objectives.sigmoid import SigmoidGoodness
 from ffnp.runs.folder import Run
+from ffnp_cli.commands import COMMANDS
 
 DATA = small_dataset()
 SMALL = library.Config(hidden=(7, 6), epochs=2, batch_size=20, backend="reference")
@@ -141,6 +143,20 @@ def test_its_run_is_stored_resumed_and_read(tmp_path):
     batch = model.method.training_batch(4)
     with pytest.raises(InputError, match="the gamma 'own' is one that Python is given"):
         model.method.evaluate(batch, np.zeros(3))
+
+
+def test_what_is_advised_of_a_run_with_its_own_activation_is_true(ffnp, tmp_path):
+    run = tmp_path / "run"
+    library.train(SMALL, run, dataset=DATA, activation=TANH)
+    status, out, err = ffnp("page", run, "-o", tmp_path / "x.html")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"Error: {run} has an activation of your own, which a page cannot compu")
+    status, _, err = ffnp("plot", run, "-o", tmp_path / "x.svg")
+    assert (status, err.count("\n")) == (0, 1)
+    assert err.startswith("Note: errors of layers are not drawn: the activation is one of your own")
+    _, advised = err.split("--activation FILE.py:NAME of ")
+    having = {n for n in COMMANDS if "--activation FILE.py" in ffnp(n, "--help")[1]}
+    assert set(re.findall(r"\w+", advised)) - {"ffnp", "or"} == having
 
 
 def test_a_model_with_an_activation_of_ones_own_is_copied(tmp_path):

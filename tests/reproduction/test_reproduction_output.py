@@ -50,7 +50,7 @@ def missing(row, dataset, seed):
 
 
 def test_caption_says_how_runs_were_trained():
-    assert caption([BASE], cells(RESULTS[:2])).splitlines() == [
+    assert caption([Task("ff-network", BASE)], cells(RESULTS[:2])).splitlines() == [
         "Test error in %, mean ± standard deviation of 2 seeds; in brackets the paper's and ours "
         "minus the paper's.",
         "Training: 40 epochs; adam, learning rate 0.001 linear; batches of 200; "
@@ -60,17 +60,26 @@ def test_caption_says_how_runs_were_trained():
 
 def test_caption_names_the_parts_of_recipes_and_whether_all_rows_have_them():
     more = {"unit_dropout": 0.3, "joined": "every", "method": "ff", "objective": "softmax"}
-    configs = [replace(BASE, unit_dropout=0.2), replace(BASE, **more)]
-    line = caption(configs, cells(RESULTS[:2])).splitlines()[1]
+    tasks = [Task("ff-network", replace(BASE, **each)) for each in ({"unit_dropout": 0.2}, more)]
+    line = caption(tasks, cells(RESULTS[:2])).splitlines()[1]
     assert line.endswith("; joined every (some rows); unit dropout 0.2 or 0.3.")
 
 
 def test_caption_says_what_rows_do_otherwise():
     tasks = expand("beyond", "fast", {"lr": 0.002}, seeds=1)
-    line = caption([task.config for task in tasks], cells(RESULTS[:2])).splitlines()[1]
+    line = caption(tasks, cells(RESULTS[:2])).splitlines()[1]
     assert "; layers of 500 or layers of 500, 500, 500; images of length 10; " in line
     assert "0.002 cosine" in line  # of the recipe, with what is given
     assert "theta" not in line  # nothing here has one
+    assert "; method ff or local-heads or backprop-label; objective softmax (some rows); " in line
+    assert "; labels 4 (some rows); " in line
+
+
+@pytest.mark.parametrize("row, said", [("best", False), ("ff-tanh", False), ("ff-layer", True)])
+def test_caption_speaks_of_the_papers_numbers_where_there_are_some(row, said):
+    task, result = hand_made(row, "mnist", 0, [1.0], [1.0])
+    first = caption([task], cells([(task, result)])).splitlines()[0]
+    assert ("the paper's" in first, first[-1]) == (said, ".")
 
 
 def test_figure_of_depth_draws_the_vote_of_every_network():
@@ -171,7 +180,8 @@ def test_notes_in_the_environment_are_separated_by_semicolons(ffnp, tmp_path, mo
 def test_missing_runs_are_marked_in_the_table_and_counted():
     results = [*RESULTS, missing("others-network", "mnist", 1), missing("ff-layer", "mnist", 0)]
     table = cells(results)
-    assert caption([BASE], table).splitlines()[-1] == "Not finished: 2 of 5 runs are missing."
+    tasks = [task for task, _ in results]
+    assert caption(tasks, table).splitlines()[-1] == "Not finished: 2 of 5 runs are missing."
     assert markdown(table, {}).splitlines()[2:] == [
         "| FF, network | 5.00 ± 1.41 (paper 3.4, +1.60) |",
         "| collaborative, gamma others, network | 2.00 (1 of 2 seeds) (paper 2.1, -0.10) |",
@@ -182,7 +192,7 @@ def test_missing_runs_are_marked_in_the_table_and_counted():
 
 def test_caption_names_held_out_and_limited_rows():
     base = replace(BASE, validation=700, limit_train=300)
-    lines = caption([base], cells(RESULTS[2:])).splitlines()
+    lines = caption([Task("others-network", base)], cells(RESULTS[2:])).splitlines()
     assert lines[0].startswith("Error on the last 700 training images, held out, in %")
     assert lines[0].count("1 seed;") == 1
     assert "only the first 300 training images" in lines[1]
@@ -241,6 +251,16 @@ def test_wrong_notes_are_one_line(ffnp, tmp_path, note):
     assert (status, out) == (2, "")
     assert err.startswith("Error: ") and err.count("\n") == 1
     assert all(name in err for name in DATASETS)
+
+
+def test_a_data_set_has_one_note(ffnp, tmp_path, monkeypatch):
+    twice = ["--note", "mnist=a", "--note", "mnist=b"]
+    status, out, err = ffnp("reproduce", "table1", *twice, "--out", tmp_path / "out")
+    assert (status, out) == (2, "")
+    assert "--note: 'mnist' is there twice: leave out one" in err.replace("'--note'", "--note")
+    monkeypatch.setenv("FFNP_REPRODUCE_NOTE", "mnist=a")
+    status, _, err = ffnp("reproduce", "table1", *twice[:2], "--out", tmp_path, "--no-train")
+    assert (status, "holds no finished run" in err) == (2, True)
 
 
 def test_a_note_and_no_path_are_in_every_file(ffnp, tmp_path):

@@ -221,3 +221,16 @@ def test_intervals_are_mirrored_and_move_with_their_values(a, b, shift):
     assert welch(b, a) == pytest.approx((-high, -low), abs=1e-6)
     moved = welch([each + shift for each in a], b)
     assert moved == pytest.approx((low + shift, high + shift), abs=1e-4)
+
+
+@pytest.mark.parametrize("given", [3, None, ["runs"]])
+def test_a_folder_of_another_type_is_named(given):
+    for look in (list_runs, runs_frame):
+        with pytest.raises(InputError, match=f"the folder is of type {type(given).__name__}: give"):
+            look(given)
+
+
+@pytest.mark.parametrize("given, what", [(3, "the runs is"), ("runs", "a run is"), ([3], "a run ")])
+def test_what_is_compared_are_entries_of_a_list(given, what):
+    with pytest.raises(InputError, match=f"{what}.* of type .*list_runs"):
+        compare(given)

@@ -148,7 +148,7 @@ def test_recording_changes_no_training():
 
 
 def test_a_baseline_has_nothing_to_analyse():
-    with pytest.raises(InputError, match="no goodness"):
+    with pytest.raises(InputError, match="is of goodness"):
         replace(SMALL, method="backprop-label", analyse_every=1)
     model = train(replace(SMALL, method="backprop-label")).model
     with pytest.raises(InputError, match="no goodness"):

@@ -159,12 +159,19 @@ def test_candidates_are_scored_as_among_all(joined):
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("method", ["backprop-pairwise", "backprop-label", "local-heads"])
-def test_candidates_are_refused_by_what_is_no_forward_forward(method):
+@pytest.mark.parametrize(
+    "method, lacks",
+    [
+        ("backprop-pairwise", "has no first layer that votes"),
+        ("backprop-label", "reads no label"),
+        ("local-heads", "reads no label"),
+    ],
+)
+def test_candidates_are_refused_by_what_is_no_forward_forward(method, lacks):
     dataset = small_dataset()
     model = make_trainer(Config(hidden=(6, 5), method=method, batch_size=20), dataset).model
     for measure, rows in ((evaluate, dataset.test), (predict, dataset.test.images)):
-        with pytest.raises(InputError, match=f"method {method} has no first layer that votes"):
+        with pytest.raises(InputError, match=f"method {method} {lacks}: leave it out"):
             measure(model, rows, candidates=2)
 
 
