@@ -10,7 +10,7 @@ from typing import Any
 from ffnp.config import Config
 from ffnp.reproduction.experiments import ROWS, Task
 
-CORE = ("method", "objective", "labels")  # of recipes; other rows' titles tell theirs
+CORE = ("method", "objective", "labels")  # of recipes and protocols; titles tell what rows set
 PARTS = (  # of recipes
     "joined", "hidden_length", "unit_dropout", "pixel_dropout", "weight_decay", "negatives",
     "gamma_scale", "shift", "flip",
@@ -64,7 +64,6 @@ def cells(results: Sequence[tuple[Task, Mapping[str, Any] | None]]) -> list[Cell
 def caption(tasks: Sequence[Task], table: Sequence[Cell]) -> str:
     """What a table shows, how its runs were trained, and how many of them are missing."""
     configs = [task.config for task in tasks]
-    of_recipes = [task.config for task in tasks if ROWS[task.row].recipe]
     seeds = max(cell.seeds for cell in table)
     beside = "; in brackets the paper's and ours minus the paper's"
     if all(cell.paper is None for cell in table):
@@ -79,7 +78,10 @@ def caption(tasks: Sequence[Task], table: Sequence[Cell]) -> str:
         _either(f"layers of {', '.join(map(str, c.hidden))}" for c in configs),
         _either(f"theta {c.theta:g}" for c in configs if c.uses("theta")),
         _either(f"images of length {c.input_length:g}" for c in configs),
-        *(_part(name, of_recipes, len(configs)) for name in CORE),
+        *(
+            _part(name, [t.config for t in tasks if name not in ROWS[t.row].options], len(configs))
+            for name in CORE
+        ),
         *(_part(name, configs, len(configs)) for name in PARTS),
         _limit("training", configs[0].limit_train),
         _limit(configs[0].evaluated, configs[0].limit_test),
