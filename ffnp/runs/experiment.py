@@ -15,11 +15,12 @@ from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
 from ffnp.data.dataset import Split
 from ffnp.errors import InputError, InputWarning, StorageError, TrainingError, expect
+from ffnp.files import reading
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import Objective
 from ffnp.objectives.own import KNOWN, Gamma, Own, not_given
 from ffnp.runs.bits import computed, otherwise
-from ffnp.runs.folder import Every, OpenRun, Run
+from ffnp.runs.folder import CONFIG, Every, OpenRun, Run
 from ffnp.runs.own import import_all, naming_all
 from ffnp.runs.stopping import Best
 from ffnp.runs.watching import Watcher as Watcher
@@ -249,7 +250,10 @@ def warn_of_idle(config: Config, also: Iterable[str] = ()) -> None:
 
 def _run(folder: Path | str) -> Run:
     expect("the folder of the run", folder, str | Path, "give its name")
-    return Run(Path(folder))
+    run = Run(Path(folder))
+    with reading(run.folder):  # what one may not look at
+        (run.folder / CONFIG).exists()
+    return run
 
 
 def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
@@ -279,8 +283,10 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
 def _anchored(config: Config) -> Config:
     """Paths made absolute, so that the run can be read again from any folder."""
     paths = {"data_dir": config.data_dir} if config.data_dir else {}
-    if config.dataset not in CATALOGUE and Path(config.dataset).exists():
-        paths["dataset"] = config.dataset
+    if config.dataset not in CATALOGUE:
+        with reading(Path(config.dataset)):  # what one may not look at
+            if Path(config.dataset).exists():
+                paths["dataset"] = config.dataset
     paths |= {name: getattr(config, name) for name in KNOWN if is_reference(getattr(config, name))}
     absolute: dict[str, Any] = {name: str(Path(path).absolute()) for name, path in paths.items()}
     return replace(config, **absolute)

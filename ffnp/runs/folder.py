@@ -23,6 +23,7 @@ from ffnp.errors import (
     InputWarning,
     StorageError,
     brief,
+    expect,
 )
 from ffnp.files import GOOD_COPY, partial, read_bytes, reading, rename, writing
 from ffnp.model import DataDescription, Model
@@ -66,11 +67,15 @@ class Run:
         objective FILE.py:NAME is remembered by its checksum. Where the folder cannot be written,
         nothing is left behind. Where the file system has no locks, a new folder needs none.
         """
+        folder = None
         for folder in folders:
+            expect("the folder", folder, Path, "give a Path, or several to choose from")
             if not os.path.lexists(folder) and (place := _make(folder, config)) is not None:
                 with closing(place), _going_on(place):
                     yield OpenRun(folder, place)
                 return
+        if folder is None:
+            raise InputError("no folder is named: give one, or several to choose from")
         raise InputError(f"{folder} exists already: give --out another name, or --resume it")
 
     @contextmanager

@@ -65,6 +65,15 @@ def test_caption_names_the_parts_of_recipes_and_whether_all_rows_have_them():
     assert line.endswith("; joined every (some rows); unit dropout 0.2 or 0.3.")
 
 
+def test_caption_names_the_objective_of_a_protocol_and_none_that_a_title_tells():
+    found = {
+        name: caption(expand(name, protocol, seeds=1), cells(RESULTS[:2])).splitlines()[1]
+        for name, protocol in (("figure2", "literal"), ("entropy", "fast"))
+    }
+    assert found["figure2"].endswith("; objective sigmoid-literal.")
+    assert "objective" not in found["entropy"]
+
+
 def test_caption_says_what_rows_do_otherwise():
     tasks = expand("beyond", "fast", {"lr": 0.002}, seeds=1)
     line = caption(tasks, cells(RESULTS[:2])).splitlines()[1]

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from small_training import StopAfter, same_bits, small_dataset
@@ -9,7 +10,7 @@ from small_training import StopAfter, same_bits, small_dataset
 from ffnp import Config, analyse, evaluate, load_model, resume, train
 from ffnp.backends import Backend
 from ffnp.data.dataset import Split
-from ffnp.errors import InputError, InputWarning, TrainingError
+from ffnp.errors import InputError, InputWarning, StorageError, TrainingError
 from ffnp.runs.folder import OpenRun, Run
 from ffnp.runs.storage import read_tensors, write_tensors
 
@@ -249,3 +250,21 @@ def test_a_finished_run_whose_model_is_damaged_gets_it_again(dataset, tmp_path):
     model.write_bytes(whole[:-1])
     resume(tmp_path / "run", dataset=dataset)
     assert model.read_bytes() == whole
+
+
+@pytest.mark.parametrize("folders, says", [([], "no folder is named"), ([3], "the folder is of")])
+def test_names_for_a_folder_are_names(dataset, folders, says):
+    with pytest.raises(InputError, match=says):
+        train(SMALL, folders, dataset=dataset)
+
+
+def test_what_one_may_not_look_at_is_named(monkeypatch, tmp_path):
+    def refuse(self, **_):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    closed = tmp_path / "closed"
+    with pytest.raises(StorageError, match=f"{closed}.* cannot be (used|read): Permission denied"):
+        load_model(closed)
+    with pytest.raises(StorageError, match="closed.* cannot be (used|read): Permission denied"):
+        train(replace(SMALL, dataset=str(closed)))
