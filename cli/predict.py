@@ -103,10 +103,9 @@ def _predictions(
     # a bad one is found before anything is printed
     shape, column, floats = model.data.shape, model.config.label_column, not model.data.integer
     every = [read_images(path, shape, invert, prepare, column, floats) for path in inputs]
-    done = [name for name, given in (("invert", invert), ("prepare", prepare)) if given]
     for path, images in zip(inputs, every, strict=True):
         number = count()
-        found = candidate_scores(model, images, candidates, layers, str(path), done)
+        found = candidate_scores(model, images, candidates, layers, str(path))
         for block, labels in found:  # (V, n, M), (n, M)
             for i, place in enumerate(block.sum(axis=0).argmax(axis=1)):
                 label = int(labels[i, place])

@@ -1,7 +1,7 @@
 """A model: a method with its weights, and what it must know of its data set to be used."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -118,11 +118,11 @@ class DataDescription:
         self._check_images(where, checked.shape[1:], checked.dtype)
         return checked.reshape(-1, self.pixels)
 
-    def unlike(self, images: Images, start: int, done: Collection[str] = ()) -> tuple[int, str]:
+    def unlike(self, images: Images, start: int) -> tuple[int, str]:
         """See `Appearance.unlike`; no image is, if nothing is known."""
         if self.appearance is None:
             return 0, ""
-        return self.appearance.unlike(images, self.shape, start, done)
+        return self.appearance.unlike(images, self.shape, start)
 
     def called(self, labels: Iterable[int]) -> list[str]:
         """Labels by the names of their classes, which may be numbers."""

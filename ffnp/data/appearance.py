@@ -1,6 +1,5 @@
 """What training images look like, and which others are so unlike them that no answer is right."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from ffnp.data.dataset import Split
 DEVIATIONS = 6  # from the mean of training images, and
 SHARE = 0.3  # of the range of their pixels: what differs by more is unlike them
 TIMES = 10  # as faint as the faintest training image, or as strong as the strongest
-MENDS = {"invert": "invert it", "prepare": "crop, scale and centre a drawn digit"}
+PREDICT = "`ffnp predict {}`; leave it out if it was given"
 
 
 @dataclass(frozen=True)
@@ -106,12 +105,10 @@ class Appearance:
             "mean pixel at the border": border,
         }
 
-    def unlike(
-        self, images: Images, shape: tuple[int, ...], start: int, done: Collection[str] = ()
-    ) -> tuple[int, str]:
+    def unlike(self, images: Images, shape: tuple[int, ...], start: int) -> tuple[int, str]:
         """How many images (N, D) are unlike these, and what is to be said of the first.
 
-        `start` is the first image's number; `done` is what was done to them, of `MENDS`.
+        `start` is the first image's number.
         """
         with np.errstate(all="ignore"):
             strength, border = _strength(images), _border(images, shape)
@@ -130,9 +127,9 @@ class Appearance:
         if scaled[first]:
             mend = f"scale pixels to {self.low:g}..{self.high:g}"
         elif not self._far(turned(brightness), turned(border))[first]:
-            mend = _mend("invert", done)
+            mend = f"invert it ({PREDICT.format('--invert')})"
         else:
-            mend = _mend("prepare", done)
+            mend = f"crop, scale and centre a drawn digit ({PREDICT.format('--prepare')})"
         said = [f"mean pixel {brightness[first]:.3g}, theirs {self.brightness.mean:.3g}"]
         if border is not None and self.border is not None:
             said.append(f"at the border {border[first]:.3g}, theirs {self.border.mean:.3g}")
@@ -142,12 +139,6 @@ class Appearance:
         width = self.high - self.low
         far = self.brightness.far(brightness, width)
         return far if self.border is None else far | self.border.far(border, width)
-
-
-def _mend(option: str, done: Collection[str]) -> str:
-    if option in done:
-        return f"leave out --{option}"
-    return f"{MENDS[option]} (`ffnp predict --{option}`)"
 
 
 def _strength(images: Images) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Prediction and its errors: every layer votes for a label with its goodness."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,12 +111,11 @@ def _scores(
     voters: Sequence[int],
     name: str,
     candidates: int | None = None,
-    done: Collection[str] = (),
 ) -> Iterator[tuple[Scores, Labels]]:
     """Scores (V, n, M) of the next images' labels (n, M), or of all labels (K,)."""
     start, layers = 0, max(voters) + 1 if model.method.losses > 1 else None
     every = np.arange(model.data.classes)
-    for batch in sweep(model, images, layers, name, candidates, done):
+    for batch in sweep(model, images, layers, name, candidates):
         labels = every if candidates is None else model.backend.to_host(batch.labels)
         yield scores_of(model, batch, voters, start), labels
         start += len(batch.x)
@@ -150,12 +149,11 @@ def candidate_scores(
     candidates: int | None,
     layers: Iterable[int] | None = None,
     name: str = "the input",
-    done: Collection[str] = (),
 ) -> Iterator[tuple[Scores, Labels]]:
     """Score the `candidates` labels of each image that the first layer has most goodness for.
 
     With many classes the others cost most of the time, and hardly ever win; None: of every label.
-    See `scores`, and of `done` `sweep`.
+    See `scores`.
 
     Yields
     ------
@@ -171,7 +169,7 @@ def candidate_scores(
     """
     chosen, narrowed = _voters(model, layers), check_candidates(model, candidates)
     flat = model.data.flat(images, name)
-    for found, labels in _scores(model, flat, chosen, name, narrowed, done):
+    for found, labels in _scores(model, flat, chosen, name, narrowed):
         yield found, np.broadcast_to(labels, found.shape[1:])
 
 

@@ -1,7 +1,7 @@
 """Images joined with every label, or with the likeliest ones, block by block."""
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -54,7 +54,6 @@ def sweep(
     layers: int | None = None,
     name: str = "the input",
     candidates: int | None = None,
-    done: Collection[str] = (),
 ) -> Iterator[Batch]:
     """Join images with every label: a batch after a forward pass of the layers, block by block.
 
@@ -73,13 +72,11 @@ def sweep(
     candidates : int, optional
         Join an image only with so many labels: those that the first layer has most goodness for,
         the best first. `batch.labels` has them. See `check_candidates`.
-    done : collection of str
-        What was done to the images (`invert`, `prepare`), which the warning does not advise.
     """
     odd, first = 0, ""
     for block, batch in blocks(model.method, len(images), candidates):
         check_whole(name, images)
-        count, about = model.data.unlike(images[block], block.start, done)
+        count, about = model.data.unlike(images[block], block.start)
         odd, first = odd + count, first or about
         pixels = model.backend.to_device(images[block])
         with np.errstate(over="ignore", invalid="ignore"):  # `scores_of` reports them
