@@ -43,7 +43,7 @@ def operations_of_trainings(backend):
     small = {"hidden": (8, 8, 8), "batch_size": 10, "epochs": 1}
     found = {}
     for name, changes in TRAININGS.items():
-        config, dataset = Config(**changes | small), small_dataset(train=50)
+        config, dataset = Config(**changes | small), small_dataset(train=50, classes=5)
         trainer = make_trainer(config, dataset, backend)
         running = trainer.run()
         next(running)
