@@ -52,6 +52,12 @@ def reading(path: Readable, *malformed: type[Exception], mend: str = GOOD_COPY) 
         raise InputError(f"{path} is damaged: {reason}: {mend}") from error
 
 
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; `StorageError` where one may not look."""
+    with reading(path):
+        return path.exists()
+
+
 def opened(path: Readable) -> IO[bytes]:
     """A file to read, within `reading`.
 

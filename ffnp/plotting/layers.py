@@ -10,8 +10,8 @@ from ffnp.plotting.settings import Result, config_of, seeds_of
 def draw_layers(axes: Any, result: Result) -> None:
     """Error of each layer alone, and of the first layers together (the paper's figure 2).
 
-    Where layers do not vote, that of the output. Of several seeds: the mean, in a
-    band from the least to the greatest.
+    Where layers do not vote, that of the output. Of several seeds: the mean, in a band from the
+    least to the greatest.
     """
     errors = result["test_error"]
     layers = range(1, len(errors["layers"]) + 1)

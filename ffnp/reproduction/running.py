@@ -9,7 +9,7 @@ from ffnp.config import Config
 from ffnp.data.catalogue import lookup
 from ffnp.data.verifying import verify
 from ffnp.errors import FFNPError, InputError, TrainingError
-from ffnp.files import GOOD_COPY, reading, write_atomically, writing
+from ffnp.files import GOOD_COPY, exists, write_atomically, writing
 from ffnp.reproduction.experiments import Task
 from ffnp.runs.experiment import Watcher, resume, train
 from ffnp.runs.folder import Run
@@ -61,9 +61,7 @@ def finished(out: Path, task: Task) -> dict[str, Any] | None:
     """
     for name in task.names:
         path = out / RESULTS / f"{name}.json"
-        with reading(path):
-            there = path.exists()
-        if there:
+        if exists(path):
             result: dict[str, Any] = read_json(path)
             try:
                 if not _is_result(result):
@@ -119,9 +117,7 @@ def run_task(task: Task, out: Path, stop: StopFile | None = None) -> dict[str, A
     if stop is not None and stop.asked:
         raise TrainingError("stopped before it began")
     folder = out / FOLDERS / task.name
-    with reading(folder):
-        there = folder.exists()
-    if not there:
+    if not exists(folder):
         result = train(task.config, folder, stop)
     elif other := _differences(Run(folder).config(), task):
         raise _another(folder, other)

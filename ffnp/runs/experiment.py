@@ -15,7 +15,7 @@ from ffnp.data import Dataset, load
 from ffnp.data.catalogue import CATALOGUE
 from ffnp.data.dataset import Split
 from ffnp.errors import InputError, InputWarning, StorageError, TrainingError, expect
-from ffnp.files import reading
+from ffnp.files import exists, reading
 from ffnp.model import DataDescription, Model
 from ffnp.objectives import Objective
 from ffnp.objectives.own import KNOWN, Gamma, Own, not_given
@@ -283,10 +283,8 @@ def load_data(config: Config, dataset: Dataset | None = None) -> Dataset:
 def _anchored(config: Config) -> Config:
     """Paths made absolute, so that the run can be read again from any folder."""
     paths = {"data_dir": config.data_dir} if config.data_dir else {}
-    if config.dataset not in CATALOGUE:
-        with reading(Path(config.dataset)):  # what one may not look at
-            if Path(config.dataset).exists():
-                paths["dataset"] = config.dataset
+    if config.dataset not in CATALOGUE and exists(Path(config.dataset)):
+        paths["dataset"] = config.dataset
     paths |= {name: getattr(config, name) for name in KNOWN if is_reference(getattr(config, name))}
     absolute: dict[str, Any] = {name: str(Path(path).absolute()) for name, path in paths.items()}
     return replace(config, **absolute)
