@@ -329,22 +329,28 @@ def print_tables(runs: list[Run], data: str) -> None:
     """Seconds to each error; then how many times as long as ffnp's best the others take."""
     rows, errors = rows_of(runs, data), ERRORS[data.split(",")[0]]
     seeds = len({run.seed for run in runs if run.data == data})
-    head = "".join(f"{f'{error:g}%':>12}" for error in errors)
+    best = [best_of(rows, error) for error in errors]
+    names = [each.name if each else "-" for each in best]
+    wide = 2 + max(22, *(len(row.name) for row in rows))
+
+    def line(name: str, cells: Iterable[str], width: int = 12) -> str:
+        return f"{name:{wide}}" + "".join(f"{cell:>{width}}" for cell in cells)
+
+    asked = [f"{error:g}%" for error in errors]
     click.echo(
         f"\n{data}: seconds to an error, median of {seeds} (@: epochs planned, the quickest)"
     )
-    click.echo(f"{'':24}{head}{'lowest %':>10}{'warm-up s':>11}")
+    click.echo(line("", [*asked, "lowest %", "warm-up s"]))
     for row in rows:
-        cells = "".join(f"{row.cell(error):>12}" for error in errors)
-        click.echo(f"{row.name:24}{cells}{row.errors[-1]:10.2f}{row.warm_up:11.1f}")
-    best = [best_of(rows, error) for error in errors]
-    click.echo(f"\n{'ffnp is faster by':24}{head}")
-    click.echo(f"{'its best:':24}" + "".join(f"{each.name if each else '-':>12}" for each in best))
+        lowest, warm_up = f"{row.errors[-1]:.2f}", f"{row.warm_up:.1f}"
+        click.echo(line(row.name, [*map(row.cell, errors), lowest, warm_up]))
+    width = max(12, *(2 + len(name) for name in names))
+    click.echo("\n" + line("ffnp is faster by", asked, width))
+    click.echo(line("its best:", names, width))
     for row in rows:
         if not row.ours:
             pairs = zip(best, errors, strict=True)
-            cells = "".join(f"{ratio(row, each, error):>12}" for each, error in pairs)
-            click.echo(f"{row.name:24}{cells}")
+            click.echo(line(row.name, [ratio(row, each, error) for each, error in pairs], width))
 
 
 @drawing()
